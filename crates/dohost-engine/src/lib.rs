@@ -1,1 +1,26 @@
-//! 
+//! wasmtime for dohost: the engine's configuration, components, instances, and the functions that guests import.
+//!
+//! The only crate that names wasmtime. It knows how to run a guest and how to hand its imports on; what an import *does*
+//! (store, ids, calls to other objects) comes in through the traits of [`imports`], which `dohost-object` implements.
+//!
+//! Reading order: [`config`] (one [`Engine`] for the process) → [`component`] (a file becomes a checked component) →
+//! [`instance`] (an object's instance and its event loop) or [`worker`] (the Worker in front) → `host/` (one file for each
+//! WIT interface).
+
+#![forbid(unsafe_code)]
+
+pub mod bindings;
+pub mod component;
+pub mod config;
+mod guest;
+mod guest_log;
+mod host;
+pub mod imports;
+pub mod instance;
+pub mod worker;
+
+pub use bindings::types::{Header, Request, Response};
+pub use component::{LoadError, ObjectComponent};
+pub use config::{Engine, EngineError, EngineOptions};
+pub use instance::{Call, Events, ObjectInstance, Trap};
+pub use worker::{Worker, WorkerComponent};

@@ -1,0 +1,218 @@
+//! From a file to a component that is known to fit: everything that can be wrong with it is found here, before anything
+//! is served.
+//!
+//! The order is that of a user's mistakes: the file cannot be read, is not wasm, is a core module, does not validate,
+//! lacks the handler, imports what the host does not have, has a type that differs.
+
+use std::path::{Path, PathBuf};
+
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, InstancePre, Linker};
+
+use crate::bindings::ObjectPre;
+use crate::config::Engine;
+use crate::guest::GuestState;
+use crate::host;
+
+/// What an object exports.
+pub(crate) const OBJECT_HANDLER: &str = "dohost:object/handler@0.1.0";
+/// What a Worker exports: one of these, in any patch version.
+const WORKER_HANDLERS: [&str; 2] = ["wasi:http/handler@0.3", "wasi:http/incoming-handler@0.2"];
+
+/// The interfaces that an object can import, as prefixes of their names.
+const OBJECT_IMPORTS: &[&str] = &[
+    "dohost:object/storage@0.1.",
+    "dohost:object/state@0.1.",
+    "dohost:object/namespace@0.1.",
+    "dohost:object/outgoing@0.1.",
+    "dohost:object/types@0.1.",
+    "wasi:cli/",
+    "wasi:clocks/",
+    "wasi:filesystem/",
+    "wasi:io/",
+    "wasi:random/",
+    "wasi:sockets/",
+];
+/// The same for a Worker.
+const WORKER_IMPORTS: &[&str] = &[
+    "dohost:object/namespace@0.1.",
+    "dohost:object/outgoing@0.1.",
+    "dohost:object/types@0.1.",
+    "wasi:cli/",
+    "wasi:clocks/",
+    "wasi:filesystem/",
+    "wasi:http/",
+    "wasi:io/",
+    "wasi:random/",
+    "wasi:sockets/",
+];
+
+/// A component that implements a class, ready to be instantiated. Cheap to clone.
+#[derive(Clone)]
+pub struct ObjectComponent {
+    pub(crate) engine: Engine,
+    pub(crate) pre: ObjectPre<GuestState>,
+}
+
+/// Why a file cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It cannot be opened or read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It does not begin like WebAssembly.
+    #[error("{} is not a WebAssembly component", .0.display())]
+    NotWasm(PathBuf),
+    /// It is a module of core WebAssembly.
+    #[error("{} is a core module, dohost runs components", .0.display())]
+    CoreModule(PathBuf),
+    /// It looks like a component but does not validate.
+    #[error("{} is not a valid component: {reason}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What the validator said.
+        reason: String,
+    },
+    /// It lacks the export that makes it what it should be.
+    #[error("{} does not export {wanted} (it exports {exports})", path.display())]
+    MissingExport {
+        /// The file.
+        path: PathBuf,
+        /// The interface that is missing.
+        wanted: String,
+        /// What is there instead.
+        exports: String,
+    },
+    /// It imports interfaces that the host does not offer to it.
+    #[error("{} imports {imports}, which dohost does not offer to {role}", path.display())]
+    UnknownImports {
+        /// The file.
+        path: PathBuf,
+        /// The interfaces.
+        imports: String,
+        /// `an object` or `a Worker`.
+        role: &'static str,
+    },
+    /// A function has another type than the world says.
+    #[error("{} does not fit the world: {reason}", path.display())]
+    WrongType {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        reason: String,
+    },
+}
+
+impl LoadError {
+    /// What the user can do about it.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            LoadError::Unreadable { .. } => None,
+            LoadError::NotWasm(_) => Some("give a component built for the world dohost:object/object".into()),
+            LoadError::CoreModule(path) => {
+                let to = path.with_extension("component.wasm");
+                Some(format!("wasm-tools component new {} -o {}", path.display(), to.display()))
+            }
+            LoadError::Invalid { .. } => Some("build it again; it may be cut off or made for newer tools".into()),
+            LoadError::MissingExport { wanted, .. } if wanted == OBJECT_HANDLER => {
+                Some("build it for the world dohost:object/object; give a wasi:http component with --worker".into())
+            }
+            LoadError::MissingExport { .. } => {
+                Some("a Worker is a wasi:http component; give an object as dohost serve FILE or --class NAME=FILE".into())
+            }
+            LoadError::UnknownImports { .. } => {
+                Some("the interfaces on offer are those of the WIT package dohost:object@0.1 and WASI".into())
+            }
+            LoadError::WrongType { .. } => Some("build it against the WIT package dohost:object@0.1.0".into()),
+        }
+    }
+}
+
+impl Engine {
+    /// Reads, compiles and checks the component of a class.
+    pub fn load_object(&self, path: &Path) -> Result<ObjectComponent, LoadError> {
+        let component = self.compile(path)?;
+        require_export(self, &component, path, &[OBJECT_HANDLER])?;
+        let pre = self.link(path, &component, "an object", OBJECT_IMPORTS, host::object_linker(self))?;
+        let pre = ObjectPre::new(pre).map_err(|error| wrong_type(path, error))?;
+        Ok(ObjectComponent { engine: self.clone(), pre })
+    }
+
+    /// Reads, compiles and checks the component of a Worker.
+    pub(crate) fn load_worker_pre(&self, path: &Path) -> Result<InstancePre<GuestState>, LoadError> {
+        let component = self.compile(path)?;
+        require_export(self, &component, path, &WORKER_HANDLERS)?;
+        self.link(path, &component, "a Worker", WORKER_IMPORTS, host::worker_linker(self))
+    }
+
+    fn compile(&self, path: &Path) -> Result<Component, LoadError> {
+        let bytes = std::fs::read(path)
+            .map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+        match bytes.get(..8) {
+            Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => return Err(LoadError::CoreModule(path.to_owned())),
+            Some([0, b'a', b's', b'm', ..]) => {}
+            _ if bytes.trim_ascii_start().starts_with(b"(component") => {}
+            _ => return Err(LoadError::NotWasm(path.to_owned())),
+        }
+        Component::new(&self.wasmtime, &bytes)
+            .map_err(|error| LoadError::Invalid { path: path.to_owned(), reason: one_line(&error) })
+    }
+
+    fn link(
+        &self,
+        path: &Path,
+        component: &Component,
+        role: &'static str,
+        offered: &[&str],
+        linker: wasmtime::Result<Linker<GuestState>>,
+    ) -> Result<InstancePre<GuestState>, LoadError> {
+        let unknown: Vec<String> = component
+            .component_type()
+            .imports(&self.wasmtime)
+            .map(|(name, _)| name.to_owned())
+            .filter(|name| !offered.iter().any(|prefix| name.starts_with(prefix)))
+            .collect();
+        if !unknown.is_empty() {
+            return Err(LoadError::UnknownImports { path: path.to_owned(), imports: unknown.join(", "), role });
+        }
+        linker
+            .and_then(|linker| linker.instantiate_pre(component))
+            .map_err(|error| wrong_type(path, error))
+    }
+}
+
+fn require_export(
+    engine: &Engine,
+    component: &Component,
+    path: &Path,
+    wanted: &[&str],
+) -> Result<(), LoadError> {
+    let ty = component.component_type();
+    let exports: Vec<(String, ComponentItem)> =
+        ty.exports(&engine.wasmtime).map(|(name, item)| (name.to_owned(), item.ty)).collect();
+    if exports.iter().any(|(name, _)| wanted.iter().any(|wanted| name.starts_with(wanted))) {
+        return Ok(());
+    }
+    let names: Vec<&str> = exports.iter().map(|(name, _)| name.as_str()).collect();
+    Err(LoadError::MissingExport {
+        path: path.to_owned(),
+        wanted: wanted.join(" or "),
+        exports: if names.is_empty() { "nothing".into() } else { names.join(", ") },
+    })
+}
+
+fn wrong_type(path: &Path, error: wasmtime::Error) -> LoadError {
+    LoadError::WrongType { path: path.to_owned(), reason: one_line(&error) }
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn one_line(error: &wasmtime::Error) -> String {
+    let text = format!("{error:#}");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

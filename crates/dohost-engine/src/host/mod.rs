@@ -1,0 +1,73 @@
+//! The functions that guests import: one file for each WIT interface.
+//!
+//! Each takes what it needs out of the store, waits outside of it, and never holds it across an await. What the functions
+//! do is behind the traits of [`crate::imports`].
+
+pub(crate) mod http;
+mod namespace;
+mod outgoing;
+mod state;
+mod storage;
+
+use wasmtime::component::{Accessor, HasData, HasSelf, Linker};
+
+use crate::bindings;
+use crate::config::Engine;
+use crate::guest::GuestState;
+use crate::imports::{Fatal, Step};
+
+/// Names our implementations of the generated traits.
+pub(crate) struct Host;
+
+impl HasData for Host {
+    type Data<'a> = &'a mut GuestState;
+}
+
+/// Everything that an object may import.
+pub(crate) fn object_linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
+    let mut linker = Linker::new(&engine.wasmtime);
+    add_wasi(&mut linker)?;
+    bindings::storage::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    bindings::state::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    add_outside(&mut linker)?;
+    Ok(linker)
+}
+
+/// Everything that a Worker may import.
+pub(crate) fn worker_linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
+    let mut linker = Linker::new(&engine.wasmtime);
+    add_wasi(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    add_outside(&mut linker)?;
+    Ok(linker)
+}
+
+/// WASI 0.2 and 0.3. Clocks and random numbers are real, output goes to the log; there are no files and no sockets.
+fn add_wasi(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi::p3::add_to_linker(linker)
+}
+
+fn add_outside(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+    bindings::types::add_to_linker::<_, HasSelf<GuestState>>(linker, |state| state)?;
+    bindings::namespace::add_to_linker::<_, Host>(linker, |state| state)?;
+    bindings::outgoing::add_to_linker::<_, Host>(linker, |state| state)
+}
+
+impl bindings::types::Host for GuestState {}
+
+/// Asks the import for its answer and waits for it, if it has to, without holding the store.
+async fn answer<R>(
+    accessor: &Accessor<GuestState, Host>,
+    ask: impl FnOnce(&mut GuestState) -> Step<R>,
+) -> wasmtime::Result<R> {
+    match accessor.with(|mut access| ask(access.get())) {
+        Step::Ready(answer) => Ok(answer),
+        Step::Wait(future) => future.await.map_err(trap),
+    }
+}
+
+fn trap(fatal: Fatal) -> wasmtime::Error {
+    wasmtime::Error::from(fatal)
+}

@@ -1,0 +1,20 @@
+//! `dohost:object/outgoing`.
+
+use wasmtime::component::Accessor;
+
+use super::{Host, trap};
+use crate::bindings::outgoing::{self, Error};
+use crate::bindings::types::{Request, Response};
+use crate::guest::GuestState;
+
+impl outgoing::Host for &mut GuestState {}
+
+impl outgoing::HostWithStore<GuestState> for Host {
+    async fn fetch(
+        accessor: &Accessor<GuestState, Self>,
+        request: Request,
+    ) -> wasmtime::Result<Result<Response, Error>> {
+        let reply = accessor.with(|mut access| access.get().outside.fetch(request));
+        reply.await.map_err(trap)
+    }
+}

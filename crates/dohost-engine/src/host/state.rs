@@ -1,0 +1,19 @@
+//! `dohost:object/state`.
+
+use super::storage::inside;
+use crate::bindings::state;
+use crate::guest::GuestState;
+
+impl state::Host for &mut GuestState {
+    fn id(&mut self) -> wasmtime::Result<String> {
+        Ok(inside(self).id())
+    }
+
+    fn name(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(inside(self).name())
+    }
+
+    fn class(&mut self) -> wasmtime::Result<String> {
+        Ok(inside(self).class())
+    }
+}

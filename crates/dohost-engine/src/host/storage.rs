@@ -1,0 +1,55 @@
+//! `dohost:object/storage`.
+
+use wasmtime::component::Accessor;
+
+use super::{Host, answer};
+use crate::bindings::storage::{self, Entry, Error, ListOptions};
+use crate::guest::GuestState;
+use crate::imports::Inside;
+
+type Refusable<T> = wasmtime::Result<Result<T, Error>>;
+
+impl storage::Host for &mut GuestState {}
+
+impl storage::HostWithStore<GuestState> for Host {
+    async fn get(accessor: &Accessor<GuestState, Self>, key: String) -> Refusable<Option<Vec<u8>>> {
+        answer(accessor, |state| inside(state).get(key)).await
+    }
+
+    async fn get_many(accessor: &Accessor<GuestState, Self>, keys: Vec<String>) -> Refusable<Vec<Entry>> {
+        answer(accessor, |state| inside(state).get_many(keys)).await
+    }
+
+    async fn put(accessor: &Accessor<GuestState, Self>, key: String, value: Vec<u8>) -> Refusable<()> {
+        answer(accessor, |state| inside(state).put(key, value)).await
+    }
+
+    async fn put_many(accessor: &Accessor<GuestState, Self>, entries: Vec<Entry>) -> Refusable<()> {
+        answer(accessor, |state| inside(state).put_many(entries)).await
+    }
+
+    async fn delete(accessor: &Accessor<GuestState, Self>, key: String) -> Refusable<bool> {
+        answer(accessor, |state| inside(state).delete(key)).await
+    }
+
+    async fn delete_many(accessor: &Accessor<GuestState, Self>, keys: Vec<String>) -> Refusable<u32> {
+        answer(accessor, |state| inside(state).delete_many(keys)).await
+    }
+
+    async fn list(accessor: &Accessor<GuestState, Self>, options: ListOptions) -> Refusable<Vec<Entry>> {
+        answer(accessor, |state| inside(state).list(options)).await
+    }
+
+    async fn delete_all(accessor: &Accessor<GuestState, Self>) -> Refusable<()> {
+        answer(accessor, |state| inside(state).delete_all()).await
+    }
+
+    async fn sync(accessor: &Accessor<GuestState, Self>) -> wasmtime::Result<()> {
+        answer(accessor, |state| inside(state).sync()).await
+    }
+}
+
+/// Only objects are linked with this interface and the next, and every object has an inside.
+pub(super) fn inside(state: &GuestState) -> &dyn Inside {
+    state.inside.as_deref().expect("an object has an inside")
+}

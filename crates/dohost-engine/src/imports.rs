@@ -1,0 +1,92 @@
+//! What the functions that a guest imports do, as traits.
+//!
+//! The engine turns wasm calls into calls of these traits; `dohost-object` implements them. None of them blocks: what may
+//! take time is a [`Step::Wait`] or a boxed future, which the engine awaits while the guest is suspended.
+//!
+//! An error of type [`Fatal`] ends the life of the object: the guest never sees it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::bindings::{namespace, outgoing, storage};
+pub use crate::bindings::types::{Request, Response};
+pub use namespace::{CallError, Error as NamespaceError};
+pub use outgoing::Error as OutgoingError;
+pub use storage::{Entry, Error as StorageError, ListOptions};
+
+/// A future that can be sent between threads.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A host failure that the guest must not see: its instance is dropped and callers get this text.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct Fatal(pub String);
+
+/// The answer of an import: at once, or later.
+pub enum Step<T> {
+    /// The guest goes on without being suspended.
+    Ready(T),
+    /// The guest is suspended until the future is done.
+    Wait(BoxFuture<Result<T, Fatal>>),
+}
+
+/// The result of a storage call that the host may refuse.
+pub type StorageStep<T> = Step<Result<T, StorageError>>;
+
+/// The imports that only an object has: its identity and its store.
+pub trait Inside: Send + 'static {
+    /// 64 hexadecimal digits.
+    fn id(&self) -> String;
+    /// The name, if the object was ever reached by name.
+    fn name(&self) -> Option<String>;
+    /// The name of the class.
+    fn class(&self) -> String;
+
+    /// See `storage.get` in `wit/object.wit`, as for all below.
+    fn get(&self, key: String) -> StorageStep<Option<Vec<u8>>>;
+    /// See `storage.get-many`.
+    fn get_many(&self, keys: Vec<String>) -> StorageStep<Vec<Entry>>;
+    /// See `storage.put`.
+    fn put(&self, key: String, value: Vec<u8>) -> StorageStep<()>;
+    /// See `storage.put-many`.
+    fn put_many(&self, entries: Vec<Entry>) -> StorageStep<()>;
+    /// See `storage.delete`.
+    fn delete(&self, key: String) -> StorageStep<bool>;
+    /// See `storage.delete-many`.
+    fn delete_many(&self, keys: Vec<String>) -> StorageStep<u32>;
+    /// See `storage.list`.
+    fn list(&self, options: ListOptions) -> StorageStep<Vec<Entry>>;
+    /// See `storage.delete-all`.
+    fn delete_all(&self) -> StorageStep<()>;
+    /// See `storage.sync`.
+    fn sync(&self) -> Step<()>;
+}
+
+/// The imports that objects and Workers share: other objects, and the network.
+pub trait Outside: Send + 'static {
+    /// See `namespace.id-from-name` in `wit/object.wit`, as for all below.
+    fn id_from_name(&self, class: &str, name: &str) -> Result<String, NamespaceError>;
+    /// See `namespace.id-from-string`.
+    fn id_from_string(&self, class: &str, id: &str) -> Result<String, NamespaceError>;
+    /// See `namespace.new-unique-id`.
+    fn new_unique_id(&self, class: &str) -> Result<String, NamespaceError>;
+    /// See `namespace.get`.
+    fn stub(&self, class: &str, id: &str) -> Result<Stub, NamespaceError>;
+    /// See `namespace.get-by-name`.
+    fn stub_by_name(&self, class: &str, name: &str) -> Result<Stub, NamespaceError>;
+    /// See `outgoing.fetch`.
+    fn fetch(&self, request: Request) -> BoxFuture<Result<Result<Response, OutgoingError>, Fatal>>;
+}
+
+/// A stub as the host holds it; the guest has a handle to it.
+pub struct Stub(pub Box<dyn ObjectStub>);
+
+/// What a guest can do with a stub.
+pub trait ObjectStub: Send + Sync {
+    /// 64 hexadecimal digits.
+    fn id(&self) -> String;
+    /// The name that the stub was made from.
+    fn name(&self) -> Option<String>;
+    /// Sends the request at once, in call order, and resolves with the reply.
+    fn fetch(&self, request: Request) -> BoxFuture<Result<Result<Response, CallError>, Fatal>>;
+}

@@ -1,0 +1,171 @@
+//! The one live instance of an object, and the loop that feeds it events.
+//!
+//! An instance lives inside a single `run_concurrent` call: the loop starts a guest task for each event, and tasks
+//! interleave where the guest waits. When a poll of that loop returns, every task of the guest is waiting for something,
+//! which is what ends a *turn*: then [`Events::turn_ended`] is called, and what the turn wrote goes to be committed.
+//! (A guest that was only interrupted to let others run has not ended its turn.)
+//!
+//! A trap ends everything at once: wasmtime gives up all tasks of the instance, and so does [`ObjectInstance::run`].
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use wasmtime::Store;
+use wasmtime::component::{Accessor, TypedFunc};
+
+use crate::bindings::types::{Request, Response};
+use crate::component::{ObjectComponent, one_line};
+use crate::guest::{self, CpuExceeded, GuestState, Slice};
+use crate::imports::{Fatal, Inside, Outside};
+
+/// Events that one poll starts before it lets the executor look after other objects.
+const STARTS_PER_POLL_MAX: usize = 256;
+
+/// An event for the guest.
+pub struct Call {
+    /// What the handler is given.
+    pub request: Request,
+    /// Called with what the handler returned, as soon as it did and before its turn ends. Not called if the instance goes
+    /// down before.
+    pub done: Box<dyn FnOnce(Result<Response, String>) + Send>,
+}
+
+/// Where an instance gets its events from.
+pub trait Events: Sync {
+    /// The next event that may start now. `None` asks the instance to end once the events that it has started are done.
+    fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Option<Call>>;
+
+    /// Every guest task waits for something: what was written since the last call is one commit.
+    fn turn_ended(&self);
+}
+
+/// Why an instance went down.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct Trap {
+    /// One line, fit for the caller.
+    pub reason: String,
+    /// The whole story with the guest's stack, for the log.
+    pub detail: String,
+    /// A limit of the host was exceeded.
+    pub is_limit: bool,
+    /// The host failed, not the guest.
+    pub is_host: bool,
+}
+
+impl From<wasmtime::Error> for Trap {
+    fn from(error: wasmtime::Error) -> Trap {
+        let detail = format!("{error:?}");
+        let (mut is_limit, mut is_host) = (false, false);
+        let reason = if let Some(cpu) = error.downcast_ref::<CpuExceeded>() {
+            is_limit = true;
+            cpu.to_string()
+        } else if let Some(fatal) = error.downcast_ref::<Fatal>() {
+            is_host = true;
+            fatal.to_string()
+        } else if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
+            trap.to_string()
+        } else {
+            one_line(&error)
+        };
+        Trap { reason, detail, is_limit, is_host }
+    }
+}
+
+/// A live instance of an object.
+pub struct ObjectInstance {
+    store: Store<GuestState>,
+    slice: Arc<Slice>,
+    fetch: Fetch,
+}
+
+type Fetch = TypedFunc<(Request,), (Result<Response, String>,)>;
+
+impl ObjectComponent {
+    /// Makes a new instance with these imports; runs the component's start code.
+    ///
+    /// Dropping the future drops the instance.
+    pub async fn instantiate(
+        &self,
+        log_name: Arc<str>,
+        inside: Box<dyn Inside>,
+        outside: Box<dyn Outside>,
+    ) -> Result<ObjectInstance, Trap> {
+        let (mut store, slice) = guest::store(&self.engine, log_name, Some(inside), outside);
+        let object = {
+            let mut starting = pin!(self.pre.instantiate_async(&mut store));
+            std::future::poll_fn(|cx| slice.poll(cx, |cx| starting.as_mut().poll(cx)).0).await?
+        };
+        let fetch = object.dohost_object_handler().func_fetch();
+        Ok(ObjectInstance { store, slice, fetch })
+    }
+}
+
+impl ObjectInstance {
+    /// Feeds the instance events until there are no more, or until it traps.
+    ///
+    /// Dropping the future drops the instance with everything that it was doing.
+    pub async fn run(mut self, events: &dyn Events) -> Result<(), Trap> {
+        let slice = self.slice.clone();
+        let fetch = self.fetch;
+        let mut running =
+            pin!(self.store.run_concurrent(async |accessor| feed(accessor, fetch, events).await));
+        std::future::poll_fn(|cx| {
+            let (poll, turn_is_over) = slice.poll(cx, |cx| running.as_mut().poll(cx));
+            if turn_is_over && !matches!(poll, Poll::Ready(Err(_) | Ok(Err(_)))) {
+                events.turn_ended();
+            }
+            poll
+        })
+        .await
+        .flatten()
+        .map_err(Trap::from)
+    }
+}
+
+/// Starts events as they come and finishes them as they are done.
+async fn feed(accessor: &Accessor<GuestState>, fetch: Fetch, events: &dyn Events) -> wasmtime::Result<()> {
+    let mut tasks = pin!(FuturesUnordered::<Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>>::new());
+    let mut has_ended = false;
+    std::future::poll_fn(|cx| {
+        let mut starts = 0;
+        while !has_ended {
+            match events.poll_event(cx) {
+                Poll::Ready(Some(call)) => tasks.push(Box::pin(start(accessor, fetch, call))),
+                Poll::Ready(None) => has_ended = true,
+                Poll::Pending => break,
+            }
+            starts += 1;
+            if starts == STARTS_PER_POLL_MAX {
+                cx.waker().wake_by_ref();
+                break;
+            }
+        }
+        loop {
+            match tasks.as_mut().poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(()))) => continue,
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                Poll::Ready(None) if has_ended => return Poll::Ready(Ok(())),
+                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await
+}
+
+/// Starts one guest task now and gives the future of its end.
+fn start<'a>(
+    accessor: &'a Accessor<GuestState>,
+    fetch: Fetch,
+    call: Call,
+) -> impl Future<Output = wasmtime::Result<()>> + Send + 'a {
+    let Call { request, done } = call;
+    let started = accessor.with(|access| fetch.start_call_concurrent(access, (request,)));
+    async move {
+        let (reply,) = fetch.finish_call_concurrent(accessor, started?).await?;
+        done(reply);
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! The Worker in front of the objects: a wasi:http component, 0.3 or 0.2.
+//!
+//! wasmtime-wasi-http's own handler drives it: it starts instances as requests come, gives an instance that waits further
+//! requests, and lets it go after a while. A Worker has no identity, so there may be many instances of it.
+
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use wasmtime::component::GuestTaskId;
+use wasmtime::{Store, StoreContextMut};
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::handler::{
+    ExpirationError, HandlerState, Instance, ProxyHandler, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState,
+    WorkerStatus,
+};
+pub use wasmtime_wasi_http::{Error as BodyError, WasiBody as Body};
+
+use crate::component::LoadError;
+use crate::config::Engine;
+use crate::guest::{self, GuestState};
+use crate::imports::Outside;
+use crate::instance::Trap;
+
+/// Requests that one instance of a Worker handles at a time.
+const REQUESTS_AT_ONCE_MAX: usize = 16;
+/// Requests that one instance of a Worker handles in its life.
+const REQUESTS_PER_LIFE_MAX: usize = 10_000;
+/// How long an instance of a Worker without work is kept.
+const IDLE_MAX: Duration = Duration::from_secs(1);
+/// How long a Worker may take for one request.
+const REQUEST_MAX: Duration = Duration::from_secs(60);
+
+/// A component that is a Worker, ready to be instantiated. Cheap to clone.
+#[derive(Clone)]
+pub struct WorkerComponent {
+    engine: Engine,
+    pre: Arc<ProxyPre<GuestState>>,
+}
+
+impl Engine {
+    /// Reads, compiles and checks the component of a Worker.
+    pub fn load_worker(&self, path: &Path) -> Result<WorkerComponent, LoadError> {
+        let pre = self.load_worker_pre(path)?;
+        let p3 = wasmtime_wasi_http::p3::bindings::ServicePre::new(pre.clone()).map(ProxyPre::P3);
+        let pre = p3.or_else(|p3_error| {
+            wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre).map(ProxyPre::P2).map_err(|_| p3_error)
+        });
+        match pre {
+            Ok(pre) => Ok(WorkerComponent { engine: self.clone(), pre: Arc::new(pre) }),
+            Err(error) => {
+                Err(LoadError::WrongType { path: path.to_owned(), reason: crate::component::one_line(&error) })
+            }
+        }
+    }
+}
+
+/// Answers requests with a Worker. Each executor has its own. Cheap to clone.
+#[derive(Clone)]
+pub struct Worker(ProxyHandler<Instances>);
+
+impl Worker {
+    /// `outside` makes the imports of one instance.
+    pub fn new(component: WorkerComponent, outside: impl Fn() -> Box<dyn Outside> + Send + Sync + 'static) -> Worker {
+        Worker(ProxyHandler::new(Instances { component, outside: Box::new(outside) }))
+    }
+
+    /// Hands one request to the Worker; must be called on a tokio runtime.
+    pub async fn handle(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Trap> {
+        self.0.handle((), request).await.map_err(|error| match error.is::<ExpirationError>() {
+            true => Trap {
+                reason: format!("the Worker did not answer within {} s", REQUEST_MAX.as_secs()),
+                detail: String::new(),
+                is_limit: true,
+                is_host: false,
+            },
+            false => Trap::from(error),
+        })
+    }
+}
+
+/// Makes instances.
+struct Instances {
+    component: WorkerComponent,
+    outside: Box<dyn Fn() -> Box<dyn Outside> + Send + Sync>,
+}
+
+impl HandlerState for Instances {
+    type StoreData = GuestState;
+    type WorkerExpiration = Expiration;
+    type WorkerState = Life;
+
+    async fn instantiate(&self) -> wasmtime::Result<Instance<GuestState, Expiration, Life>> {
+        let (mut store, _) = guest::store(&self.component.engine, "worker".into(), None, (self.outside)());
+        let proxy = self.component.pre.instantiate_async(&mut store).await?;
+        Ok(Instance {
+            store,
+            proxy,
+            view: GuestState::http,
+            expiration: Expiration { sleep: Box::pin(tokio::time::sleep(IDLE_MAX)) },
+            state: Life,
+        })
+    }
+}
+
+/// How many requests an instance takes, and how long each may take.
+struct Life;
+
+impl WorkerState for Life {
+    type StoreData = GuestState;
+    type RequestData = ();
+
+    fn should_accept_request(&self, at_once: usize, in_all: usize) -> ShouldAccept {
+        if in_all >= REQUESTS_PER_LIFE_MAX {
+            ShouldAccept::Never
+        } else if at_once >= REQUESTS_AT_ONCE_MAX {
+            ShouldAccept::No
+        } else {
+            ShouldAccept::Yes
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        _: StoreContextMut<'_, GuestState>,
+        (): (),
+        _: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        Box::pin(tokio::time::sleep(REQUEST_MAX))
+    }
+
+    fn drop(&self, store: Store<GuestState>, result: wasmtime::Result<()>) {
+        drop(store);
+        if let Err(error) = result {
+            tracing::warn!(target: "worker", "an instance of the worker went down: {error:?}");
+        }
+    }
+}
+
+/// When an instance is let go.
+struct Expiration {
+    sleep: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl WorkerExpiration for Expiration {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, since: Instant) -> Poll<()> {
+        let max = match status {
+            WorkerStatus::Idle => IDLE_MAX,
+            WorkerStatus::Requests | WorkerStatus::PostReturn => REQUEST_MAX,
+        };
+        let deadline = (since + max).into();
+        if self.sleep.deadline() != deadline {
+            self.sleep.as_mut().reset(deadline);
+        }
+        self.sleep.as_mut().poll(cx)
+    }
+}
