@@ -20,9 +20,6 @@ use crate::component::{ObjectComponent, one_line};
 use crate::guest::{self, CpuExceeded, GuestState, Slice};
 use crate::imports::{Fatal, Inside, Outside};
 
-/// Events that one poll starts before it lets the executor look after other objects.
-const STARTS_PER_POLL_MAX: usize = 256;
-
 /// An event for the guest.
 pub struct Call {
     /// What the handler is given.
@@ -36,6 +33,9 @@ pub struct Call {
 pub trait Events: Sync {
     /// The next event that may start now. `None` asks the instance to end once the events that it has started are done.
     fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Option<Call>>;
+
+    /// Whether another event waits. (It may still not be allowed to start.)
+    fn has_more(&self) -> bool;
 
     /// Every guest task waits for something: what was written since the last call is one commit.
     fn turn_ended(&self);
@@ -53,6 +53,8 @@ pub struct Trap {
     pub is_limit: bool,
     /// The host failed, not the guest.
     pub is_host: bool,
+    /// There was no room for another instance.
+    pub is_full: bool,
 }
 
 impl From<wasmtime::Error> for Trap {
@@ -70,7 +72,8 @@ impl From<wasmtime::Error> for Trap {
         } else {
             one_line(&error)
         };
-        Trap { reason, detail, is_limit, is_host }
+        let is_full = error.is::<wasmtime::PoolConcurrencyLimitError>();
+        Trap { reason, detail, is_limit, is_host, is_full }
     }
 }
 
@@ -130,17 +133,18 @@ async fn feed(accessor: &Accessor<GuestState>, fetch: Fetch, events: &dyn Events
     let mut tasks = pin!(FuturesUnordered::<Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>>::new());
     let mut has_ended = false;
     std::future::poll_fn(|cx| {
-        let mut starts = 0;
-        while !has_ended {
+        // One at a time: wasmtime runs the new task to its first wait before it polls us again, and only then is it known
+        // whether the input gate lets another one in.
+        if !has_ended {
             match events.poll_event(cx) {
-                Poll::Ready(Some(call)) => tasks.push(Box::pin(start(accessor, fetch, call))),
+                Poll::Ready(Some(call)) => {
+                    tasks.push(Box::pin(start(accessor, fetch, call)));
+                    if events.has_more() {
+                        cx.waker().wake_by_ref();
+                    }
+                }
                 Poll::Ready(None) => has_ended = true,
-                Poll::Pending => break,
-            }
-            starts += 1;
-            if starts == STARTS_PER_POLL_MAX {
-                cx.waker().wake_by_ref();
-                break;
+                Poll::Pending => {}
             }
         }
         loop {

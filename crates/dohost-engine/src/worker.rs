@@ -75,6 +75,7 @@ impl Worker {
                 detail: String::new(),
                 is_limit: true,
                 is_host: false,
+                is_full: false,
             },
             false => Trap::from(error),
         })

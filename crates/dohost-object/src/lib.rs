@@ -1,1 +1,37 @@
-//! 
+//! Objects: from an event to the reply that may leave.
+//!
+//! An event names an object. Its id picks the executor (a thread), the executor's directory knows whether the object is
+//! resident and starts it if not, the object's mailbox holds the event until the input gate lets it in, the guest runs a
+//! turn, what it wrote goes to be committed, and the reply leaves when the commit it depends on is durable.
+//!
+//! Reading order, which is the order of that path: [`host`] (the door) → [`executor`] (threads) → `residents` (who is
+//! resident) → `life` (one life, from load to end) → `object` (mailbox, turn, output) → `inside` and `outside` (what the
+//! guest's imports do).
+//!
+//! **Invariants.** At most one live instance of an object exists, because only the executor that its id picks ever starts
+//! one, and only after the life before has ended and its commits are settled. A reply carries the number of the last commit
+//! that its object submitted before it, and whoever receives it waits for that number.
+//!
+//! This crate names no HTTP library, no wasm engine and no store: those are behind `dohost-ingress`, `dohost-engine` and
+//! `dohost-storage`.
+
+#![forbid(unsafe_code)]
+
+pub mod class;
+pub mod event;
+pub mod executor;
+pub mod host;
+pub mod id;
+mod input_gate;
+mod inside;
+mod life;
+pub mod limits;
+mod object;
+mod outside;
+mod residents;
+
+pub use class::{Class, ClassNameError, check_class_name};
+pub use event::{EventError, Reply};
+pub use host::{Host, HostOptions, OutgoingFetch, Target};
+pub use id::{InvalidId, ObjectId};
+pub use limits::Limits;

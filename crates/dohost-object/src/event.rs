@@ -1,0 +1,99 @@
+//! Events, and what comes back.
+
+use std::time::Duration;
+
+use dohost_engine::{Request, Response};
+use dohost_storage::CommitNumber;
+use tokio::sync::oneshot;
+
+/// How long a caller should wait before it calls an overloaded object again.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What an object answered.
+pub type Reply = Result<Response, EventError>;
+
+/// Why an event brought no response.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// The handler returned an exception. The object lives on.
+    #[error("{0}")]
+    Exception(String),
+    /// The object went down while the event was running: nobody knows how far it came, but nothing that it wrote after the
+    /// last reply is kept.
+    #[error("the object was reset: {0}")]
+    Reset(String),
+    /// The object went down before the event reached it.
+    #[error("the object was reset before it saw the event: {0}")]
+    NotStarted(String),
+    /// The object could not be started.
+    #[error("the object did not start: {0}")]
+    StartFailed(String),
+    /// The commit that the reply depends on failed; the object was reset.
+    #[error("the object was reset: failed to {0}")]
+    CommitFailed(String),
+    /// A limit on waiting events or resident objects was hit.
+    #[error("{0}")]
+    Overloaded(String),
+    /// The host is shutting down.
+    #[error("the host is shutting down")]
+    ShuttingDown,
+}
+
+impl EventError {
+    /// Thrown by the guest's own code.
+    pub fn is_remote(&self) -> bool {
+        matches!(self, EventError::Exception(_))
+    }
+
+    /// Whether the same event may succeed if it is sent again.
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self,
+            EventError::NotStarted(_) | EventError::ShuttingDown | EventError::Reset(_) | EventError::CommitFailed(_)
+        )
+    }
+
+    /// Whether sending it again at once makes things worse.
+    pub fn is_overloaded(&self) -> bool {
+        matches!(self, EventError::Overloaded(_))
+    }
+}
+
+/// An event on its way to an object.
+pub(crate) struct Event {
+    pub request: Request,
+    pub reply: ReplySlot,
+}
+
+impl Event {
+    pub fn bytes(&self) -> usize {
+        self.request.body.len()
+    }
+}
+
+/// A reply that may leave once the commit it depends on is durable.
+pub(crate) struct Gated {
+    pub reply: Reply,
+    pub after: Option<CommitNumber>,
+}
+
+/// Where the reply of one event goes.
+pub(crate) struct ReplySlot {
+    sender: oneshot::Sender<Gated>,
+    /// The executor on which the receiver waits, so that it is woken there and not across threads one by one.
+    home: Option<crate::executor::ExecutorIndex>,
+}
+
+impl ReplySlot {
+    pub fn new(home: Option<crate::executor::ExecutorIndex>) -> (ReplySlot, oneshot::Receiver<Gated>) {
+        let (sender, receiver) = oneshot::channel();
+        (ReplySlot { sender, home }, receiver)
+    }
+
+    /// Hands the reply over. A caller that has gone away does not matter.
+    pub fn send(self, reply: Reply, after: Option<CommitNumber>) {
+        let gated = Gated { reply, after };
+        let ReplySlot { sender, home } = self;
+        crate::executor::run_at_home(home, move || drop(sender.send(gated)));
+    }
+}

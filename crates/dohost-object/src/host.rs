@@ -1,0 +1,218 @@
+//! The door to all objects: whoever has an event (a connection, a Worker, another object) brings it here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dohost_engine::imports::{BoxFuture, OutgoingError, Outside};
+use dohost_engine::{ObjectComponent, Request, Response};
+use dohost_storage::{NAME_BYTES_MAX, Store, StoreError};
+
+use crate::class::{Class, ClassInner};
+use crate::event::{Event, EventError, Reply, ReplySlot};
+use crate::executor::{Executors, current, with_residents};
+use crate::id::{IdKey, InvalidId, ObjectId};
+use crate::limits::Limits;
+use crate::outside::WorkerOutside;
+
+/// How often a shutdown looks whether the last object has gone.
+const SHUTDOWN_POLL: Duration = Duration::from_millis(10);
+
+/// Sends the requests of guests to the network.
+pub trait OutgoingFetch: Send + Sync + 'static {
+    /// Sends a request and waits for the whole reply.
+    fn fetch(&self, request: Request) -> BoxFuture<Result<Response, OutgoingError>>;
+}
+
+/// What can be set about a host.
+pub struct HostOptions {
+    /// Threads that objects and connections run on.
+    pub executors: usize,
+    /// What objects may use.
+    pub limits: Limits,
+    /// How guests reach the network.
+    pub outgoing: Arc<dyn OutgoingFetch>,
+}
+
+/// All objects of one data directory. Cheap to clone.
+#[derive(Clone)]
+pub struct Host(Arc<HostInner>);
+
+pub(crate) struct HostInner {
+    pub store: Store,
+    pub classes: HashMap<Arc<str>, Class>,
+    pub limits: Limits,
+    pub outgoing: Arc<dyn OutgoingFetch>,
+    pub executors: Executors,
+    is_stopping: AtomicBool,
+}
+
+/// Why there is no host.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A class could not be registered.
+    #[error("failed to {0}")]
+    Store(#[from] StoreError),
+    /// A thread could not be started.
+    #[error("failed to start an executor: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Which object of a class.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// The object of this name.
+    Name(&'a str),
+    /// The object with this id, as text.
+    Id(&'a str),
+}
+
+/// Why a target is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// The text is no id of the class.
+    #[error(transparent)]
+    Id(#[from] InvalidId),
+    /// The name has this many bytes.
+    #[error("the name has {0} bytes, the most is {NAME_BYTES_MAX}")]
+    Name(usize),
+}
+
+impl Target<'_> {
+    pub(crate) fn resolve(self, class: &Class) -> Result<(ObjectId, Option<Arc<str>>), TargetError> {
+        match self {
+            Target::Name(name) if name.len() > NAME_BYTES_MAX => Err(TargetError::Name(name.len())),
+            Target::Name(name) => Ok((class.0.ids.id_from_name(name), Some(name.into()))),
+            Target::Id(id) => Ok((class.0.ids.id_from_string(id)?, None)),
+        }
+    }
+}
+
+impl Host {
+    /// Registers the classes and starts the executors.
+    pub fn start(
+        store: Store,
+        components: Vec<(String, ObjectComponent)>,
+        options: HostOptions,
+    ) -> Result<Host, StartError> {
+        let mut classes = HashMap::new();
+        for (name, component) in components {
+            let registered = store.class(&name)?;
+            let name: Arc<str> = name.into();
+            let ids = IdKey::new(&registered.unique_key);
+            let class = Class(Arc::new(ClassInner { name: name.clone(), number: registered.number, ids, component }));
+            classes.insert(name, class);
+        }
+        let (executors, idle) = Executors::prepare(options.executors, || store.progress())?;
+        let inner = Arc::new(HostInner {
+            store,
+            classes,
+            limits: options.limits,
+            outgoing: options.outgoing,
+            executors,
+            is_stopping: AtomicBool::new(false),
+        });
+        Executors::start(&inner, idle)?;
+        Ok(Host(inner))
+    }
+
+    /// The class of this name.
+    pub fn class(&self, name: &str) -> Option<&Class> {
+        self.0.classes.get(name)
+    }
+
+    /// The names of all classes, in order.
+    pub fn class_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.0.classes.keys().map(|name| &**name).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The threads that objects run on, for connections to run on them too.
+    pub fn executors(&self) -> &Executors {
+        &self.0.executors
+    }
+
+    /// Sends a request to an object and waits for the reply, and for the commit that the reply depends on.
+    ///
+    /// Dropping the future gives up the reply, not the event.
+    pub async fn send(&self, class: &Class, target: Target<'_>, request: Request) -> Result<Reply, TargetError> {
+        let (id, name) = target.resolve(class)?;
+        Ok(self.0.clone().send(class, id, name, request).await)
+    }
+
+    /// Makes the imports of one instance of a Worker.
+    pub fn worker_outside(&self) -> Box<dyn Outside> {
+        Box::new(WorkerOutside(self.0.clone()))
+    }
+
+    /// Refuses new events, waits for the running ones for up to `patience`, commits everything, and closes the store.
+    /// Must not be called on an executor. Returns whether all objects ended in time.
+    pub fn shut_down(&self, patience: Duration) -> bool {
+        self.0.is_stopping.store(true, Ordering::Relaxed);
+        let deadline = std::time::Instant::now() + patience;
+        let mut all_ended = false;
+        while !all_ended && std::time::Instant::now() < deadline {
+            all_ended = self.close_objects() == 0;
+            if !all_ended {
+                std::thread::sleep(SHUTDOWN_POLL);
+            }
+        }
+        self.0.executors.stop();
+        self.0.store.close();
+        all_ended
+    }
+
+    /// Asks all objects to end; how many are still there.
+    fn close_objects(&self) -> usize {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let executors = &self.0.executors;
+        for index in executors.indices() {
+            let sender = sender.clone();
+            executors.run_on(index, move || {
+                let left = with_residents(|residents| {
+                    residents.close_all();
+                    residents.len()
+                });
+                let _ = sender.send(left);
+            });
+        }
+        drop(sender);
+        receiver.into_iter().sum()
+    }
+}
+
+impl HostInner {
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// Sends an event on its way now; the future is its reply.
+    pub fn send(
+        self: &Arc<Self>,
+        class: &Class,
+        id: ObjectId,
+        name: Option<Arc<str>>,
+        request: Request,
+    ) -> impl Future<Output = Reply> + Send + use<> {
+        let home = current();
+        let (reply, receiver) = ReplySlot::new(home);
+        let class = class.clone();
+        self.executors.run_on(self.executors.of(&id), move || {
+            with_residents(|residents| residents.deliver(&class, id, name, Event { request, reply }));
+        });
+        let progress = self.executors.progress(home).clone();
+        async move {
+            let Ok(gated) = receiver.await else {
+                return Err(EventError::ShuttingDown);
+            };
+            if let Some(commit) = gated.after
+                && let Err(error) = progress.durable(commit).await
+            {
+                return Err(EventError::CommitFailed(error.to_string()));
+            }
+            gated.reply
+        }
+    }
+}

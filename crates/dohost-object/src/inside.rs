@@ -1,0 +1,311 @@
+//! What an object's own imports do: its identity and its store.
+//!
+//! A read that the overlay can answer returns at once. One that it cannot holds the input gate, asks the store on another
+//! thread, and lets go of the gate when the answer is in. A write is staged and returns at once; only when the store is far
+//! behind does it wait, for what this object submitted before.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dohost_engine::imports::{BoxFuture, Entry, Fatal, Inside, ListOptions, Step, StorageError, StorageStep};
+use dohost_storage::{
+    Answer, KEYS_PER_CALL_MAX, KeyRange, ListStep, Listing, ObjectNumber, PENDING_BYTES_MAX, Page, Store, StoreError,
+    check_key, check_value,
+};
+
+use crate::object::{Gate, Object, Residence};
+
+/// The imports of one object.
+pub(crate) struct ObjectInside(pub Arc<Object>);
+
+type Pairs = Vec<(Arc<str>, Bytes)>;
+
+impl Inside for ObjectInside {
+    fn id(&self) -> String {
+        self.0.id.to_string()
+    }
+
+    fn name(&self) -> Option<String> {
+        self.0.name().map(|name| name.to_string())
+    }
+
+    fn class(&self) -> String {
+        self.0.class.name().into()
+    }
+
+    fn get(&self, key: String) -> StorageStep<Option<Vec<u8>>> {
+        if let Err(error) = valid_key(&key) {
+            return Step::Ready(Err(error));
+        }
+        if let Answer::Known(value) = self.storage(|storage| storage.overlay.get(&key)) {
+            return Step::Ready(Ok(value.map(|value| value.to_vec())));
+        }
+        self.fetch_keys(vec![key.into()], |storage, keys| Ok(known(storage, &keys[0]).map(|value| value.to_vec())))
+    }
+
+    fn get_many(&self, keys: Vec<String>) -> StorageStep<Vec<Entry>> {
+        match valid_keys(keys) {
+            Ok(keys) => self.with_keys(keys, |storage, keys| {
+                let entries = keys.iter().filter_map(|key| Some((key.clone(), known(storage, key)?)));
+                Ok(entries.map(entry).collect())
+            }),
+            Err(error) => Step::Ready(Err(error)),
+        }
+    }
+
+    fn put(&self, key: String, value: Vec<u8>) -> StorageStep<()> {
+        self.write(vec![Entry { key, value }])
+    }
+
+    fn put_many(&self, entries: Vec<Entry>) -> StorageStep<()> {
+        match check_count(entries.len()) {
+            Ok(()) => self.write(entries),
+            Err(error) => Step::Ready(Err(error)),
+        }
+    }
+
+    fn delete(&self, key: String) -> StorageStep<bool> {
+        match valid_keys(vec![key]) {
+            Ok(keys) => self.with_keys(keys, |storage, keys| Ok(delete_known(storage, keys) == 1)),
+            Err(error) => Step::Ready(Err(error)),
+        }
+    }
+
+    fn delete_many(&self, keys: Vec<String>) -> StorageStep<u32> {
+        match valid_keys(keys) {
+            Ok(keys) => self.with_keys(keys, |storage, keys| Ok(delete_known(storage, keys))),
+            Err(error) => Step::Ready(Err(error)),
+        }
+    }
+
+    fn list(&self, options: ListOptions) -> StorageStep<Vec<Entry>> {
+        let range = KeyRange::compile(dohost_storage::ListOptions {
+            start: options.start.as_deref(),
+            start_after: options.start_after.as_deref(),
+            end: options.end.as_deref(),
+            prefix: options.prefix.as_deref(),
+            reverse: options.reverse,
+            limit: options.limit.map(u64::from),
+        });
+        let range = match range {
+            Ok(Some(range)) => range,
+            Ok(None) => return Step::Ready(Ok(Vec::new())),
+            Err(error) => return Step::Ready(Err(StorageError::Invalid(error.to_string()))),
+        };
+        let bytes_max = self.0.host.limits.list_bytes_max;
+        match self.storage(|storage| storage.overlay.list(&range)) {
+            Answer::Known(pairs) => Step::Ready(list_entries(pairs, bytes_max)),
+            Answer::Ask => self.fetch_list(Listing::new(range)),
+        }
+    }
+
+    fn delete_all(&self) -> StorageStep<()> {
+        self.storage(|storage| storage.overlay.delete_all());
+        Step::Ready(Ok(()))
+    }
+
+    fn sync(&self) -> Step<()> {
+        let object = self.0.clone();
+        let gate = object.output_gate();
+        Step::Wait(Box::pin(async move { object.leave(gate).await }))
+    }
+}
+
+impl ObjectInside {
+    fn storage<R>(&self, f: impl FnOnce(&mut Residence) -> R) -> R {
+        f(self.0.lock().storage())
+    }
+
+    fn write(&self, entries: Vec<Entry>) -> StorageStep<()> {
+        if let Err(error) = entries.iter().try_for_each(valid_entry) {
+            return Step::Ready(Err(error));
+        }
+        let object = &self.0;
+        let mut state = object.lock();
+        let bytes: usize = entries.iter().map(|entry| entry.key.len() + entry.value.len()).sum();
+        if state.storage().overlay.staged_bytes() + bytes > object.host.limits.staged_bytes_max {
+            let max = object.host.limits.staged_bytes_max;
+            let text = format!("more than {max} bytes written without waiting in between, the limit of one commit");
+            return Step::Ready(Err(StorageError::TooLarge(text)));
+        }
+        for Entry { key, value } in entries {
+            state.storage().overlay.put(&key, value.into());
+        }
+        let last_commit = state.last_commit();
+        match last_commit.filter(|_| object.host.store.pending_bytes() > PENDING_BYTES_MAX) {
+            None => Step::Ready(Ok(())),
+            Some(commit) => {
+                state.gate.hold();
+                let object = object.clone();
+                Step::Wait(Box::pin(async move {
+                    let outcome = object.progress.durable(commit).await;
+                    object.lock().gate.release();
+                    outcome.map(Ok).map_err(|error| Fatal(format!("failed to {error}")))
+                }))
+            }
+        }
+    }
+
+    /// Goes on once the overlay knows all these keys, at once if it does already.
+    fn with_keys<R: Send + 'static>(
+        &self,
+        keys: Vec<Arc<str>>,
+        then: impl FnOnce(&mut Residence, &[Arc<str>]) -> Result<R, StorageError> + Send + 'static,
+    ) -> StorageStep<R> {
+        let mut state = self.0.lock();
+        let storage = state.storage();
+        if keys.iter().all(|key| matches!(storage.overlay.get(key), Answer::Known(_))) {
+            return Step::Ready(then(storage, &keys));
+        }
+        drop(state);
+        self.fetch_keys(keys, then)
+    }
+
+    fn fetch_keys<R: Send + 'static>(
+        &self,
+        keys: Vec<Arc<str>>,
+        then: impl FnOnce(&mut Residence, &[Arc<str>]) -> Result<R, StorageError> + Send + 'static,
+    ) -> StorageStep<R> {
+        let asked = keys.clone();
+        let read = self.ask(move |store, number| store.get_many(number, &asked));
+        let object = self.0.clone();
+        Step::Wait(Box::pin(async move {
+            let found = read.await?;
+            let mut state = object.lock();
+            state.gate.release();
+            let storage = state.storage();
+            for (key, value) in found {
+                storage.overlay.learn(&key, value);
+            }
+            Ok(then(storage, &keys))
+        }))
+    }
+
+    fn fetch_list(&self, listing: Listing) -> StorageStep<Vec<Entry>> {
+        let this = ObjectInside(self.0.clone());
+        let bytes_max = self.0.host.limits.list_bytes_max;
+        let mut next = Some((self.ask_page(&listing), listing));
+        Step::Wait(Box::pin(async move {
+            let mut bytes = 0;
+            loop {
+                let (read, listing) = next.take().expect("set before the loop and at its end");
+                let page = read.await?;
+                bytes += page.entries.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+                let mut state = this.0.lock();
+                state.gate.release();
+                match state.storage().overlay.merge_list(listing, page) {
+                    ListStep::Done(pairs) => return Ok(list_entries(pairs, bytes_max)),
+                    ListStep::More(_) if bytes > bytes_max => return Ok(Err(list_too_large(bytes_max))),
+                    ListStep::More(listing) => {
+                        drop(state);
+                        next = Some((this.ask_page(&listing), listing));
+                    }
+                }
+            }
+        }))
+    }
+
+    fn ask_page(&self, listing: &Listing) -> BoxFuture<Result<Page, Fatal>> {
+        let range = listing.ask().clone();
+        self.ask(move |store, number| store.list(number, &range))
+    }
+
+    /// Reads the store on a thread that may wait for the disk. Holds the input gate; who gets an answer lets go of it.
+    fn ask<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Store, ObjectNumber) -> Result<T, StoreError> + Send + 'static,
+    ) -> BoxFuture<Result<T, Fatal>> {
+        let mut state = self.0.lock();
+        state.gate.hold();
+        let number = state.storage().number;
+        let store = self.0.host.store.clone();
+        let task = tokio::task::spawn_blocking(move || read(&store, number));
+        Box::pin(async move {
+            match task.await {
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(error)) => Err(Fatal(format!("failed to {error}"))),
+                Err(_) => Err(Fatal("the host is shutting down".into())),
+            }
+        })
+    }
+}
+
+impl Object {
+    /// Waits until what was sampled may leave.
+    pub(crate) async fn leave(&self, gate: Gate) -> Result<(), Fatal> {
+        let commit = match gate {
+            Gate::Now(commit) => commit,
+            Gate::AtEndOfTurn(end) => end.await.map_err(|_| Fatal("the object was reset".into()))?,
+        };
+        match commit {
+            None => Ok(()),
+            Some(commit) => {
+                self.progress.durable(commit).await.map_err(|error| Fatal(format!("failed to {error}")))
+            }
+        }
+    }
+}
+
+/// The value of a key that the overlay knows.
+fn known(storage: &mut Residence, key: &str) -> Option<Bytes> {
+    match storage.overlay.get(key) {
+        Answer::Known(value) => value,
+        Answer::Ask => unreachable!("the key was learned or known, and nothing is forgotten within a turn"),
+    }
+}
+
+fn delete_known(storage: &mut Residence, keys: &[Arc<str>]) -> u32 {
+    let mut existed = 0;
+    for key in keys {
+        if known(storage, key).is_some() {
+            existed += 1;
+            storage.overlay.delete(key);
+        }
+    }
+    existed
+}
+
+fn valid_key(key: &str) -> Result<(), StorageError> {
+    if key.is_empty() {
+        return Err(StorageError::Invalid("a key must not be empty".into()));
+    }
+    check_key(key).map_err(|error| StorageError::TooLarge(error.to_string()))
+}
+
+fn valid_entry(entry: &Entry) -> Result<(), StorageError> {
+    valid_key(&entry.key)?;
+    check_value(&entry.value).map_err(|error| StorageError::TooLarge(error.to_string()))
+}
+
+/// Checks keys, sorts them and drops duplicates.
+fn valid_keys(keys: Vec<String>) -> Result<Vec<Arc<str>>, StorageError> {
+    check_count(keys.len())?;
+    keys.iter().try_for_each(|key| valid_key(key))?;
+    let mut keys: Vec<Arc<str>> = keys.into_iter().map(Arc::from).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    Ok(keys)
+}
+
+fn check_count(count: usize) -> Result<(), StorageError> {
+    match count <= KEYS_PER_CALL_MAX {
+        true => Ok(()),
+        false => Err(StorageError::Invalid(format!("{count} keys in one call, the most is {KEYS_PER_CALL_MAX}"))),
+    }
+}
+
+fn list_entries(pairs: Pairs, bytes_max: usize) -> Result<Vec<Entry>, StorageError> {
+    let bytes: usize = pairs.iter().map(|(key, value)| key.len() + value.len()).sum();
+    match bytes <= bytes_max {
+        true => Ok(pairs.into_iter().map(entry).collect()),
+        false => Err(list_too_large(bytes_max)),
+    }
+}
+
+fn list_too_large(bytes_max: usize) -> StorageError {
+    StorageError::TooLarge(format!("the list has more than {bytes_max} bytes; ask with a limit and go on with start-after"))
+}
+
+fn entry((key, value): (Arc<str>, Bytes)) -> Entry {
+    Entry { key: key.to_string(), value: value.to_vec() }
+}

@@ -1,0 +1,96 @@
+//! One life of an object, from the store to its end.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use dohost_engine::Trap;
+use futures_util::FutureExt;
+
+use crate::executor::with_residents;
+use crate::inside::ObjectInside;
+use crate::object::{EndReason, Feed, Object, Residence};
+use crate::outside::ObjectOutside;
+use crate::residents::{ObjectKey, Residents};
+
+/// Lives one life: loads what the store has, makes the instance, feeds it until it ends, and clears up.
+///
+/// Runs as a task of the object's executor and is never cancelled but by the end of the host.
+pub(crate) async fn live(key: ObjectKey, object: Arc<Object>) {
+    let result = AssertUnwindSafe(run(&object)).catch_unwind().await;
+    let reason = match result {
+        Ok(Ok(())) => None,
+        Ok(Err(reason)) => Some(reason),
+        Err(_) => {
+            tracing::error!(class = object.class.name(), id = %object.id, "the host panicked in a life of an object");
+            Some(EndReason::Reset("the host failed".into()))
+        }
+    };
+    with_residents(|residents| residents.life_is_ending(key));
+    let last_commit = object.end(reason);
+    if let Some(commit) = last_commit {
+        // Failed or not: the next life begins from what the store then has.
+        let _ = object.progress.durable(commit).await;
+    }
+    object.host.store.end_life(object.life);
+    tracing::debug!(class = object.class.name(), id = %object.id, generation = object.generation, "evicted");
+    with_residents(|residents: &mut Residents| residents.life_ended(key));
+}
+
+async fn run(object: &Arc<Object>) -> Result<(), EndReason> {
+    object.loaded(load(object).await?);
+    let log_name: Arc<str> = match object.name() {
+        Some(name) => format!("{}/{name}", object.class.name()).into(),
+        None => format!("{}/{}", object.class.name(), object.id).into(),
+    };
+    let inside = Box::new(ObjectInside(object.clone()));
+    let outside = Box::new(ObjectOutside(object.clone()));
+    let instance = object.class.0.component.instantiate(log_name, inside, outside).await;
+    let instance = instance.map_err(|trap| start_failed(object, &trap))?;
+    tracing::debug!(class = object.class.name(), id = %object.id, generation = object.generation, "started");
+    let feed = Feed(object.clone());
+    tokio::select! {
+        ended = instance.run(&feed) => ended.map_err(|trap| reset(object, &trap)),
+        () = object.doom.notified() => {
+            tracing::warn!(class = object.class.name(), id = %object.id, "reset: a commit failed");
+            Err(EndReason::Reset("a commit failed".into()))
+        }
+    }
+}
+
+/// Reads the object's record and content. The disk is waited for on another thread.
+async fn load(object: &Arc<Object>) -> Result<Residence, EndReason> {
+    let reader = object.clone();
+    let loaded = tokio::task::spawn_blocking(move || {
+        let bytes_max = reader.host.limits.whole_content_bytes_max;
+        reader.host.store.load(reader.class.0.number, &reader.id.0, bytes_max)
+    })
+    .await;
+    match loaded {
+        Ok(Ok(loaded)) => Ok(Residence {
+            number: loaded.number,
+            record: loaded.record,
+            overlay: dohost_storage::Overlay::new(loaded.content),
+        }),
+        Ok(Err(error)) => {
+            tracing::error!(class = object.class.name(), id = %object.id, "failed to {error}");
+            Err(EndReason::StartFailed(format!("failed to {error}")))
+        }
+        Err(_) => Err(EndReason::StartFailed("the host is shutting down".into())),
+    }
+}
+
+fn start_failed(object: &Object, trap: &Trap) -> EndReason {
+    if trap.is_full {
+        tracing::warn!(class = object.class.name(), id = %object.id, "no room for another instance: {}", trap.reason);
+        return EndReason::Overloaded("no room for another instance".into());
+    }
+    tracing::warn!(class = object.class.name(), id = %object.id, "start failed: {}", trap.detail);
+    EndReason::StartFailed(trap.reason.clone())
+}
+
+fn reset(object: &Object, trap: &Trap) -> EndReason {
+    let name = object.name();
+    let (class, generation) = (object.class.name(), object.generation);
+    tracing::warn!(class, id = %object.id, name = name.as_deref(), generation, "reset: {}", trap.detail);
+    EndReason::Reset(trap.reason.clone())
+}

@@ -1,0 +1,367 @@
+//! The committer: one thread, one transaction at a time, one fsync each.
+//!
+//! It takes whatever has gathered in the queue, writes it as one transaction, and publishes what became of it. It is
+//! also the only one who decides after a failure:
+//!
+//! * the disk was full: the file is closed and opened anew in place, which goes back to the last commit, and the store
+//!   goes on serving;
+//! * anything else, a failed fsync above all: nothing is written any more until the process is restarted.
+//!
+//! Invariant: after a write set failed, no later one of the same life is written, because it was made on top of it.
+
+use std::collections::{HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::RwLockWriteGuard;
+use redb::{Database, Durability, ReadableTable, Table};
+use tracing::{error, info, warn};
+
+use super::queue::Item;
+use super::{CommitError, WriteSet};
+use crate::disk::Fault;
+use crate::key::{Key, KvRange, write_kv};
+use crate::numbers::{ClassNumber, LifeId};
+use crate::open::{self, OpenError, ROWS};
+use crate::record::{Class, ObjectRecord, decode_next_object};
+use crate::store::{Shared, Slot};
+
+/// How long the committer rests when the full disk does not let it open the file anew. Each try reads the file; write
+/// sets that come meanwhile wait so long for their refusal.
+const REOPEN_PAUSE: Duration = Duration::from_millis(250);
+
+type Rows<'transaction> = Table<'transaction, &'static [u8], &'static [u8]>;
+
+/// See the module.
+pub(crate) struct Committer {
+    shared: Arc<Shared>,
+    failed_lives: HashSet<LifeId>,
+    next_class: u32,
+    /// Set once nothing may be written any more.
+    failed: Option<CommitError>,
+}
+
+/// What became of the write sets of a transaction that was committed, where it is not "durable".
+#[derive(Default)]
+struct Written {
+    refused: Vec<(u64, CommitError)>,
+    classes: Vec<(usize, Class)>,
+    /// Lives that had a set refused in this batch.
+    failed_lives: HashSet<LifeId>,
+}
+
+impl Committer {
+    pub(crate) fn new(shared: Arc<Shared>, next_class: u32) -> Committer {
+        Committer {
+            shared,
+            failed_lives: HashSet::new(),
+            next_class,
+            failed: None,
+        }
+    }
+
+    /// Commits until the queue is closed and empty.
+    pub(crate) fn run(mut self) {
+        let mut batch = VecDeque::new();
+        while self
+            .shared
+            .queue
+            .take(&mut batch, !self.failed_lives.is_empty())
+        {
+            let outcome = self.commit(&batch);
+            self.settle(&mut batch, outcome);
+        }
+    }
+
+    /// Writes a batch as one transaction. `Err` fails all of it.
+    fn commit(&mut self, batch: &VecDeque<Item>) -> Result<Written, CommitError> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        self.open_again_if_closed()?;
+        let shared = self.shared.clone();
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let slot = shared.database.read();
+            match &*slot {
+                Slot::Open(database) => Ok(self.write(database, batch)),
+                Slot::Full | Slot::Closed => Err(CommitError::Closed),
+            }
+        }));
+        match result {
+            Ok(Ok(Ok(written))) => Ok(written),
+            Ok(Ok(Err(error))) => Err(self.after_failure(&error.to_string())),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(self.after_failure("the store contradicts itself")),
+        }
+    }
+
+    fn write(
+        &mut self,
+        database: &Database,
+        batch: &VecDeque<Item>,
+    ) -> Result<Written, redb::Error> {
+        let mut transaction = database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        let mut written = Written::default();
+        let mut changes = false;
+        {
+            let mut rows = transaction.open_table(ROWS)?;
+            let mut buffer = Vec::new();
+            let mut next_object = None;
+            for (position, item) in batch.iter().enumerate() {
+                match item {
+                    Item::Set { number, set, .. } => match self.refusal(&rows, set, &written)? {
+                        Some(refusal) => {
+                            written.failed_lives.insert(set.life);
+                            written.refused.push((*number, refusal));
+                        }
+                        None => {
+                            write_set(&mut rows, set, &mut buffer)?;
+                            let number = set
+                                .record
+                                .as_ref()
+                                .map(|(_, _, record)| record.number.0 + 1);
+                            next_object = next_object.max(number);
+                            changes = true;
+                        }
+                    },
+                    Item::EndLife(_) => {}
+                    Item::Class { name, .. } => {
+                        let (class, is_new) = self.class(&mut rows, name)?;
+                        written.classes.push((position, class));
+                        changes |= is_new;
+                    }
+                }
+            }
+            if let Some(next_object) = next_object {
+                raise_next_object(&mut rows, next_object)?;
+            }
+        }
+        if changes {
+            transaction.commit()?;
+            self.shared
+                .stats
+                .transactions
+                .fetch_add(1, Ordering::Relaxed);
+        } else {
+            transaction.abort()?;
+        }
+        Ok(written)
+    }
+
+    fn refusal(
+        &self,
+        rows: &Rows<'_>,
+        set: &WriteSet,
+        written: &Written,
+    ) -> Result<Option<CommitError>, redb::Error> {
+        if self.failed_lives.contains(&set.life) || written.failed_lives.contains(&set.life) {
+            return Ok(Some(CommitError::EarlierFailed));
+        }
+        let Some((class, id, record)) = &set.record else {
+            return Ok(None);
+        };
+        let key = Key::Object {
+            class: *class,
+            id: *id,
+        }
+        .encode();
+        let stored = rows
+            .get(&key[..])?
+            .map(|value| ObjectRecord::decode(value.value()));
+        match stored {
+            Some(Ok(stored)) if stored.number == record.number => Ok(None),
+            None => Ok(None),
+            // Writing it would orphan the keys under the other number.
+            Some(_) => Ok(Some(CommitError::RecordExists)),
+        }
+    }
+
+    fn class(&mut self, rows: &mut Rows<'_>, name: &str) -> Result<(Class, bool), redb::Error> {
+        let key = Key::Class {
+            name: name.to_owned(),
+        }
+        .encode();
+        if let Some(stored) = rows.get(&key[..])? {
+            let class = Class::decode(stored.value())
+                .map_err(|error| redb::Error::Corrupted(error.to_string()))?;
+            return Ok((class, false));
+        }
+        let unique_key = format!("{}:{name}", self.shared.namespace_key_hex);
+        let class = Class {
+            number: ClassNumber(self.next_class),
+            unique_key,
+        };
+        // Not given back if the commit fails: it may have reached the disk.
+        self.next_class += 1;
+        rows.insert(&key[..], &class.encode()[..])?;
+        Ok((class, true))
+    }
+
+    /// Publishes what became of a batch and empties it.
+    fn settle(&mut self, batch: &mut VecDeque<Item>, outcome: Result<Written, CommitError>) {
+        let mut through = None;
+        let mut bytes_settled = 0;
+        let mut classes = VecDeque::new();
+        if let Ok(written) = outcome.as_ref() {
+            self.failed_lives.extend(&written.failed_lives);
+            for (number, refusal) in &written.refused {
+                self.shared.settled.fail(*number, *number, refusal);
+            }
+            classes.extend(written.classes.iter().cloned());
+        }
+        let mut answers = Vec::new();
+        for (position, item) in batch.drain(..).enumerate() {
+            match item {
+                Item::Set { number, bytes, set } => {
+                    through = Some(number);
+                    bytes_settled += bytes;
+                    if let Err(error) = &outcome {
+                        self.failed_lives.insert(set.life);
+                        self.shared.settled.fail(number, number, error);
+                    }
+                }
+                Item::EndLife(life) => {
+                    self.failed_lives.remove(&life);
+                }
+                Item::Class { reply, .. } => {
+                    let answer = match &outcome {
+                        Ok(_) => match classes.pop_front() {
+                            Some((at, class)) if at == position => Ok(class),
+                            _ => {
+                                unreachable!("every class item of a committed batch has an answer")
+                            }
+                        },
+                        Err(error) => Err(error.clone()),
+                    };
+                    answers.push((reply, answer));
+                }
+            }
+        }
+        self.shared.queue.settled(bytes_settled);
+        if let Some(through) = through {
+            self.shared
+                .subscribers
+                .publish(&self.shared.settled, through);
+        }
+        for (reply, answer) in answers {
+            // The asker may have gone; the class is registered all the same.
+            let _ = reply.send(answer);
+        }
+    }
+
+    /// Decides how to go on after a transaction failed, and gives the error that its write sets get.
+    fn after_failure(&mut self, cause: &str) -> CommitError {
+        let detail = match self.shared.faults.worst() {
+            Some(Fault::Full(detail)) => detail,
+            Some(Fault::Fatal(detail)) => return self.fail_for_good(detail),
+            None => return self.fail_for_good(cause.into()),
+        };
+        warn!(%detail, "a commit found the disk full, opening the store anew");
+        let shared = self.shared.clone();
+        let mut slot = shared.database.write();
+        // Closes the file, which writes nothing after a failure.
+        *slot = Slot::Full;
+        match self.open_again(slot) {
+            Err(failed) if failed.is_permanent() => failed,
+            _ => CommitError::NoSpace { detail },
+        }
+    }
+
+    fn open_again_if_closed(&mut self) -> Result<(), CommitError> {
+        let shared = self.shared.clone();
+        if matches!(*shared.database.read(), Slot::Full) {
+            self.open_again(shared.database.write())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Opens the file anew. Readers wait so long.
+    fn open_again(&mut self, mut slot: RwLockWriteGuard<'_, Slot>) -> Result<(), CommitError> {
+        self.shared.faults.forget_full();
+        let result = open::open_database(
+            &*self.shared.disk,
+            &self.shared.faults,
+            self.shared.cache_bytes,
+        );
+        let failure = match result {
+            Ok(database) => {
+                *slot = Slot::Open(database);
+                info!("the store is open again, at its last commit");
+                return Ok(());
+            }
+            Err(failure) => failure,
+        };
+        drop(slot);
+        match (self.shared.faults.worst(), failure) {
+            (Some(Fault::Fatal(detail)), _) => Err(self.fail_for_good(detail)),
+            (Some(Fault::Full(detail)), _) => {
+                std::thread::sleep(REOPEN_PAUSE);
+                Err(CommitError::NoSpace { detail })
+            }
+            // Not even the backend could be made, so nobody noted a fault.
+            (None, OpenError::NoSpace) => {
+                std::thread::sleep(REOPEN_PAUSE);
+                Err(CommitError::NoSpace {
+                    detail: "opening the file failed".into(),
+                })
+            }
+            (None, failure) => Err(self.fail_for_good(failure.to_string().into())),
+        }
+    }
+
+    fn fail_for_good(&mut self, detail: Arc<str>) -> CommitError {
+        error!(%detail, "the disk failed: nothing is written any more; check the disk, then restart");
+        let failed = CommitError::DiskFailed { detail };
+        self.failed = Some(failed.clone());
+        failed
+    }
+}
+
+fn write_set(rows: &mut Rows<'_>, set: &WriteSet, buffer: &mut Vec<u8>) -> Result<(), redb::Error> {
+    if let Some((class, id)) = set.forget {
+        rows.remove(&Key::Object { class, id }.encode()[..])?;
+    }
+    if let Some((class, id, record)) = &set.record {
+        rows.insert(
+            &Key::Object {
+                class: *class,
+                id: *id,
+            }
+            .encode()[..],
+            &record.encode()[..],
+        )?;
+    }
+    if set.clear {
+        rows.retain_in::<&[u8], _>(KvRange::all(set.object).as_slices(), |_, _| false)?;
+    }
+    for (key, value) in &set.writes {
+        write_kv(buffer, set.object, key);
+        match value {
+            Some(value) => drop(rows.insert(&buffer[..], Bytes::as_ref(value))?),
+            None => drop(rows.remove(&buffer[..])?),
+        }
+    }
+    Ok(())
+}
+
+fn raise_next_object(rows: &mut Rows<'_>, next_object: u64) -> Result<(), redb::Error> {
+    let key = Key::NextObject.encode();
+    let stored = match rows.get(&key[..])? {
+        Some(stored) => decode_next_object(stored.value())
+            .map_err(|error| redb::Error::Corrupted(error.to_string()))?,
+        None => {
+            return Err(redb::Error::Corrupted(
+                "the next object number row is missing".into(),
+            ));
+        }
+    };
+    if next_object > stored {
+        rows.insert(&key[..], &next_object.to_be_bytes()[..])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,328 @@
+//! A disk in memory that forgets what was not synced, and fails on demand.
+//!
+//! It keeps two images: what the operating system would show (*live*) and what would survive a power cut (*durable*),
+//! and between them the operations since the last sync. A crash may keep any of those, in any combination, down to
+//! single sectors of 512 bytes, which is what a real disk may do; [`FaultyDisk::after_crash`] lets the caller choose.
+//!
+//! What can be made to fail: everything from the n-th operation on (a crash), writes that find no room, one fsync. And
+//! syncs can be held up, so that a test can look at what gathers meanwhile.
+//!
+//! Clones are handles on one disk.
+
+use std::io;
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::{Disk, StorageBackend};
+
+/// The unit that a disk writes whole or not at all, in bytes.
+const SECTOR_BYTES: usize = 512;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct FaultyDisk {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: Mutex<State>,
+    sync_released: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    live: Vec<u8>,
+    durable: Vec<u8>,
+    unsynced: Vec<Change>,
+    operations: u64,
+    syncs: u64,
+    crash_at: Option<u64>,
+    full: Full,
+    sync_fails: Option<io::ErrorKind>,
+    syncs_held: bool,
+    syncs_waiting: usize,
+    is_open: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Write { offset: usize, data: Vec<u8> },
+    SetLen(usize),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Full {
+    #[default]
+    No,
+    Once,
+    Always,
+}
+
+/// Holds up every sync of a disk until it is dropped.
+#[derive(Debug)]
+pub struct HeldSyncs {
+    disk: FaultyDisk,
+}
+
+impl FaultyDisk {
+    /// An empty disk.
+    pub fn new() -> FaultyDisk {
+        FaultyDisk::default()
+    }
+
+    /// A disk whose content is durable.
+    pub fn with_content(content: Vec<u8>) -> FaultyDisk {
+        let disk = FaultyDisk::new();
+        {
+            let mut state = disk.inner.state.lock();
+            state.durable = content.clone();
+            state.live = content;
+        }
+        disk
+    }
+
+    /// Lets the operation number `operation` (writes, changes of length and syncs, counted from 0) and all after it
+    /// fail.
+    pub fn crash_at(&self, operation: u64) {
+        self.inner.state.lock().crash_at = Some(operation);
+    }
+
+    /// Operations so far.
+    pub fn operations(&self) -> u64 {
+        self.inner.state.lock().operations
+    }
+
+    /// Successful syncs so far.
+    pub fn syncs(&self) -> u64 {
+        self.inner.state.lock().syncs
+    }
+
+    /// Whether an operation failed because of [`FaultyDisk::crash_at`].
+    pub fn has_crashed(&self) -> bool {
+        let state = self.inner.state.lock();
+        state.crash_at.is_some_and(|at| state.operations > at)
+    }
+
+    /// Lets all writes find the disk full, or no longer.
+    pub fn set_full(&self, is_full: bool) {
+        self.inner.state.lock().full = if is_full { Full::Always } else { Full::No };
+    }
+
+    /// Lets the next write, and only that, find the disk full.
+    pub fn fill_once(&self) {
+        self.inner.state.lock().full = Full::Once;
+    }
+
+    /// Lets the next sync fail with an error of this kind. What was not synced counts as clean from then on, as it does for operating systems
+    /// that drop pages they could not write: the syncs after it succeed and make nothing of it durable.
+    pub fn fail_next_sync(&self, kind: io::ErrorKind) {
+        self.inner.state.lock().sync_fails = Some(kind);
+    }
+
+    /// Holds up every sync until the guard is dropped.
+    pub fn hold_syncs(&self) -> HeldSyncs {
+        self.inner.state.lock().syncs_held = true;
+        HeldSyncs { disk: self.clone() }
+    }
+
+    /// The disk as it is found after a crash: what is durable, and of every sector that was not synced what `keeps`
+    /// says, asked in the order of the writes. A change of length counts as one sector.
+    pub fn after_crash(&self, mut keeps: impl FnMut() -> bool) -> FaultyDisk {
+        let state = self.inner.state.lock();
+        let mut content = state.durable.clone();
+        for change in &state.unsynced {
+            match change {
+                Change::SetLen(len) => {
+                    if keeps() {
+                        content.resize(*len, 0);
+                    }
+                }
+                Change::Write { offset, data } => {
+                    keep_sectors(&mut content, *offset, data, &mut keeps)
+                }
+            }
+        }
+        FaultyDisk::with_content(content)
+    }
+
+    fn operation<T>(&self, change: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+        let mut state = self.inner.state.lock();
+        state.operations += 1;
+        if state.crash_at.is_some_and(|at| state.operations > at) {
+            return Err(io::Error::other("the machine crashed"));
+        }
+        change(&mut state)
+    }
+}
+
+impl HeldSyncs {
+    /// Waits until a sync is being held up.
+    pub fn wait_for_sync(&self) {
+        while self.disk.inner.state.lock().syncs_waiting == 0 {
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for HeldSyncs {
+    fn drop(&mut self) {
+        self.disk.inner.state.lock().syncs_held = false;
+        self.disk.inner.sync_released.notify_all();
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
+        let mut state = self.inner.state.lock();
+        assert!(
+            !std::mem::replace(&mut state.is_open, true),
+            "the disk is opened twice"
+        );
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl StorageBackend for FaultyDisk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.inner.state.lock().live.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let state = self.inner.state.lock();
+        let start = offset as usize;
+        let stored = state.live.get(start..start + out.len());
+        out.copy_from_slice(stored.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.operation(|state| {
+            if len as usize > state.live.len() {
+                state.check_room()?;
+            }
+            state.live.resize(len as usize, 0);
+            state.unsynced.push(Change::SetLen(len as usize));
+            Ok(())
+        })
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        {
+            let mut state = self.inner.state.lock();
+            while state.syncs_held {
+                state.syncs_waiting += 1;
+                self.inner.sync_released.wait(&mut state);
+                state.syncs_waiting -= 1;
+            }
+        }
+        self.operation(|state| {
+            if let Some(kind) = state.sync_fails.take() {
+                state.unsynced.clear();
+                return Err(kind.into());
+            }
+            let State {
+                durable, unsynced, ..
+            } = state;
+            for change in unsynced.drain(..) {
+                match change {
+                    Change::SetLen(len) => durable.resize(len, 0),
+                    Change::Write { offset, data } => {
+                        keep_sectors(durable, offset, &data, &mut || true)
+                    }
+                }
+            }
+            state.syncs += 1;
+            Ok(())
+        })
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.operation(|state| {
+            state.check_room()?;
+            let offset = offset as usize;
+            keep_sectors(&mut state.live, offset, data, &mut || true);
+            state.unsynced.push(Change::Write {
+                offset,
+                data: data.to_vec(),
+            });
+            Ok(())
+        })
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.inner.state.lock().is_open = false;
+        Ok(())
+    }
+}
+
+impl State {
+    fn check_room(&mut self) -> io::Result<()> {
+        match self.full {
+            Full::No => return Ok(()),
+            Full::Once => self.full = Full::No,
+            Full::Always => {}
+        }
+        Err(io::ErrorKind::StorageFull.into())
+    }
+}
+
+/// Copies those sectors of `data` that `keeps` says, making `content` longer where needed.
+fn keep_sectors(
+    content: &mut Vec<u8>,
+    offset: usize,
+    data: &[u8],
+    keeps: &mut impl FnMut() -> bool,
+) {
+    let mut at = 0;
+    while at < data.len() {
+        let sector_left = SECTOR_BYTES - (offset + at) % SECTOR_BYTES;
+        let end = data.len().min(at + sector_left);
+        if keeps() {
+            if content.len() < offset + end {
+                content.resize(offset + end, 0);
+            }
+            content[offset + at..offset + end].copy_from_slice(&data[at..end]);
+        }
+        at = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_loses_what_was_not_synced_and_keeps_what_was() {
+        let disk = FaultyDisk::new();
+        disk.set_len(2048).unwrap();
+        disk.write(0, &[1; 1024]).unwrap();
+        disk.sync_data().unwrap();
+        disk.write(512, &[2; 1024]).unwrap();
+        let read = |disk: &FaultyDisk| {
+            let mut bytes = vec![0; 2048];
+            disk.read(0, &mut bytes).unwrap();
+            [bytes[0], bytes[512], bytes[1024], bytes[1536]]
+        };
+        assert_eq!(read(&disk), [1, 2, 2, 0]);
+        assert_eq!(read(&disk.after_crash(|| false)), [1, 1, 0, 0]);
+        assert_eq!(read(&disk.after_crash(|| true)), [1, 2, 2, 0]);
+        let mut second_only = [false, true].into_iter();
+        assert_eq!(
+            read(&disk.after_crash(|| second_only.next().unwrap())),
+            [1, 1, 2, 0]
+        );
+    }
+
+    #[test]
+    fn a_crashed_disk_fails_everything_after_it() {
+        let disk = FaultyDisk::new();
+        disk.crash_at(1);
+        disk.set_len(10).unwrap();
+        assert!(!disk.has_crashed());
+        assert!(disk.write(0, &[1]).is_err());
+        assert!(disk.sync_data().is_err());
+        assert!(disk.has_crashed());
+    }
+}

@@ -1,0 +1,199 @@
+//! Where the bytes go: a file, watched for what goes wrong with it.
+//!
+//! redb says that an operation failed, not which one, and after a failure it refuses everything until it is reopened.
+//! What may follow depends on exactly that: a write that found the disk full can be undone by reopening; an fsync that
+//! failed cannot be repeated, because the operating system may have dropped the pages it could not write and report
+//! success the next time. So every backend is wrapped in a [`Watched`] that notes failures in [`Faults`].
+
+#[cfg(any(test, feature = "faulty"))]
+pub mod faulty;
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use redb::BackendError;
+pub use redb::StorageBackend;
+use redb::backends::FileBackend;
+
+/// A place that can be opened as a store, again and again.
+pub trait Disk: Send + Sync + 'static {
+    /// Opens it, creating it if it is not there. Whoever opened it before has closed it.
+    fn open(&self) -> io::Result<Box<dyn StorageBackend>>;
+}
+
+/// A file in a directory.
+#[derive(Debug)]
+pub(crate) struct FileDisk {
+    path: PathBuf,
+}
+
+impl FileDisk {
+    pub(crate) fn new(path: PathBuf) -> FileDisk {
+        FileDisk { path }
+    }
+}
+
+impl Disk for FileDisk {
+    fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(directory)?;
+        let is_new = !self.path.try_exists()?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        // The file holds the secret that ids are derived from, and the guests' data.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&self.path)?;
+        if is_new {
+            sync_directory(directory)?;
+        }
+        Ok(Box::new(FileBackend::new(file).map_err(io::Error::other)?))
+    }
+}
+
+/// A new file is durable only when its directory is, and a new directory only when its parent is.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    File::open(directory)?.sync_all()?;
+    match directory.canonicalize()?.parent() {
+        // The parent may be unreadable for us; then the directory was not made by us either.
+        Some(parent) => File::open(parent)
+            .and_then(|parent| parent.sync_all())
+            .or(Ok(())),
+        None => Ok(()),
+    }
+}
+
+/// Whether an error says that there is no room: no space, over quota, or over the largest size of a file.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
+}
+
+/// What went wrong with the disk since the store was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    state: Mutex<FaultState>,
+}
+
+#[derive(Debug, Default)]
+struct FaultState {
+    full: Option<Arc<str>>,
+    fatal: Option<Arc<str>>,
+}
+
+/// What a failure allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A write found no room. Nothing that was acknowledged is touched; reopening brings the last commit back.
+    Full(Arc<str>),
+    /// Anything else, a failed fsync above all. Nothing may be written any more.
+    Fatal(Arc<str>),
+}
+
+impl Faults {
+    /// The worst fault so far.
+    pub(crate) fn worst(&self) -> Option<Fault> {
+        let state = self.state.lock();
+        let fatal = state.fatal.clone().map(Fault::Fatal);
+        fatal.or_else(|| state.full.clone().map(Fault::Full))
+    }
+
+    /// Forgets that the disk was full, before another try. Fatal faults stay.
+    pub(crate) fn forget_full(&self) {
+        self.state.lock().full = None;
+    }
+
+    fn note(&self, operation: &str, may_be_full: bool, error: &io::Error) {
+        let detail: Arc<str> = format!("{operation} failed ({error})").into();
+        let mut state = self.state.lock();
+        if may_be_full && is_full(error) {
+            state.full.get_or_insert(detail);
+        } else {
+            state.fatal.get_or_insert(detail);
+        }
+    }
+}
+
+/// A backend whose failures are noted.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    inner: Box<dyn StorageBackend>,
+    faults: Arc<Faults>,
+}
+
+impl Watched {
+    pub(crate) fn new(inner: Box<dyn StorageBackend>, faults: Arc<Faults>) -> Watched {
+        Watched { inner, faults }
+    }
+
+    fn noted<T>(&self, operation: &str, may_be_full: bool, result: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &result {
+            self.faults.note(operation, may_be_full, error);
+        }
+        result
+    }
+}
+
+impl StorageBackend for Watched {
+    fn len(&self) -> io::Result<u64> {
+        self.noted("measuring the file", false, self.inner.len())
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.noted("a read", false, self.inner.read(offset, out))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.noted("growing the file", true, self.inner.set_len(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        // Also when it says that the disk is full: what it could not write may be gone from memory.
+        self.noted("an fsync", false, self.inner.sync_data())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.noted("a write", true, self.inner.write(offset, data))
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.inner.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.try_lock_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.inner.try_lock_shared_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.query_lock_range(start, end)
+    }
+}

@@ -1,0 +1,305 @@
+//! Everything that is persisted, as one enum.
+//!
+//! The store is one ordered table; the first byte of a key is its tag. Numbers are big-endian, so that the order of
+//! the bytes is the order of the fields, variable parts come last, so that they need neither length nor terminator,
+//! and all rows of one object are neighbours.
+//!
+//! Tags are given once and never reused. Reserved for what is to come: `0x06` changes of classes (renames, deletions,
+//! transfers), `0x11` SQL pages (object, file, page number), `0x12` statistics of an object (rows, bytes), `0x20`
+//! alarms by time (the scheduler's index), `0x21` alarms by object.
+
+use std::ops::Range;
+
+use thiserror::Error;
+
+use crate::numbers::{ClassNumber, ObjectNumber};
+
+const TAG_FORMAT: u8 = 0x01;
+const TAG_NAMESPACE_KEY: u8 = 0x02;
+const TAG_CLASS: u8 = 0x03;
+const TAG_OBJECT: u8 = 0x04;
+const TAG_NEXT_OBJECT: u8 = 0x05;
+const TAG_KV: u8 = 0x10;
+
+/// A key of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The version of this layout and when the data directory was made.
+    ///
+    /// Key: `01`. Value: `version u32 | created_ms u64`. Written once at creation, rewritten by a migration.
+    Format,
+    /// The secret that sets the ids of this data directory apart from all others.
+    ///
+    /// Key: `02`. Value: 32 random bytes. Written once at creation, never changed: all ids depend on it.
+    NamespaceKey,
+    /// A class by name.
+    ///
+    /// Key: `03 | name in UTF-8`. Value: `number u32 | unique key in UTF-8`, see [`crate::Class`]. Written when a
+    /// class is first served, kept for ever.
+    Class {
+        /// Its name.
+        name: String,
+    },
+    /// An object that wrote something.
+    ///
+    /// Key: `04 | class u32 | id, 32 bytes`. Value: see [`crate::ObjectRecord`]. Written with the object's first
+    /// commit, removed when the object deleted everything.
+    Object {
+        /// Its class.
+        class: ClassNumber,
+        /// Its id.
+        id: [u8; 32],
+    },
+    /// A number above that of every object record ever written.
+    ///
+    /// Key: `05`. Value: `u64`. Raised in the commit that writes a record; never falls, so numbers of forgotten
+    /// objects do not come back.
+    NextObject,
+    /// A key-value pair of an object.
+    ///
+    /// Key: `10 | object u64 | the guest's key in UTF-8`. Value: the guest's bytes as they are. Lives until the guest
+    /// deletes it.
+    Kv {
+        /// Whose it is.
+        object: ObjectNumber,
+        /// The guest's key.
+        key: String,
+    },
+}
+
+/// Bytes that are no key of this version of the store.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("decode the store key {bytes:02x?}: it is not of a known shape")]
+pub struct InvalidKey {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Key {
+    /// The bytes of this key.
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Key::Format => vec![TAG_FORMAT],
+            Key::NamespaceKey => vec![TAG_NAMESPACE_KEY],
+            Key::Class { name } => [&[TAG_CLASS], name.as_bytes()].concat(),
+            Key::Object { class, id } => [&[TAG_OBJECT], &class.0.to_be_bytes()[..], id].concat(),
+            Key::NextObject => vec![TAG_NEXT_OBJECT],
+            Key::Kv { object, key } => {
+                let mut bytes = Vec::with_capacity(KV_PREFIX_LEN + key.len());
+                write_kv(&mut bytes, *object, key);
+                bytes
+            }
+        }
+    }
+
+    /// The reverse of [`Key::encode`].
+    pub fn decode(bytes: &[u8]) -> Result<Key, InvalidKey> {
+        decode(bytes).ok_or_else(|| InvalidKey {
+            bytes: bytes.to_vec(),
+        })
+    }
+}
+
+fn decode(bytes: &[u8]) -> Option<Key> {
+    let (tag, rest) = bytes.split_first()?;
+    let text = |bytes| std::str::from_utf8(bytes).map(str::to_owned).ok();
+    match *tag {
+        TAG_FORMAT if rest.is_empty() => Some(Key::Format),
+        TAG_NAMESPACE_KEY if rest.is_empty() => Some(Key::NamespaceKey),
+        TAG_CLASS => Some(Key::Class { name: text(rest)? }),
+        TAG_OBJECT => {
+            let (class, id) = rest.split_first_chunk::<4>()?;
+            Some(Key::Object {
+                class: ClassNumber(u32::from_be_bytes(*class)),
+                id: id.try_into().ok()?,
+            })
+        }
+        TAG_NEXT_OBJECT if rest.is_empty() => Some(Key::NextObject),
+        TAG_KV => {
+            let (object, key) = rest.split_first_chunk::<8>()?;
+            Some(Key::Kv {
+                object: ObjectNumber(u64::from_be_bytes(*object)),
+                key: text(key)?,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Length of what stands in a row's key before the guest's key.
+pub(crate) const KV_PREFIX_LEN: usize = 9;
+
+/// Writes the bytes of [`Key::Kv`] into `buffer`, replacing what it held: the hot path makes no key of its own.
+pub(crate) fn write_kv(buffer: &mut Vec<u8>, object: ObjectNumber, key: &str) {
+    buffer.clear();
+    buffer.push(TAG_KV);
+    buffer.extend_from_slice(&object.0.to_be_bytes());
+    buffer.extend_from_slice(key.as_bytes());
+}
+
+/// A range of the rows of one object, as bytes of store keys; never reaches into a neighbour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KvRange {
+    /// First key of the range.
+    pub start: Vec<u8>,
+    /// First key past the range.
+    pub end: Vec<u8>,
+}
+
+impl KvRange {
+    /// All rows of `object`.
+    pub fn all(object: ObjectNumber) -> KvRange {
+        KvRange::between(object, &[], None)
+    }
+
+    /// The rows of `object` whose key is at least `start` and below `end`.
+    pub fn between(object: ObjectNumber, start: &[u8], end: Option<&[u8]>) -> KvRange {
+        let prefix = [&[TAG_KV], &object.0.to_be_bytes()[..]].concat();
+        let end = match end {
+            Some(end) => [&prefix[..], end].concat(),
+            // The successor of a prefix never falls short of the tag, even behind the last possible number.
+            None => successor(&prefix).expect("a tag is below 0xff"),
+        };
+        KvRange {
+            start: [&prefix[..], start].concat(),
+            end,
+        }
+    }
+
+    /// As a range of slices.
+    pub(crate) fn as_slices(&self) -> Range<&[u8]> {
+        &self.start[..]..&self.end[..]
+    }
+}
+
+/// All class rows.
+pub(crate) fn class_rows() -> Range<Vec<u8>> {
+    vec![TAG_CLASS]..vec![TAG_CLASS + 1]
+}
+
+/// The object rows of `class` behind `after`, or all of them.
+pub(crate) fn object_rows(class: ClassNumber, after: Option<&[u8; 32]>) -> Range<Vec<u8>> {
+    let prefix = [&[TAG_OBJECT], &class.0.to_be_bytes()[..]].concat();
+    let end = successor(&prefix).expect("a tag is below 0xff");
+    let start = match after {
+        Some(id) => [&prefix[..], id, &[0]].concat(),
+        None => prefix,
+    };
+    start..end
+}
+
+/// The smallest bytes above everything that starts with `prefix`; `None` if nothing is above.
+pub(crate) fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != 0xff)?;
+    let mut bytes = prefix[..=last].to_vec();
+    bytes[last] += 1;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_key() -> impl Strategy<Value = Key> {
+        prop_oneof![
+            Just(Key::Format),
+            Just(Key::NamespaceKey),
+            Just(Key::NextObject),
+            any::<String>().prop_map(|name| Key::Class { name }),
+            any::<(u32, [u8; 32])>().prop_map(|(class, id)| Key::Object {
+                class: ClassNumber(class),
+                id
+            }),
+            any::<(u64, String)>().prop_map(|(object, key)| Key::Kv {
+                object: ObjectNumber(object),
+                key
+            }),
+        ]
+    }
+
+    #[test]
+    fn keys_have_these_bytes_for_ever() {
+        assert_eq!(Key::Format.encode(), b"\x01");
+        assert_eq!(Key::NamespaceKey.encode(), b"\x02");
+        assert_eq!(
+            Key::Class {
+                name: "Room".into()
+            }
+            .encode(),
+            b"\x03Room"
+        );
+        let object = Key::Object {
+            class: ClassNumber(0x0102_0304),
+            id: [0xee; 32],
+        }
+        .encode();
+        assert_eq!(object[..5], *b"\x04\x01\x02\x03\x04");
+        assert_eq!(object[5..], [0xee; 32]);
+        assert_eq!(Key::NextObject.encode(), b"\x05");
+        let kv = Key::Kv {
+            object: ObjectNumber(0x0102_0304_0506_0708),
+            key: "né".into(),
+        };
+        assert_eq!(
+            kv.encode(),
+            b"\x10\x01\x02\x03\x04\x05\x06\x07\x08n\xc3\xa9"
+        );
+    }
+
+    #[test]
+    fn bytes_with_an_unknown_tag_or_a_wrong_length_are_no_key() {
+        for bytes in [
+            &b""[..],
+            b"\x00",
+            b"\x01x",
+            b"\x04\0\0\0\x01",
+            b"\x06",
+            b"\x10\0\0",
+            b"\x03\xff",
+        ] {
+            assert!(Key::decode(bytes).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn the_range_of_an_object_touches_no_neighbour() {
+        for number in [0, 1, 0xff, 0x1_00ff, u64::MAX - 1] {
+            let range = KvRange::all(ObjectNumber(number));
+            let next = Key::Kv {
+                object: ObjectNumber(number + 1),
+                key: String::new(),
+            }
+            .encode();
+            let last = Key::Kv {
+                object: ObjectNumber(number),
+                key: "\u{10ffff}".repeat(512),
+            }
+            .encode();
+            assert!(range.start <= last && last < range.end && range.end <= next);
+        }
+        assert_eq!(KvRange::all(ObjectNumber(u64::MAX)).end, [TAG_KV + 1]);
+    }
+
+    #[test]
+    fn the_successor_of_a_prefix_carries_over_0xff() {
+        assert_eq!(successor(b"ab"), Some(b"ac".to_vec()));
+        assert_eq!(successor(b"a\xff\xff"), Some(b"b".to_vec()));
+        assert_eq!(successor(b"\xff\xff"), None);
+        assert_eq!(successor(b""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn keys_survive_a_round_trip(key in any_key()) {
+            prop_assert_eq!(Key::decode(&key.encode()).unwrap(), key);
+        }
+
+        #[test]
+        fn the_order_of_bytes_is_the_order_of_object_then_key(a: (u64, String), b: (u64, String)) {
+            let bytes = |(object, key): &(u64, String)| Key::Kv { object: ObjectNumber(*object), key: key.clone() }.encode();
+            prop_assert_eq!(bytes(&a).cmp(&bytes(&b)), a.cmp(&b));
+        }
+    }
+}

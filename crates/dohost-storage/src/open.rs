@@ -1,0 +1,327 @@
+//! Opening the file: new, clean, after a crash, of another version, or not ours at all.
+//!
+//! A new file gets its format, namespace key and first numbers in one transaction, so a crash while it is made leaves
+//! either an empty store or a whole one. After a crash redb goes back to the last commit that is whole, which takes
+//! time in proportion to the file; that is logged.
+//!
+//! The version is looked at before anything else is: a newer one is refused, an older one will be migrated here.
+
+use std::io;
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use redb::{
+    BackendError, Database, DatabaseError, Durability, ReadableDatabase, StorageBackend,
+    StorageError, TableDefinition,
+};
+use thiserror::Error;
+use tracing::info;
+
+use crate::disk::{Disk, Faults, Watched, is_full};
+use crate::key::{Key, class_rows};
+use crate::record::{Class, Format, decode_next_object};
+
+/// The version of the layout that this build writes, and the newest it reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Bytes that every file of redb begins with.
+const MAGIC_BYTES: usize = 9;
+
+/// Bytes of the page that the header of the file is in.
+const HEADER_BYTES: usize = 4_096;
+
+/// A file longer than this was not left behind by an unfinished start. redb makes files of less than 2 MiB.
+const UNFINISHED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The one table: everything by key.
+pub(crate) const ROWS: TableDefinition<'static, &'static [u8], &'static [u8]> =
+    TableDefinition::new("rows");
+
+/// Why a store could not be opened. The text fits after "failed to"; [`OpenError::help`] says what to do.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// Another process, or another handle of this one, has it open.
+    #[error("open the store: another process has it open")]
+    InUse,
+    /// A newer version of the program wrote it.
+    #[error("open the store: it has format {found}, this version reads up to {supported}")]
+    NewerFormat {
+        /// The version it has.
+        found: u32,
+        /// [`FORMAT_VERSION`].
+        supported: u32,
+    },
+    /// The file is something else.
+    #[error("open the store: store.redb is not a store of dohost ({detail})")]
+    NotAStore {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The file is a store, and damaged.
+    #[error("open the store: the file is damaged ({detail})")]
+    Damaged {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The user may not read or write the file or the directory.
+    #[error("open the store: permission denied")]
+    PermissionDenied,
+    /// The file system is mounted read-only.
+    #[error("open the store: the file system is read-only")]
+    ReadOnly,
+    /// There is no room to open it: opening writes a little.
+    #[error("open the store: no space left on the disk")]
+    NoSpace,
+    /// The disk failed otherwise.
+    #[error("open the store: {0}")]
+    Io(#[source] io::Error),
+}
+
+impl OpenError {
+    /// What the operator should do, as a sentence.
+    pub fn help(&self) -> &'static str {
+        match self {
+            OpenError::InUse => "Stop the other process or choose another data directory.",
+            OpenError::NewerFormat { .. } => {
+                "Run the newer version that wrote it, or choose another data directory; nothing was changed."
+            }
+            OpenError::NotAStore { .. } => {
+                "Check the path of the data directory; nothing was changed."
+            }
+            OpenError::Damaged { .. } => {
+                "Check the disk, keep a copy of the file, and restore the data directory from a backup."
+            }
+            OpenError::PermissionDenied => {
+                "Give this user the right to read and write the data directory, or choose another."
+            }
+            OpenError::ReadOnly => {
+                "Mount the file system for writing or choose another data directory."
+            }
+            OpenError::NoSpace => {
+                "Free some space on the disk of the data directory and start again."
+            }
+            OpenError::Io(_) => "Check the disk of the data directory.",
+        }
+    }
+
+    fn from_io(error: io::Error) -> OpenError {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => OpenError::PermissionDenied,
+            io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly,
+            io::ErrorKind::InvalidData => OpenError::NotAStore {
+                detail: error.to_string(),
+            },
+            _ if is_full(&error) => OpenError::NoSpace,
+            _ => OpenError::Io(error),
+        }
+    }
+}
+
+impl From<redb::Error> for OpenError {
+    fn from(error: redb::Error) -> OpenError {
+        match error {
+            redb::Error::Io(error) => OpenError::from_io(error),
+            redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => {
+                OpenError::InUse
+            }
+            redb::Error::UpgradeRequired(version) => OpenError::NotAStore {
+                detail: format!("its file format {version} was never used by dohost"),
+            },
+            other => OpenError::Damaged {
+                detail: other.to_string(),
+            },
+        }
+    }
+}
+
+/// What a new data directory begins with.
+#[derive(Clone, Copy)]
+pub(crate) struct Birth {
+    pub(crate) namespace_key: [u8; 32],
+    pub(crate) created_ms: u64,
+}
+
+/// What an opened store begins with.
+pub(crate) struct Opened {
+    pub(crate) database: Database,
+    pub(crate) namespace_key: [u8; 32],
+    pub(crate) created_ms: u64,
+    pub(crate) next_class: u32,
+    pub(crate) next_object: u64,
+}
+
+/// Opens or makes the store on `disk`.
+pub(crate) fn open(
+    disk: &dyn Disk,
+    faults: &Arc<Faults>,
+    cache_bytes: usize,
+    birth: impl FnOnce() -> Birth,
+) -> Result<Opened, OpenError> {
+    let database = open_database(disk, faults, cache_bytes)?;
+    let is_new = !has_rows(&database)?;
+    if is_new {
+        write_first_rows(&database, birth())?;
+    }
+    read_first_rows(database)
+}
+
+/// Opens the file alone, as is needed to open it anew after a full disk.
+pub(crate) fn open_database(
+    disk: &dyn Disk,
+    faults: &Arc<Faults>,
+    cache_bytes: usize,
+) -> Result<Database, OpenError> {
+    let backend = Watched::new(disk.open().map_err(OpenError::from_io)?, faults.clone());
+    clear_unfinished(&backend).map_err(OpenError::from_io)?;
+    let mut builder = Database::builder();
+    builder.set_cache_size(cache_bytes);
+    let last_tenth = std::cell::Cell::new(None);
+    builder.set_repair_callback(move |repair| {
+        let tenth = (repair.progress() * 10.0) as u32;
+        if last_tenth.replace(Some(tenth)) != Some(tenth) {
+            info!(
+                percent = tenth * 10,
+                "the store was not closed cleanly, going back to its last commit"
+            );
+        }
+    });
+    // redb trusts a file that says it was closed cleanly and may panic if somebody changed it since.
+    let opened = catch_unwind(AssertUnwindSafe(move || {
+        builder.create_with_backend(backend)
+    }));
+    match opened {
+        Ok(Ok(database)) => Ok(database),
+        Ok(Err(DatabaseError::Storage(StorageError::PreviousIo))) => Err(OpenError::Io(
+            io::Error::other("an operation on the file failed"),
+        )),
+        Ok(Err(error)) => Err(redb::Error::from(error).into()),
+        Err(_) => Err(OpenError::Damaged {
+            detail: "its inner structure contradicts itself".into(),
+        }),
+    }
+}
+
+/// Empties a file whose making was cut short, which redb would take for somebody else's.
+///
+/// redb writes the first bytes of a new file last. A file that has none of them, and nothing behind its header either,
+/// never held a row.
+fn clear_unfinished(backend: &Watched) -> io::Result<()> {
+    let everything = (Bound::Unbounded, Bound::Unbounded);
+    match backend.try_lock_range(everything.0, everything.1) {
+        // Somebody may just be making it. redb will say so.
+        Ok(false) => return Ok(()),
+        Ok(true) | Err(BackendError::Unsupported) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let len = backend.len()?;
+    if (1..=UNFINISHED_BYTES_MAX).contains(&len) {
+        let mut bytes = vec![0; len as usize];
+        backend.read(0, &mut bytes)?;
+        let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+        let header = &bytes[..bytes.len().min(HEADER_BYTES)];
+        if is_zero(&header[..header.len().min(MAGIC_BYTES)]) && is_zero(&bytes[header.len()..]) {
+            info!("the store was not finished when it was made, making it again");
+            backend.set_len(0)?;
+        }
+    }
+    match backend.unlock_range(everything.0, everything.1) {
+        Ok(()) | Err(BackendError::Unsupported) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn has_rows(database: &Database) -> Result<bool, OpenError> {
+    let transaction = database.begin_read().map_err(redb::Error::from)?;
+    match transaction.open_table(ROWS) {
+        Ok(_) => Ok(true),
+        Err(redb::TableError::TableDoesNotExist(_)) => {
+            let tables = transaction
+                .list_tables()
+                .map_err(redb::Error::from)?
+                .count();
+            if tables > 0 {
+                return Err(OpenError::NotAStore {
+                    detail: "its tables are not ours".into(),
+                });
+            }
+            Ok(false)
+        }
+        Err(error) => Err(redb::Error::from(error).into()),
+    }
+}
+
+fn write_first_rows(database: &Database, birth: Birth) -> Result<(), OpenError> {
+    let write = || -> Result<(), redb::Error> {
+        let mut transaction = database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        {
+            let mut rows = transaction.open_table(ROWS)?;
+            let format = Format {
+                version: FORMAT_VERSION,
+                created_ms: birth.created_ms,
+            };
+            rows.insert(&Key::Format.encode()[..], &format.encode()[..])?;
+            rows.insert(&Key::NamespaceKey.encode()[..], &birth.namespace_key[..])?;
+            rows.insert(&Key::NextObject.encode()[..], &1u64.to_be_bytes()[..])?;
+        }
+        transaction.commit()?;
+        Ok(())
+    };
+    write().map_err(OpenError::from)
+}
+
+fn read_first_rows(database: Database) -> Result<Opened, OpenError> {
+    let damaged = |detail: String| OpenError::Damaged { detail };
+    let (format, namespace_key, next_object, next_class) = {
+        let read = || -> Result<_, redb::Error> {
+            let rows = database.begin_read()?.open_table(ROWS)?;
+            let row = |key: Key| -> Result<Option<Vec<u8>>, redb::Error> {
+                Ok(rows
+                    .get(&key.encode()[..])?
+                    .map(|value| value.value().to_vec()))
+            };
+            let mut classes = Vec::new();
+            let range = class_rows();
+            for entry in rows.range::<&[u8]>(&range.start[..]..&range.end[..])? {
+                classes.push(entry?.1.value().to_vec());
+            }
+            Ok((
+                row(Key::Format)?,
+                row(Key::NamespaceKey)?,
+                row(Key::NextObject)?,
+                classes,
+            ))
+        };
+        let (format, namespace_key, next_object, classes) = read()?;
+        let missing = |what: &str| damaged(format!("the {what} row is missing"));
+        let format = format.ok_or_else(|| missing("format"))?;
+        let format = Format::decode(&format).map_err(|error| damaged(error.to_string()))?;
+        // Before any other row is understood: a newer version may have changed them all.
+        if format.version > FORMAT_VERSION {
+            return Err(OpenError::NewerFormat {
+                found: format.version,
+                supported: FORMAT_VERSION,
+            });
+        }
+        let namespace_key: [u8; 32] = namespace_key
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(|| missing("namespace key"))?;
+        let next_object = next_object.ok_or_else(|| missing("next object number"))?;
+        let next_object =
+            decode_next_object(&next_object).map_err(|error| damaged(error.to_string()))?;
+        let mut next_class = 1;
+        for class in classes {
+            let class = Class::decode(&class).map_err(|error| damaged(error.to_string()))?;
+            next_class = next_class.max(class.number.0 + 1);
+        }
+        (format, namespace_key, next_object, next_class)
+    };
+    Ok(Opened {
+        database,
+        namespace_key,
+        created_ms: format.created_ms,
+        next_class,
+        next_object,
+    })
+}

@@ -1,0 +1,228 @@
+//! Reads of the store: blocking, each on one snapshot of what is durable.
+//!
+//! A read never sees a write set that is not durable; what an object wrote and is not durable yet is in its overlay.
+//! All functions may wait for the disk and belong on a thread that may wait.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use redb::{Database, ReadOnlyTable, ReadableDatabase};
+use thiserror::Error;
+
+use crate::commit::CommitError;
+use crate::key::{InvalidKey, KV_PREFIX_LEN, Key, KvRange, object_rows, write_kv};
+use crate::limits::{LIST_PAGE_BYTES_MAX, LIST_PAGE_LEN_MAX};
+use crate::numbers::{ClassNumber, ObjectNumber};
+use crate::open::ROWS;
+use crate::range::KeyRange;
+use crate::record::{InvalidRecord, ObjectRecord};
+
+/// Why the store gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// The disk failed. Call the operator.
+    #[error("read the store: {detail}")]
+    Disk {
+        /// What the store said.
+        detail: String,
+    },
+    /// The store is being opened anew after the disk was full, and could not be yet. Retry once there is room.
+    #[error("read the store: it waits for space on the disk")]
+    NoSpace,
+    /// A row has no shape that was ever written. Call the operator.
+    #[error("read the store: {detail}")]
+    Damaged {
+        /// Which row and why.
+        detail: String,
+    },
+    /// The registration of a class could not be committed.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The store was closed.
+    #[error("read a closed store")]
+    Closed,
+}
+
+impl From<redb::Error> for StoreError {
+    fn from(error: redb::Error) -> StoreError {
+        match error {
+            redb::Error::Corrupted(detail) => StoreError::Damaged { detail },
+            redb::Error::DatabaseClosed => StoreError::Closed,
+            other => StoreError::Disk {
+                detail: other.to_string(),
+            },
+        }
+    }
+}
+
+impl From<InvalidRecord> for StoreError {
+    fn from(error: InvalidRecord) -> StoreError {
+        StoreError::Damaged {
+            detail: error.to_string(),
+        }
+    }
+}
+
+impl From<InvalidKey> for StoreError {
+    fn from(error: InvalidKey) -> StoreError {
+        StoreError::Damaged {
+            detail: error.to_string(),
+        }
+    }
+}
+
+/// What [`crate::Store::load`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The object's number: its record's, or a fresh one.
+    pub number: ObjectNumber,
+    /// Its record; `None` if it never wrote anything, or deleted everything.
+    pub record: Option<ObjectRecord>,
+    /// Its keys and values, if they are few.
+    pub content: Content,
+}
+
+/// The keys and values of an object, as far as they were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// All of them, ascending: a key that is not here is absent.
+    Whole(Vec<(Arc<str>, Bytes)>),
+    /// They are too many, none were kept.
+    Partial,
+}
+
+/// One read of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Entries from the beginning of the range that was asked for, in its order.
+    pub entries: Vec<(Arc<str>, Bytes)>,
+    /// Whether the page stopped before the end of the range, so that there may be more behind its last entry.
+    pub more: bool,
+}
+
+type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// One snapshot.
+pub(crate) struct Snapshot {
+    rows: Rows,
+}
+
+impl Snapshot {
+    pub(crate) fn of(database: &Database) -> Result<Snapshot, redb::Error> {
+        Ok(Snapshot {
+            rows: database.begin_read()?.open_table(ROWS)?,
+        })
+    }
+
+    pub(crate) fn record(
+        &self,
+        class: ClassNumber,
+        id: &[u8; 32],
+    ) -> Result<Option<ObjectRecord>, StoreError> {
+        let key = Key::Object { class, id: *id }.encode();
+        match self.rows.get(&key[..]).map_err(redb::Error::from)? {
+            Some(value) => Ok(Some(ObjectRecord::decode(value.value())?)),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) fn content(
+        &self,
+        object: ObjectNumber,
+        bytes_max: usize,
+    ) -> Result<Content, StoreError> {
+        let mut entries = Vec::new();
+        let mut bytes = 0;
+        for entry in self
+            .rows
+            .range::<&[u8]>(KvRange::all(object).as_slices())
+            .map_err(redb::Error::from)?
+        {
+            let (key, value) = entry.map_err(redb::Error::from)?;
+            let (key, value) = (key.value(), value.value());
+            bytes += key.len() - KV_PREFIX_LEN + value.len();
+            if bytes > bytes_max {
+                return Ok(Content::Partial);
+            }
+            entries.push((guest_key(key)?, Bytes::copy_from_slice(value)));
+        }
+        Ok(Content::Whole(entries))
+    }
+
+    pub(crate) fn get(
+        &self,
+        object: ObjectNumber,
+        key: &str,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<Bytes>, StoreError> {
+        write_kv(buffer, object, key);
+        let value = self.rows.get(&buffer[..]).map_err(redb::Error::from)?;
+        Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
+    }
+
+    pub(crate) fn list(&self, object: ObjectNumber, range: &KeyRange) -> Result<Page, StoreError> {
+        let bounds = KvRange::between(object, &range.start, range.end.as_deref());
+        let mut rows = self
+            .rows
+            .range::<&[u8]>(bounds.as_slices())
+            .map_err(redb::Error::from)?;
+        let len_max = range.limit.map_or(LIST_PAGE_LEN_MAX, |limit| {
+            limit.min(LIST_PAGE_LEN_MAX as u64) as usize
+        });
+        let mut page = Page::default();
+        let mut bytes = 0;
+        while let Some(entry) = if range.reverse {
+            rows.next_back()
+        } else {
+            rows.next()
+        } {
+            let (key, value) = entry.map_err(redb::Error::from)?;
+            let (key, value) = (key.value(), value.value());
+            bytes += key.len() - KV_PREFIX_LEN + value.len();
+            page.entries
+                .push((guest_key(key)?, Bytes::copy_from_slice(value)));
+            if page.entries.len() >= len_max || bytes >= LIST_PAGE_BYTES_MAX {
+                page.more = true;
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    pub(crate) fn objects(
+        &self,
+        class: ClassNumber,
+        after: Option<&[u8; 32]>,
+        limit: usize,
+    ) -> Result<Vec<([u8; 32], ObjectRecord)>, StoreError> {
+        let range = object_rows(class, after);
+        let mut objects = Vec::new();
+        let rows = self
+            .rows
+            .range::<&[u8]>(&range.start[..]..&range.end[..])
+            .map_err(redb::Error::from)?;
+        for entry in rows.take(limit) {
+            let (key, value) = entry.map_err(redb::Error::from)?;
+            match Key::decode(key.value())? {
+                Key::Object { id, .. } => objects.push((id, ObjectRecord::decode(value.value())?)),
+                _ => {
+                    return Err(InvalidKey {
+                        bytes: key.value().to_vec(),
+                    }
+                    .into());
+                }
+            }
+        }
+        Ok(objects)
+    }
+}
+
+fn guest_key(key: &[u8]) -> Result<Arc<str>, StoreError> {
+    match std::str::from_utf8(&key[KV_PREFIX_LEN..]) {
+        Ok(key) => Ok(key.into()),
+        Err(_) => Err(InvalidKey {
+            bytes: key.to_vec(),
+        }
+        .into()),
+    }
+}

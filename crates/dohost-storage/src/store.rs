@@ -1,0 +1,341 @@
+//! The handle that everyone else holds.
+//!
+//! Writes go to the queue and come back through [`Progress`]; reads go straight to a snapshot of the file. What the
+//! two share is the open file, behind a lock that is held for writing only while the file is opened anew.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+use rand::RngCore;
+use redb::Database;
+use tracing::{error, info};
+
+use crate::commit::committer::Committer;
+use crate::commit::progress::Subscribers;
+use crate::commit::queue::{Queue, Submitted};
+use crate::commit::settled::Settled;
+use crate::commit::{CommitError, KeyValue, Progress, WriteSet};
+use crate::disk::{Disk, Faults, FileDisk};
+use crate::numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber};
+use crate::open::{self, Birth, OpenError};
+use crate::range::KeyRange;
+use crate::read::{Content, Loaded, Page, Snapshot, StoreError};
+use crate::record::{Class, ObjectRecord};
+
+/// Memory that the store may use to keep pages of the file, unless told otherwise.
+const CACHE_BYTES_DEFAULT: usize = 64 * 1024 * 1024;
+
+/// How to open a store.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreOptions {
+    /// Memory for pages of the file, in bytes. Overlays are not part of it.
+    pub cache_bytes: usize,
+    /// The namespace key of a data directory that is made now; from the operating system's randomness if `None`.
+    pub namespace_key: Option<[u8; 32]>,
+    /// The creation time of a data directory that is made now, in milliseconds since 1970; now if `None`.
+    pub created_ms: Option<u64>,
+}
+
+impl Default for StoreOptions {
+    fn default() -> StoreOptions {
+        StoreOptions {
+            cache_bytes: CACHE_BYTES_DEFAULT,
+            namespace_key: None,
+            created_ms: None,
+        }
+    }
+}
+
+/// Figures of a store since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Transactions committed, each with one fsync.
+    pub transactions: u64,
+    /// Write sets submitted.
+    pub write_sets: u64,
+}
+
+/// An open store. Clones are cheap and share everything. The last one to go closes it.
+#[derive(Clone)]
+pub struct Store {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+    committer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the handle and the committer share.
+pub(crate) struct Shared {
+    pub(crate) disk: Box<dyn Disk>,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) database: RwLock<Slot>,
+    pub(crate) queue: Queue,
+    pub(crate) settled: Arc<Settled>,
+    pub(crate) subscribers: Subscribers,
+    pub(crate) stats: Counters,
+    pub(crate) cache_bytes: usize,
+    pub(crate) namespace_key_hex: String,
+    namespace_key: [u8; 32],
+    created_ms: u64,
+    next_object: AtomicU64,
+    next_life: AtomicU64,
+}
+
+/// The open file, or why there is none.
+pub(crate) enum Slot {
+    Open(Database),
+    /// Closed because the disk was full; to be opened anew with the next commit.
+    Full,
+    Closed,
+}
+
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) transactions: AtomicU64,
+    write_sets: AtomicU64,
+}
+
+impl Store {
+    /// Opens or makes `<directory>/store.redb`, and the directory.
+    pub fn open(directory: &Path, options: StoreOptions) -> Result<Store, OpenError> {
+        Store::open_disk(FileDisk::new(directory.join("store.redb")), options)
+    }
+
+    /// Opens or makes a store on any disk.
+    pub fn open_disk(disk: impl Disk, options: StoreOptions) -> Result<Store, OpenError> {
+        let faults = Arc::new(Faults::default());
+        let birth = || Birth {
+            namespace_key: options.namespace_key.unwrap_or_else(random_key),
+            created_ms: options.created_ms.unwrap_or_else(now_ms),
+        };
+        let opened = open::open(&disk, &faults, options.cache_bytes, birth)?;
+        let shared = Arc::new(Shared {
+            disk: Box::new(disk),
+            faults,
+            database: RwLock::new(Slot::Open(opened.database)),
+            queue: Queue::default(),
+            settled: Arc::new(Settled::new()),
+            subscribers: Subscribers::default(),
+            stats: Counters::default(),
+            cache_bytes: options.cache_bytes,
+            namespace_key_hex: opened
+                .namespace_key
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+            namespace_key: opened.namespace_key,
+            created_ms: opened.created_ms,
+            next_object: AtomicU64::new(opened.next_object),
+            next_life: AtomicU64::new(1),
+        });
+        let committer = Committer::new(shared.clone(), opened.next_class);
+        let thread = std::thread::Builder::new()
+            .name("committer".into())
+            .spawn(move || committer.run());
+        let thread = thread.map_err(OpenError::Io)?;
+        Ok(Store {
+            handle: Arc::new(Handle {
+                shared,
+                committer: Mutex::new(Some(thread)),
+            }),
+        })
+    }
+
+    /// The class of this name, registered now if it is new. Waits for the disk; durable when it returns.
+    pub fn class(&self, name: &str) -> Result<Class, StoreError> {
+        let answer = self.shared().queue.class(name);
+        Ok(answer.recv().unwrap_or(Err(CommitError::Closed))?)
+    }
+
+    /// The secret of this data directory.
+    pub fn namespace_key(&self) -> [u8; 32] {
+        self.shared().namespace_key
+    }
+
+    /// When this data directory was made, in milliseconds since 1970.
+    pub fn created_ms(&self) -> u64 {
+        self.shared().created_ms
+    }
+
+    /// An identity for a new life of an object.
+    pub fn new_life(&self) -> LifeId {
+        LifeId(self.shared().next_life.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Notes that a life is over: no write set of it follows. Every life that submitted something must end so.
+    pub fn end_life(&self, life: LifeId) {
+        self.shared().queue.end_life(life);
+    }
+
+    /// The object's record, and its whole content if that has at most `content_bytes_max` bytes of keys and values.
+    /// Without a record, a number that was never used. Waits for the disk.
+    ///
+    /// Every write set of the object's earlier lives must be settled: a load does not see one that is on its way.
+    pub fn load(
+        &self,
+        class: ClassNumber,
+        id: &[u8; 32],
+        content_bytes_max: usize,
+    ) -> Result<Loaded, StoreError> {
+        self.read(|snapshot| {
+            let Some(record) = snapshot.record(class, id)? else {
+                let number =
+                    ObjectNumber(self.shared().next_object.fetch_add(1, Ordering::Relaxed));
+                return Ok(Loaded {
+                    number,
+                    record: None,
+                    content: Content::Whole(Vec::new()),
+                });
+            };
+            let content = snapshot.content(record.number, content_bytes_max)?;
+            Ok(Loaded {
+                number: record.number,
+                record: Some(record),
+                content,
+            })
+        })
+    }
+
+    /// A number for an object that has no record any more, after a write set with `forget`. Never given before.
+    pub fn new_object(&self) -> ObjectNumber {
+        ObjectNumber(self.shared().next_object.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The durable value of a key. Waits for the disk.
+    pub fn get(&self, object: ObjectNumber, key: &str) -> Result<Option<Bytes>, StoreError> {
+        self.read(|snapshot| snapshot.get(object, key, &mut Vec::new()))
+    }
+
+    /// The durable values of several keys, in the order of the keys, all of one moment. Waits for the disk.
+    pub fn get_many(
+        &self,
+        object: ObjectNumber,
+        keys: &[Arc<str>],
+    ) -> Result<Vec<KeyValue>, StoreError> {
+        self.read(|snapshot| {
+            let mut buffer = Vec::new();
+            let get = |key: &Arc<str>| Ok((key.clone(), snapshot.get(object, key, &mut buffer)?));
+            keys.iter().map(get).collect()
+        })
+    }
+
+    /// The durable entries from the beginning of a range, as many as a page takes; see [`crate::Listing`] for the
+    /// rest of them. Waits for the disk.
+    pub fn list(&self, object: ObjectNumber, range: &KeyRange) -> Result<Page, StoreError> {
+        self.read(|snapshot| snapshot.list(object, range))
+    }
+
+    /// At most `limit` objects of a class that have a record, by id, behind `after`. Waits for the disk.
+    pub fn objects(
+        &self,
+        class: ClassNumber,
+        after: Option<[u8; 32]>,
+        limit: usize,
+    ) -> Result<Vec<([u8; 32], ObjectRecord)>, StoreError> {
+        self.read(|snapshot| snapshot.objects(class, after.as_ref(), limit))
+    }
+
+    /// Queues a write set for the next commit. Never waits for the disk and never fails: what becomes of it is asked
+    /// of [`Progress`] under the number returned. Commits happen in the order of these numbers.
+    pub fn submit(&self, set: WriteSet) -> CommitNumber {
+        let shared = self.shared();
+        shared.stats.write_sets.fetch_add(1, Ordering::Relaxed);
+        let settle_stopped = |number| {
+            shared.settled.fail(number, number, &CommitError::Closed);
+            shared.subscribers.publish(&shared.settled, number);
+        };
+        match shared.queue.submit(set, settle_stopped) {
+            Submitted::Queued(number) | Submitted::Stopped(number) => number,
+        }
+    }
+
+    /// Bytes of keys and values submitted and not settled. See [`crate::PENDING_BYTES_MAX`] for what to do about it.
+    pub fn pending_bytes(&self) -> usize {
+        self.shared().queue.pending_bytes()
+    }
+
+    /// A view of the commits for one executor.
+    pub fn progress(&self) -> Progress {
+        self.shared()
+            .subscribers
+            .subscribe(self.shared().settled.clone())
+    }
+
+    /// Figures since the store was opened.
+    pub fn stats(&self) -> StoreStats {
+        let stats = &self.shared().stats;
+        StoreStats {
+            transactions: stats.transactions.load(Ordering::Relaxed),
+            write_sets: stats.write_sets.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Waits until everything submitted is settled, stops the committer and closes the file cleanly, so that the next
+    /// start needs no repair. May wait for the disk as long as the disk takes. Later submits fail, a second close does
+    /// nothing.
+    pub fn close(&self) {
+        self.handle.close();
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.handle.shared
+    }
+
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Snapshot) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match &*self.shared().database.read() {
+            Slot::Open(database) => read(&Snapshot::of(database)?),
+            Slot::Full => Err(StoreError::NoSpace),
+            Slot::Closed => Err(StoreError::Closed),
+        }
+    }
+}
+
+impl Handle {
+    fn close(&self) {
+        let mut committer = self.committer.lock();
+        let Some(thread) = committer.take() else {
+            return;
+        };
+        self.shared.queue.close();
+        if thread.join().is_err() {
+            error!("the committer stopped with a panic");
+        }
+        let slot = std::mem::replace(&mut *self.shared.database.write(), Slot::Closed);
+        if let Slot::Open(database) = slot {
+            match database.close() {
+                Ok(()) => info!("the store is closed"),
+                Err(error) => {
+                    error!(%error, "failed to close the store, the next start will repair it")
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn random_key() -> [u8; 32] {
+    let mut key = [0; 32];
+    rand::rng().fill_bytes(&mut key);
+    key
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,98 @@
+//! The chores that need guests: serve, test, ci.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::guests;
+use crate::process::{cargo, run, say};
+use crate::toolchain::{TARGET, Toolchain};
+
+/// Ends only if something is wrong: xtask becomes dohost.
+pub fn serve(arguments: &[OsString]) -> Result<()> {
+    guests::build()?;
+    // `--package dohost` would select other features for some shared dependencies than the tests do, and so build
+    // wasmtime a second time.
+    run(cargo(guests::root()).args(["build", "--release", "--workspace", "--bin", "dohost"]))?;
+
+    let mut dohost = Command::new(host_target().join("release/dohost"));
+    dohost.arg("serve");
+    if !arguments.iter().any(|argument| names_component(argument)) {
+        dohost.arg(guests::component("counter"));
+    }
+    dohost.args(arguments);
+    Err(dohost.exec())
+        .with_context(|| format!("failed to start {}", dohost.get_program().display()))
+}
+
+pub fn test(arguments: &[OsString]) -> Result<()> {
+    guests::build()?;
+    run(cargo(guests::root())
+        .args(["test", "--release", "--workspace"])
+        .args(arguments))
+}
+
+pub fn ci() -> Result<()> {
+    let (host, guest_workspace) = (guests::root(), guests::workspace());
+    run(cargo(host).args(["fmt", "--all", "--check"]))?;
+    run(cargo(&guest_workspace).args(["fmt", "--all", "--check"]))?;
+
+    let toolchain = guests::build()?;
+    run(cargo(host).args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--release",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
+    if toolchain == Toolchain::OnPath {
+        let mut clippy = cargo(&guest_workspace);
+        toolchain.set_up(&mut clippy, &guests::target());
+        run(clippy.args([
+            "clippy",
+            "--workspace",
+            "--release",
+            "--target",
+            TARGET,
+            "--",
+            "--deny",
+            "warnings",
+        ]))?;
+    } else {
+        say("no clippy for the guests: Debian's Rust comes without it");
+    }
+    run(cargo(host).args(["test", "--release", "--workspace"]))
+}
+
+/// `counter.wasm` or `counter=path/to/it.wasm`; everything else is an option or the value of one.
+fn names_component(argument: &OsStr) -> bool {
+    argument
+        .to_str()
+        .is_some_and(|argument| !argument.starts_with('-') && argument.ends_with(".wasm"))
+}
+
+/// Where cargo puts what it builds for the host.
+fn host_target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(guests::target, PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counter_is_served_unless_a_component_is_named() {
+        for component in ["counter.wasm", "../there/counter.wasm", "room=chat.wasm"] {
+            assert!(names_component(OsStr::new(component)), "{component}");
+        }
+        for other in ["--port", "8080", "--data=x.wasm", "-v"] {
+            assert!(!names_component(OsStr::new(other)), "{other}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `cargo xtask`: the chores of this workspace that take more than one cargo command.
+//!
+//! What needs guests gets them built first, so `cargo xtask serve` and `cargo xtask test` work in a fresh checkout. All
+//! of it uses the release profile, the only one in which wasmtime is built.
+//!
+//! Not here: anything that a user of dohost needs. Those have the `dohost` command and no sources.
+
+mod chores;
+mod component;
+mod debian;
+mod guests;
+mod process;
+mod toolchain;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the dohost workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Build the guests to components in target/guests/
+    ///
+    /// Uses the Rust on the PATH if it has the target wasm32-unknown-unknown, or if rustup can add it; on Debian without
+    /// such luck, Debian's own Rust, which builds the standard library too (once, some minutes). Set
+    /// DOHOST_GUEST_TOOLCHAIN to `rustup` or `debian` to have it one way only.
+    Guests,
+
+    /// Build guests and dohost, then run `dohost serve`
+    ///
+    /// Serves target/guests/counter.wasm unless the arguments name components. All arguments go to `dohost serve`.
+    Serve {
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "ARGUMENT"
+        )]
+        arguments: Vec<OsString>,
+    },
+
+    /// Build the guests, then run all tests
+    ///
+    /// All arguments go to `cargo test --release --workspace`.
+    Test {
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "ARGUMENT"
+        )]
+        arguments: Vec<OsString>,
+    },
+
+    /// Everything a change must pass: formatting, clippy and the tests, of host and guests
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().chore {
+        Chore::Guests => guests::build().map(drop),
+        Chore::Serve { arguments } => chores::serve(&arguments),
+        Chore::Test { arguments } => chores::test(&arguments),
+        Chore::Ci => chores::ci(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
