@@ -1,1 +1,21 @@
-//! 
+//! HTTP: bytes on a socket become events, replies become bytes.
+//!
+//! Reading order, which is the path of a request: [`listener`] (accept, deal out to the executors) → `connection` (hyper)
+//! → `route` (URL → class and name) → `object` (request ⇄ event) or `worker` (request ⇄ wasi:http) → `reply` (what every
+//! answer that the host makes itself looks like).
+//!
+//! hyper decides what is HTTP and what is not; here are the limits, the routing and the words of errors. HTTP/1.1 only, no
+//! TLS: put a proxy in front for both.
+
+#![forbid(unsafe_code)]
+
+mod connection;
+pub mod limits;
+pub mod listener;
+mod object;
+mod reply;
+mod route;
+mod worker;
+
+pub use limits::HttpLimits;
+pub use listener::{BindError, Front};

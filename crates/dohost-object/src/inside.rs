@@ -266,9 +266,6 @@ fn delete_known(storage: &mut Residence, keys: &[Arc<str>]) -> u32 {
 }
 
 fn valid_key(key: &str) -> Result<(), StorageError> {
-    if key.is_empty() {
-        return Err(StorageError::Invalid("a key must not be empty".into()));
-    }
     check_key(key).map_err(|error| StorageError::TooLarge(error.to_string()))
 }
 

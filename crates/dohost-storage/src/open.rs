@@ -18,7 +18,7 @@ use redb::{
 use thiserror::Error;
 use tracing::info;
 
-use crate::disk::{Disk, Faults, Watched, is_full};
+use crate::disk::{Disk, Fault, Faults, Watched, is_full};
 use crate::key::{Key, class_rows};
 use crate::record::{Class, Format, decode_next_object};
 
@@ -158,12 +158,18 @@ pub(crate) fn open(
     cache_bytes: usize,
     birth: impl FnOnce() -> Birth,
 ) -> Result<Opened, OpenError> {
-    let database = open_database(disk, faults, cache_bytes)?;
-    let is_new = !has_rows(&database)?;
-    if is_new {
-        write_first_rows(&database, birth())?;
-    }
-    read_first_rows(database)
+    let open = || {
+        let database = open_database(disk, faults, cache_bytes)?;
+        if !has_rows(&database)? {
+            write_first_rows(&database, birth())?;
+        }
+        read_first_rows(database)
+    };
+    open().map_err(|error| match faults.worst() {
+        // redb may only say that something failed before.
+        Some(Fault::Full(_)) => OpenError::NoSpace,
+        _ => error,
+    })
 }
 
 /// Opens the file alone, as is needed to open it anew after a full disk.
@@ -324,4 +330,34 @@ fn read_first_rows(database: Database) -> Result<Opened, OpenError> {
         next_class,
         next_object,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_operating_system_is_told_by_what_to_do_about_it() {
+        let told = |kind: io::ErrorKind| OpenError::from_io(kind.into());
+        assert!(matches!(
+            told(io::ErrorKind::PermissionDenied),
+            OpenError::PermissionDenied
+        ));
+        assert!(matches!(
+            told(io::ErrorKind::ReadOnlyFilesystem),
+            OpenError::ReadOnly
+        ));
+        for kind in [
+            io::ErrorKind::StorageFull,
+            io::ErrorKind::QuotaExceeded,
+            io::ErrorKind::FileTooLarge,
+        ] {
+            assert!(matches!(told(kind), OpenError::NoSpace), "{kind:?}");
+        }
+        assert!(matches!(told(io::ErrorKind::Other), OpenError::Io(_)));
+        // The numbers that Linux gives: no space, over quota, file too large.
+        for number in [28, 122, 27] {
+            assert!(is_full(&io::Error::from_raw_os_error(number)), "{number}");
+        }
+    }
 }

@@ -1,1 +1,29 @@
-fn main(){}
+//! The `dohost` command: arguments, wiring, exit codes.
+//!
+//! Exit codes: 0 after a stop by signal, 1 for an error (said on stderr, with what to do about it), 2 for arguments that
+//! make no sense.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod failure;
+mod logging;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let result = match args.command {
+        args::Command::Serve(serve) => serve::run(serve),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            failure::print(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -11,8 +11,8 @@ use wit_component::ComponentEncoder;
 
 /// Wraps the core module at `module` and writes it to `component`; false if that file was the same already.
 ///
-/// Always done anew, as it takes milliseconds and file times cannot tell which toolchain a module came from. The file is
-/// touched only when it changes, so that caches keyed on it stay warm.
+/// Always done anew, as it takes milliseconds and file times cannot tell which toolchain a module came from. The file
+/// is touched only when it changes, so that caches keyed on it stay warm.
 pub fn write(module: &Path, component: &Path) -> Result<bool> {
     let bytes = fs::read(module).with_context(|| format!("failed to read {}", module.display()))?;
     let bytes = encode(&bytes)

@@ -1,7 +1,8 @@
 //! Debian's Rust, for machines that cannot get the wasm target from rustup.
 //!
-//! Debian ships a recent Rust for building browsers (`rustc-web`), its sources and a wasm linker, but no standard library
-//! for wasm. cargo can build that from the sources; the flag for it is unstable, which `RUSTC_BOOTSTRAP` allows.
+//! Debian ships a recent Rust for building browsers (`rustc-web`), its sources and a wasm linker, but no standard
+//! library for wasm. cargo can build that from the sources; the flag for it is unstable, which `RUSTC_BOOTSTRAP`
+//! allows.
 //!
 //! Nothing is ever removed from the machine: where the packages would replace others, apt-get refuses and we say so.
 

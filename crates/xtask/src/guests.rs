@@ -22,8 +22,8 @@ pub fn workspace() -> PathBuf {
     root().join("guests")
 }
 
-/// Where components and the guests' own build go: in the checkout even if `CARGO_TARGET_DIR` moves the host's build away,
-/// as the tests look for the components there.
+/// Where components and the guests' own build go: in the checkout even if `CARGO_TARGET_DIR` moves the host's build
+/// away, as the tests look for the components there.
 pub fn target() -> PathBuf {
     root().join("target")
 }

@@ -29,8 +29,8 @@ struct Arguments {
 enum Chore {
     /// Build the guests to components in target/guests/
     ///
-    /// Uses the Rust on the PATH if it has the target wasm32-unknown-unknown, or if rustup can add it; on Debian without
-    /// such luck, Debian's own Rust, which builds the standard library too (once, some minutes). Set
+    /// Uses the Rust on the PATH if it has the target wasm32-unknown-unknown, or if rustup can add it; on Debian
+    /// without such luck, Debian's own Rust, which builds the standard library too (once, some minutes). Set
     /// DOHOST_GUEST_TOOLCHAIN to `rustup` or `debian` to have it one way only.
     Guests,
 

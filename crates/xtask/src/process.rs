@@ -1,7 +1,7 @@
 //! Running other programs.
 //!
-//! xtask is itself run by cargo, which leaves variables behind that speak of xtask and its toolchain. A child that is to
-//! use the same toolchain may have them; for one that is not, [`without_cargo`] takes them away.
+//! xtask is itself run by cargo, which leaves variables behind that speak of xtask and its toolchain. A child that is
+//! to use the same toolchain may have them; for one that is not, [`without_cargo`] takes them away.
 
 use std::env;
 use std::ffi::OsStr;

@@ -1,8 +1,8 @@
 //! Which Rust compiles the guests.
 //!
 //! Guests are compiled for wasm32-unknown-unknown, and the standard library of that target is not everywhere. In this
-//! order: the Rust on the PATH if it has it; the same after `rustup target add`; Debian's Rust, which builds the standard
-//! library from source. Whoever finds one says which and why.
+//! order: the Rust on the PATH if it has it; the same after `rustup target add`; Debian's Rust, which builds the
+//! standard library from source. Whoever finds one says which and why.
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -28,6 +29,7 @@ pub struct FaultyDisk {
 #[derive(Debug, Default)]
 struct Inner {
     state: Mutex<State>,
+    sync_came: Condvar,
     sync_released: Condvar,
 }
 
@@ -158,10 +160,15 @@ impl FaultyDisk {
 }
 
 impl HeldSyncs {
-    /// Waits until a sync is being held up.
+    /// Waits until a sync is being held up; panics if none comes in ten seconds.
     pub fn wait_for_sync(&self) {
-        while self.disk.inner.state.lock().syncs_waiting == 0 {
-            std::thread::yield_now();
+        let inner = &self.disk.inner;
+        let mut state = inner.state.lock();
+        while state.syncs_waiting == 0 {
+            let waited = inner
+                .sync_came
+                .wait_for(&mut state, Duration::from_secs(10));
+            assert!(!waited.timed_out(), "no sync came");
         }
     }
 }
@@ -213,6 +220,7 @@ impl StorageBackend for FaultyDisk {
             let mut state = self.inner.state.lock();
             while state.syncs_held {
                 state.syncs_waiting += 1;
+                self.inner.sync_came.notify_all();
                 self.inner.sync_released.wait(&mut state);
                 state.syncs_waiting -= 1;
             }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{FORMAT_VERSION, Key, OpenError, Store, StoreError};
 use redb::{Database, ReadableDatabase, TableDefinition};
 
@@ -209,4 +210,25 @@ fn classes_keep_their_number_and_are_told_apart() {
     assert_eq!(store.class("Chat").unwrap(), chat);
     let third = store.class("Third").unwrap();
     assert!(third.number > room.number && third.number > chat.number);
+}
+
+#[test]
+fn a_full_disk_is_told_apart_when_making_and_when_repairing_a_store() {
+    let disk = FaultyDisk::new();
+    disk.set_full(true);
+    let refused = Store::open_disk(disk.clone(), options()).err().unwrap();
+    assert!(matches!(refused, OpenError::NoSpace), "{refused:?}");
+    disk.set_full(false);
+    let store = open(&disk);
+    object(&store, 1);
+
+    let after_crash = disk.after_crash(|| false);
+    after_crash.set_full(true);
+    let refused = Store::open_disk(after_crash.clone(), options())
+        .err()
+        .unwrap();
+    assert!(matches!(refused, OpenError::NoSpace), "{refused:?}");
+    after_crash.set_full(false);
+    let store = open(&after_crash);
+    assert!(store.load(CLASS, &id(1), WHOLE).unwrap().record.is_some());
 }

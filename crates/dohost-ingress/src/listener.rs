@@ -1,0 +1,117 @@
+//! Accepting connections and dealing them out to the executors, and the end of it all.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dohost_engine::{Worker, WorkerComponent};
+use dohost_object::Host;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::connection;
+use crate::limits::HttpLimits;
+
+/// How long to wait after the system refused to accept a connection, out of file descriptors most likely.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What is behind the door.
+pub struct Front {
+    /// The objects.
+    pub host: Host,
+    /// The Worker that gets every request, if there is one; without it the path names class and object.
+    pub worker: Option<WorkerComponent>,
+    /// What clients may send.
+    pub limits: HttpLimits,
+}
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub host: Host,
+    /// One for each executor.
+    pub workers: Vec<Worker>,
+    pub limits: HttpLimits,
+    pub is_stopping: watch::Sender<bool>,
+}
+
+/// The address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct BindError {
+    /// The address that was asked for.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub source: std::io::Error,
+}
+
+/// Listens. Connections wait in the system's queue until [`serve`].
+pub fn bind(address: SocketAddr) -> Result<std::net::TcpListener, BindError> {
+    let listen = || {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    listen().map_err(|source| BindError { address, source })
+}
+
+/// Serves until `stop` is done; then takes no new connections and lets those that are open finish the request that they
+/// are at, for up to `patience`. Returns how many were cut off.
+pub async fn serve(
+    listener: std::net::TcpListener,
+    front: Front,
+    stop: impl Future<Output = ()>,
+    patience: Duration,
+) -> std::io::Result<usize> {
+    let listener = TcpListener::from_std(listener)?;
+    let shared = Arc::new(Shared::new(front));
+    let accepting = async {
+        let places = Arc::new(Semaphore::new(shared.limits.connections_max));
+        for executor in (0..shared.host.executors().len()).cycle() {
+            let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
+            let stream = accept(&listener).await;
+            let shared_by_all = shared.clone();
+            shared.host.executors().spawn_on(executor, async move {
+                connection::serve(&shared_by_all, executor, stream).await;
+                drop(place);
+            });
+        }
+    };
+    tokio::select! {
+        () = stop => {}
+        () = accepting => {}
+    }
+    drop(listener);
+    shared.is_stopping.send_replace(true);
+    // Too late is not an error here: it is what the count says.
+    let _ = tokio::time::timeout(patience, shared.is_stopping.closed()).await;
+    Ok(shared.is_stopping.receiver_count())
+}
+
+impl Shared {
+    fn new(front: Front) -> Shared {
+        let Front { host, worker, limits } = front;
+        let workers = match worker {
+            None => Vec::new(),
+            Some(component) => (0..host.executors().len())
+                .map(|_| {
+                    let host = host.clone();
+                    Worker::new(component.clone(), move || host.worker_outside())
+                })
+                .collect(),
+        };
+        Shared { host, workers, limits, is_stopping: watch::Sender::new(false) }
+    }
+}
+
+/// The next connection, taken off this runtime so that another can have it.
+async fn accept(listener: &TcpListener) -> std::net::TcpStream {
+    loop {
+        match listener.accept().await.and_then(|(stream, _)| TcpStream::into_std(stream)) {
+            Ok(stream) => return stream,
+            Err(error) => {
+                tracing::warn!("cannot accept a connection: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A request becomes an event of an object, its response becomes the reply.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use dohost_engine::{Header, Request, Response};
+use dohost_object::Target;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+
+use crate::listener::Shared;
+use crate::reply::{Answer, Refusal, whole};
+use crate::route::Route;
+
+/// Headers that belong to one connection and not to the message, in either direction.
+const CONNECTION_HEADERS: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Answers a request by asking the object that the route names.
+pub(crate) async fn answer(
+    shared: &Shared,
+    route: Route,
+    request: http::Request<Incoming>,
+) -> Result<http::Response<Answer>, Refusal> {
+    let Route { class, name, path } = route;
+    let (parts, body) = request.into_parts();
+    let body = read_body(body, shared.limits.body_bytes_max, shared.limits.body_timeout).await?;
+    let request = event_request(&parts, path, body)?;
+    let reply = shared.host.send(&class, Target::Name(&name), request).await;
+    let reply = reply.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let response = reply.map_err(|error| Refusal::from_event(&error, class.name(), &name))?;
+    http_response(response).map_err(|reason| {
+        let detail = format!("{}/{name}: {reason}", class.name());
+        Refusal::logged(StatusCode::BAD_GATEWAY, "the object's response is not HTTP", &detail)
+    })
+}
+
+/// The whole body, if it is within the limit.
+async fn read_body(body: Incoming, bytes_max: usize, timeout: Duration) -> Result<Bytes, Refusal> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let too_large = || {
+        let text = format!("the body has more than {bytes_max} bytes, the limit");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+    };
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(timeout, Limited::new(body, bytes_max).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) => Err(Refusal::new(StatusCode::BAD_REQUEST, format!("the body broke off: {error}"))),
+        Err(_) => {
+            let text = format!("the body took longer than {} s, the limit", timeout.as_secs());
+            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, text))
+        }
+    }
+}
+
+fn event_request(parts: &Parts, path: String, body: Bytes) -> Result<Request, Refusal> {
+    let authority = match (parts.uri.authority(), parts.headers.get(header::HOST)) {
+        (Some(authority), _) => authority.as_str(),
+        (None, Some(host)) => host.to_str().map_err(|_| bad_host())?,
+        (None, None) if parts.version < http::Version::HTTP_11 => "",
+        (None, None) => return Err(Refusal::new(StatusCode::BAD_REQUEST, "the request has no host header")),
+    };
+    let headers = parts.headers.iter().filter(|(name, _)| !CONNECTION_HEADERS.contains(name));
+    let headers = headers.map(|(name, value)| Header { name: name.as_str().into(), value: value.as_bytes().into() });
+    Ok(Request {
+        method: parts.method.as_str().into(),
+        scheme: "http".into(),
+        authority: authority.into(),
+        path,
+        query: parts.uri.query().map(String::from),
+        headers: headers.collect(),
+        body: body.into(),
+    })
+}
+
+fn bad_host() -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "the host header is not text")
+}
+
+fn http_response(response: Response) -> Result<http::Response<Answer>, String> {
+    let status = Some(response.status).filter(|status| (200..600).contains(status));
+    let status = status.ok_or_else(|| format!("status {} is not between 200 and 599", response.status))?;
+    let mut http = http::Response::new(whole(response.body));
+    *http.status_mut() = StatusCode::from_u16(status).map_err(|error| error.to_string())?;
+    for Header { name, value } in response.headers {
+        let name = HeaderName::try_from(&name).map_err(|_| format!("{name:?} is no name of a header"))?;
+        let value = HeaderValue::try_from(value).map_err(|_| format!("the value of header {name} is not allowed"))?;
+        // The host knows the length of the body, and frames the message.
+        if name != header::CONTENT_LENGTH && !CONNECTION_HEADERS.contains(&name) {
+            http.headers_mut().append(name, value);
+        }
+    }
+    Ok(http)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(status: u16, headers: &[(&str, &str)]) -> Response {
+        let headers = headers.iter().map(|(name, value)| Header { name: (*name).into(), value: (*value).into() });
+        Response { status, headers: headers.collect(), body: b"x".to_vec() }
+    }
+
+    #[test]
+    fn a_response_must_be_one_that_http_allows() {
+        for status in [0, 100, 101, 199, 600, 999, 65535] {
+            assert!(http_response(response(status, &[])).is_err(), "{status}");
+        }
+        assert!(http_response(response(200, &[("a b", "c")])).is_err());
+        assert!(http_response(response(200, &[("a", "b\r\nc: d")])).is_err());
+        assert_eq!(http_response(response(599, &[])).unwrap().status(), 599);
+    }
+
+    #[test]
+    fn headers_of_the_connection_are_the_hosts_own() {
+        let headers = [("content-length", "7"), ("Transfer-Encoding", "chunked"), ("connection", "close"), ("x", "y")];
+        let response = http_response(response(200, &headers)).unwrap();
+        assert_eq!(response.headers().keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x"]);
+    }
+
+    #[test]
+    fn repeated_headers_stay_apart() {
+        let response = http_response(response(200, &[("set-cookie", "a"), ("set-cookie", "b")])).unwrap();
+        assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
+    }
+}

@@ -1,0 +1,140 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Durable Objects on a machine you own, in any language that compiles to WebAssembly.
+#[derive(Debug, Parser)]
+#[command(name = "dohost", version, disable_help_subcommand = true)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve objects over HTTP
+    Serve(Serve),
+}
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  Serve the objects of one component; /counter/A/increment reaches the object named A
+      dohost serve counter.wasm
+
+  Two classes, one of them under another name than its file, and data elsewhere
+      dohost serve counter.wasm --class room=build/chat.wasm --data-dir /var/lib/dohost
+
+  A Worker in front: it gets every request and calls the objects
+      dohost serve counter.wasm --worker tutorial.wasm
+
+  On all addresses, logs as JSON
+      dohost serve counter.wasm --listen 0.0.0.0:8787 --log-format json";
+
+/// Serve objects over HTTP.
+///
+/// Each FILE is a WebAssembly component built for the world dohost:object/object; it becomes a class named like the file.
+/// A request for /{class}/{name}/{path} reaches the object of that name, which sees /{path}. Objects start when they are
+/// first asked, go to sleep when they are idle, and keep what they stored.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = SERVE_EXAMPLES, after_help = "`dohost serve --help` shows examples.")]
+pub struct Serve {
+    /// Components to serve, each as a class named like its file without the extension
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Serve FILE as the class NAME; may be given many times
+    #[arg(long = "class", value_name = "NAME=FILE", value_parser = parse_class)]
+    pub classes: Vec<(String, PathBuf)>,
+
+    /// A wasi:http component that gets every request and calls objects itself
+    #[arg(long, value_name = "FILE")]
+    pub worker: Option<PathBuf>,
+
+    /// Address to listen on; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787", env = "DOHOST_LISTEN")]
+    pub listen: SocketAddr,
+
+    /// Directory that holds everything the objects store; made if it is missing
+    #[arg(long, value_name = "DIR", default_value = "./.dohost", env = "DOHOST_DATA_DIR")]
+    pub data_dir: PathBuf,
+
+    /// How long an object without requests stays in memory
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub idle_timeout: Duration,
+
+    /// How long a stop waits for requests that are running
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub shutdown_timeout: Duration,
+
+    /// Threads that run objects and connections [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+
+    /// Objects that may be in memory at once
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_resident: u32,
+
+    /// Memory that one object may use, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub max_memory: u32,
+
+    /// CPU time that an object may take without waiting for anything
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub max_cpu: Duration,
+
+    /// Bytes that the body of a request may have
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
+    pub max_body: usize,
+
+    /// Requests that may run in or wait for one object
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_events: u32,
+
+    /// How log lines look; they go to stderr
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "DOHOST_LOG_FORMAT")]
+    pub log_format: LogFormat,
+
+    /// What is logged: a level, or targets with levels such as info,access=debug,guest=off
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "DOHOST_LOG")]
+    pub log: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+fn parse_class(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or("expected NAME=FILE, such as room=chat.wasm")?;
+    dohost_object::check_class_name(name).map_err(|error| error.to_string())?;
+    if file.is_empty() {
+        return Err("the file is missing after '='".into());
+    }
+    Ok((name.into(), file.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_class_is_given_as_name_and_file() {
+        assert_eq!(parse_class("a=b=c.wasm"), Ok(("a".into(), "b=c.wasm".into())));
+        for bad in ["a", "=b.wasm", "a=", "a b=c.wasm", "a/b=c.wasm"] {
+            assert!(parse_class(bad).is_err(), "{bad}");
+        }
+    }
+}

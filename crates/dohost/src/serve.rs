@@ -1,0 +1,167 @@
+//! `dohost serve`: puts the parts together, runs until a signal, takes them apart again.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use dohost_engine::imports::{BoxFuture, OutgoingError, Request, Response};
+use dohost_engine::{Engine, EngineOptions, LoadError, ObjectComponent};
+use dohost_ingress::{BindError, Front, HttpLimits, listener};
+use dohost_object::{Host, HostOptions, Limits, OutgoingFetch, check_class_name};
+use dohost_storage::{OpenError, Store, StoreOptions};
+
+use crate::args::Serve;
+use crate::failure::Failure;
+use crate::logging;
+
+/// Instances beyond those of resident objects: Workers, and objects that are just going.
+const EXTRA_INSTANCES: u32 = 256;
+
+/// Serves until a signal asks to stop.
+pub fn run(args: Serve) -> anyhow::Result<()> {
+    logging::start(args.log_format, &args.log)?;
+    let files = class_files(&args)?;
+    let engine = Engine::new(EngineOptions {
+        instances_max: args.max_resident.saturating_add(EXTRA_INSTANCES),
+        memory_bytes_max: (args.max_memory as usize) << 20,
+        turn_cpu_max: args.max_cpu,
+    })?;
+    let components = load_classes(&engine, files)?;
+    let worker = args.worker.as_ref().map(|file| engine.load_worker(file)).transpose().map_err(load_failure)?;
+    let listener = listener::bind(args.listen).map_err(bind_failure)?;
+    let address = listener.local_addr()?;
+    let store = Store::open(&args.data_dir, StoreOptions::default())
+        .map_err(|error| open_failure(&args.data_dir, &error))?;
+    let host = Host::start(store, components, host_options(&args)?)?;
+
+    let ready = ready_line(address, &host, &args);
+    let front = Front { host: host.clone(), worker, limits: http_limits(&args) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async move {
+        let stop = stop_signal()?;
+        println!("{ready}");
+        let cut_off = listener::serve(listener, front, stop, args.shutdown_timeout).await?;
+        if cut_off > 0 {
+            tracing::warn!("{cut_off} connections were cut off after {:?}", args.shutdown_timeout);
+        }
+        let all_ended = tokio::task::spawn_blocking(move || host.shut_down(args.shutdown_timeout)).await?;
+        if !all_ended {
+            tracing::warn!("objects were still running after {:?} and were stopped", args.shutdown_timeout);
+        }
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// Name and file of every class, each name once.
+fn class_files(args: &Serve) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
+    for file in &args.files {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        check_class_name(&name).map_err(|error| {
+            Failure::new(error, Some(format!("name it yourself: --class NAME={}", file.display())))
+        })?;
+        files.push((name, file.clone()));
+    }
+    files.extend(args.classes.iter().cloned());
+    if files.is_empty() && args.worker.is_none() {
+        let help = "dohost serve counter.wasm (more in dohost serve --help)";
+        return Err(Failure::new("there is nothing to serve", Some(help.into())).into());
+    }
+    for (at, (name, file)) in files.iter().enumerate() {
+        if let Some((_, other)) = files[..at].iter().find(|(other, _)| other == name) {
+            let text = format!("two files for the class {name}: {} and {}", other.display(), file.display());
+            return Err(Failure::new(text, Some(format!("give one of them another name with --class NAME={}", file.display()))).into());
+        }
+    }
+    Ok(files)
+}
+
+fn load_classes(engine: &Engine, files: Vec<(String, PathBuf)>) -> anyhow::Result<Vec<(String, ObjectComponent)>> {
+    let load = |(name, file): (String, PathBuf)| {
+        let started = std::time::Instant::now();
+        let component = engine.load_object(&file).map_err(load_failure)?;
+        tracing::info!(class = name, file = %file.display(), ms = started.elapsed().as_millis() as u64, "loaded");
+        Ok((name, component))
+    };
+    files.into_iter().map(load).collect()
+}
+
+fn host_options(args: &Serve) -> anyhow::Result<HostOptions> {
+    let cores = std::thread::available_parallelism().context("cannot count the cores, give --threads")?;
+    let limits = Limits {
+        residents_max: args.max_resident as usize,
+        idle_timeout: args.idle_timeout,
+        events_max: args.max_events as usize,
+        ..Limits::default()
+    };
+    let executors = args.threads.map_or(cores.get(), usize::from);
+    Ok(HostOptions { executors, limits, outgoing: Arc::new(NoNetwork) })
+}
+
+fn http_limits(args: &Serve) -> HttpLimits {
+    HttpLimits { body_bytes_max: args.max_body, ..HttpLimits::default() }
+}
+
+fn ready_line(address: std::net::SocketAddr, host: &Host, args: &Serve) -> String {
+    let mut classes = host.class_names().join(", ");
+    if classes.is_empty() {
+        classes = "none".into();
+    }
+    let worker = args.worker.as_ref().map_or(String::new(), |file| format!(" behind the Worker {}", file.display()));
+    format!("dohost serves http://{address} · classes: {classes}{worker} · data: {}", args.data_dir.display())
+}
+
+/// Resolves at the first SIGINT or SIGTERM; the second one ends the process at once.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let mut stop = Some(stop);
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            match stop.take() {
+                Some(stop) => {
+                    tracing::info!("stopping: running requests may finish; a second signal stops at once");
+                    let _ = stop.send(());
+                }
+                None => std::process::exit(1),
+            }
+        }
+    });
+    Ok(async move { drop(stopped.await) })
+}
+
+fn load_failure(error: LoadError) -> anyhow::Error {
+    let help = error.help();
+    Failure::new(error, help).into()
+}
+
+fn bind_failure(error: BindError) -> anyhow::Error {
+    let help = match error.source.kind() {
+        std::io::ErrorKind::AddrInUse => Some("another process has the port; give another one with --listen 127.0.0.1:0".into()),
+        std::io::ErrorKind::PermissionDenied => Some("ports below 1024 need a privilege; give another one with --listen".into()),
+        _ => None,
+    };
+    Failure::new(error, help).into()
+}
+
+fn open_failure(data_dir: &Path, error: &OpenError) -> anyhow::Error {
+    let text = format!("cannot use the data directory {}: failed to {error}", data_dir.display());
+    Failure::new(text, Some(error.help().to_string())).into()
+}
+
+/// No request leaves the host.
+struct NoNetwork;
+
+impl OutgoingFetch for NoNetwork {
+    fn fetch(&self, _: Request) -> BoxFuture<Result<Response, OutgoingError>> {
+        Box::pin(async { Err(OutgoingError::Denied("this host lets no requests out".into())) })
+    }
+}
+
