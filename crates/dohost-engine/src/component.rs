@@ -123,9 +123,9 @@ impl LoadError {
             LoadError::MissingExport { wanted, .. } if wanted == OBJECT_HANDLER => {
                 Some("build it for the world dohost:object/object; give a wasi:http component with --worker".into())
             }
-            LoadError::MissingExport { .. } => {
-                Some("a Worker is a wasi:http component; give an object as dohost serve FILE or --class NAME=FILE".into())
-            }
+            LoadError::MissingExport { .. } => Some(
+                "a Worker is a wasi:http component; give an object as dohost serve FILE or --class NAME=FILE".into(),
+            ),
             LoadError::UnknownImports { .. } => {
                 Some("the interfaces on offer are those of the WIT package dohost:object@0.1 and WASI".into())
             }
@@ -152,8 +152,7 @@ impl Engine {
     }
 
     fn compile(&self, path: &Path) -> Result<Component, LoadError> {
-        let bytes = std::fs::read(path)
-            .map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+        let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
         match bytes.get(..8) {
             Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => return Err(LoadError::CoreModule(path.to_owned())),
             Some([0, b'a', b's', b'm', ..]) => {}
@@ -181,18 +180,11 @@ impl Engine {
         if !unknown.is_empty() {
             return Err(LoadError::UnknownImports { path: path.to_owned(), imports: unknown.join(", "), role });
         }
-        linker
-            .and_then(|linker| linker.instantiate_pre(component))
-            .map_err(|error| wrong_type(path, error))
+        linker.and_then(|linker| linker.instantiate_pre(component)).map_err(|error| wrong_type(path, error))
     }
 }
 
-fn require_export(
-    engine: &Engine,
-    component: &Component,
-    path: &Path,
-    wanted: &[&str],
-) -> Result<(), LoadError> {
+fn require_export(engine: &Engine, component: &Component, path: &Path, wanted: &[&str]) -> Result<(), LoadError> {
     let ty = component.component_type();
     let exports: Vec<(String, ComponentItem)> =
         ty.exports(&engine.wasmtime).map(|(name, item)| (name.to_owned(), item.ty)).collect();

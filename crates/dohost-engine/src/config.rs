@@ -41,11 +41,7 @@ pub struct EngineOptions {
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        EngineOptions {
-            instances_max: 10_000,
-            memory_bytes_max: 128 << 20,
-            turn_cpu_max: Duration::from_secs(30),
-        }
+        EngineOptions { instances_max: 10_000, memory_bytes_max: 128 << 20, turn_cpu_max: Duration::from_secs(30) }
     }
 }
 

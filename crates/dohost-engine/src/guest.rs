@@ -142,11 +142,7 @@ impl Slice {
 
     /// Polls a future that runs the guest, and says whether its turn is over: it is not when the guest was interrupted in
     /// the middle of one to let others run.
-    pub fn poll<T>(
-        &self,
-        cx: &mut Context<'_>,
-        guest: impl FnOnce(&mut Context<'_>) -> Poll<T>,
-    ) -> (Poll<T>, bool) {
+    pub fn poll<T>(&self, cx: &mut Context<'_>, guest: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> (Poll<T>, bool) {
         self.polled_at_ns.store(self.now_ns(), Ordering::Relaxed);
         let poll = guest(cx);
         let preempted = self.preempted.swap(false, Ordering::Relaxed);

@@ -8,8 +8,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::bindings::{namespace, outgoing, storage};
 pub use crate::bindings::types::{Request, Response};
+use crate::bindings::{namespace, outgoing, storage};
 pub use namespace::{CallError, Error as NamespaceError};
 pub use outgoing::Error as OutgoingError;
 pub use storage::{Entry, Error as StorageError, ListOptions};

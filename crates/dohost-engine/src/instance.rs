@@ -113,8 +113,7 @@ impl ObjectInstance {
     pub async fn run(mut self, events: &dyn Events) -> Result<(), Trap> {
         let slice = self.slice.clone();
         let fetch = self.fetch;
-        let mut running =
-            pin!(self.store.run_concurrent(async |accessor| feed(accessor, fetch, events).await));
+        let mut running = pin!(self.store.run_concurrent(async |accessor| feed(accessor, fetch, events).await));
         std::future::poll_fn(|cx| {
             let (poll, turn_is_over) = slice.poll(cx, |cx| running.as_mut().poll(cx));
             if turn_is_over && !matches!(poll, Poll::Ready(Err(_) | Ok(Err(_)))) {

@@ -90,9 +90,8 @@ pub(crate) fn streamed(body: impl http_body::Body<Data = Bytes, Error = BodyErro
 
 /// An id that no other request of this process has, and hardly one of another.
 fn new_request_id() -> String {
-    static START: LazyLock<u64> = LazyLock::new(|| {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
-    });
+    static START: LazyLock<u64> =
+        LazyLock::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64));
     static NEXT: AtomicU64 = AtomicU64::new(1);
     format!("{:013x}-{:04x}", *START, NEXT.fetch_add(1, Ordering::Relaxed))
 }

@@ -30,9 +30,11 @@ pub(crate) async fn answer(
         Err(trap) if trap.is_full => {
             Err(Refusal::logged(StatusCode::SERVICE_UNAVAILABLE, "the host is overloaded", &trap.reason))
         }
-        Err(trap) => {
-            Err(Refusal::logged(StatusCode::INTERNAL_SERVER_ERROR, "the Worker failed", &format!("{trap}\n{}", trap.detail)))
-        }
+        Err(trap) => Err(Refusal::logged(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the Worker failed",
+            &format!("{trap}\n{}", trap.detail),
+        )),
     }
 }
 

@@ -110,10 +110,7 @@ mod tests {
     #[test]
     fn ids_are_those_of_the_reference_formula() {
         let key = IdKey::new("counter0000000000000000000000001");
-        assert_eq!(
-            key.id_from_name("A").to_string(),
-            include_str!("id-counter-A.txt").trim(),
-        );
+        assert_eq!(key.id_from_name("A").to_string(), include_str!("id-counter-A.txt").trim(),);
         assert_eq!(key.id_from_name(""), key.id_from_name(""));
         assert_ne!(key.id_from_name("A"), key.id_from_name("B"));
     }

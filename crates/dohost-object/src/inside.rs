@@ -239,9 +239,7 @@ impl Object {
         };
         match commit {
             None => Ok(()),
-            Some(commit) => {
-                self.progress.durable(commit).await.map_err(|error| Fatal(format!("failed to {error}")))
-            }
+            Some(commit) => self.progress.durable(commit).await.map_err(|error| Fatal(format!("failed to {error}"))),
         }
     }
 }
@@ -300,7 +298,9 @@ fn list_entries(pairs: Pairs, bytes_max: usize) -> Result<Vec<Entry>, StorageErr
 }
 
 fn list_too_large(bytes_max: usize) -> StorageError {
-    StorageError::TooLarge(format!("the list has more than {bytes_max} bytes; ask with a limit and go on with start-after"))
+    StorageError::TooLarge(format!(
+        "the list has more than {bytes_max} bytes; ask with a limit and go on with start-after"
+    ))
 }
 
 fn entry((key, value): (Arc<str>, Bytes)) -> Entry {

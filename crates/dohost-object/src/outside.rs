@@ -151,9 +151,7 @@ fn call_result(reply: Reply) -> Result<Response, CallError> {
 }
 
 fn class_of<'a>(host: &'a HostInner, class: &str) -> Result<&'a Class, NamespaceError> {
-    host.classes
-        .get(class)
-        .ok_or_else(|| NamespaceError::UnknownClass(format!("no class {class:?} is served")))
+    host.classes.get(class).ok_or_else(|| NamespaceError::UnknownClass(format!("no class {class:?} is served")))
 }
 
 fn id_from_name(host: &HostInner, class: &str, name: &str) -> Result<String, NamespaceError> {

@@ -94,9 +94,7 @@ impl Key {
 
     /// The reverse of [`Key::encode`].
     pub fn decode(bytes: &[u8]) -> Result<Key, InvalidKey> {
-        decode(bytes).ok_or_else(|| InvalidKey {
-            bytes: bytes.to_vec(),
-        })
+        decode(bytes).ok_or_else(|| InvalidKey { bytes: bytes.to_vec() })
     }
 }
 
@@ -109,18 +107,12 @@ fn decode(bytes: &[u8]) -> Option<Key> {
         TAG_CLASS => Some(Key::Class { name: text(rest)? }),
         TAG_OBJECT => {
             let (class, id) = rest.split_first_chunk::<4>()?;
-            Some(Key::Object {
-                class: ClassNumber(u32::from_be_bytes(*class)),
-                id: id.try_into().ok()?,
-            })
+            Some(Key::Object { class: ClassNumber(u32::from_be_bytes(*class)), id: id.try_into().ok()? })
         }
         TAG_NEXT_OBJECT if rest.is_empty() => Some(Key::NextObject),
         TAG_KV => {
             let (object, key) = rest.split_first_chunk::<8>()?;
-            Some(Key::Kv {
-                object: ObjectNumber(u64::from_be_bytes(*object)),
-                key: text(key)?,
-            })
+            Some(Key::Kv { object: ObjectNumber(u64::from_be_bytes(*object)), key: text(key)? })
         }
         _ => None,
     }
@@ -160,10 +152,7 @@ impl KvRange {
             // The successor of a prefix never falls short of the tag, even behind the last possible number.
             None => successor(&prefix).expect("a tag is below 0xff"),
         };
-        KvRange {
-            start: [&prefix[..], start].concat(),
-            end,
-        }
+        KvRange { start: [&prefix[..], start].concat(), end }
     }
 
     /// As a range of slices.
@@ -208,14 +197,8 @@ mod tests {
             Just(Key::NamespaceKey),
             Just(Key::NextObject),
             any::<String>().prop_map(|name| Key::Class { name }),
-            any::<(u32, [u8; 32])>().prop_map(|(class, id)| Key::Object {
-                class: ClassNumber(class),
-                id
-            }),
-            any::<(u64, String)>().prop_map(|(object, key)| Key::Kv {
-                object: ObjectNumber(object),
-                key
-            }),
+            any::<(u32, [u8; 32])>().prop_map(|(class, id)| Key::Object { class: ClassNumber(class), id }),
+            any::<(u64, String)>().prop_map(|(object, key)| Key::Kv { object: ObjectNumber(object), key }),
         ]
     }
 
@@ -223,42 +206,18 @@ mod tests {
     fn keys_have_these_bytes_for_ever() {
         assert_eq!(Key::Format.encode(), b"\x01");
         assert_eq!(Key::NamespaceKey.encode(), b"\x02");
-        assert_eq!(
-            Key::Class {
-                name: "Room".into()
-            }
-            .encode(),
-            b"\x03Room"
-        );
-        let object = Key::Object {
-            class: ClassNumber(0x0102_0304),
-            id: [0xee; 32],
-        }
-        .encode();
+        assert_eq!(Key::Class { name: "Room".into() }.encode(), b"\x03Room");
+        let object = Key::Object { class: ClassNumber(0x0102_0304), id: [0xee; 32] }.encode();
         assert_eq!(object[..5], *b"\x04\x01\x02\x03\x04");
         assert_eq!(object[5..], [0xee; 32]);
         assert_eq!(Key::NextObject.encode(), b"\x05");
-        let kv = Key::Kv {
-            object: ObjectNumber(0x0102_0304_0506_0708),
-            key: "né".into(),
-        };
-        assert_eq!(
-            kv.encode(),
-            b"\x10\x01\x02\x03\x04\x05\x06\x07\x08n\xc3\xa9"
-        );
+        let kv = Key::Kv { object: ObjectNumber(0x0102_0304_0506_0708), key: "né".into() };
+        assert_eq!(kv.encode(), b"\x10\x01\x02\x03\x04\x05\x06\x07\x08n\xc3\xa9");
     }
 
     #[test]
     fn bytes_with_an_unknown_tag_or_a_wrong_length_are_no_key() {
-        for bytes in [
-            &b""[..],
-            b"\x00",
-            b"\x01x",
-            b"\x04\0\0\0\x01",
-            b"\x06",
-            b"\x10\0\0",
-            b"\x03\xff",
-        ] {
+        for bytes in [&b""[..], b"\x00", b"\x01x", b"\x04\0\0\0\x01", b"\x06", b"\x10\0\0", b"\x03\xff"] {
             assert!(Key::decode(bytes).is_err(), "{bytes:?}");
         }
     }
@@ -267,16 +226,8 @@ mod tests {
     fn the_range_of_an_object_touches_no_neighbour() {
         for number in [0, 1, 0xff, 0x1_00ff, u64::MAX - 1] {
             let range = KvRange::all(ObjectNumber(number));
-            let next = Key::Kv {
-                object: ObjectNumber(number + 1),
-                key: String::new(),
-            }
-            .encode();
-            let last = Key::Kv {
-                object: ObjectNumber(number),
-                key: "\u{10ffff}".repeat(512),
-            }
-            .encode();
+            let next = Key::Kv { object: ObjectNumber(number + 1), key: String::new() }.encode();
+            let last = Key::Kv { object: ObjectNumber(number), key: "\u{10ffff}".repeat(512) }.encode();
             assert!(range.start <= last && last < range.end && range.end <= next);
         }
         assert_eq!(KvRange::all(ObjectNumber(u64::MAX)).end, [TAG_KV + 1]);

@@ -67,11 +67,7 @@ pub fn check_name(name: &str) -> Result<(), TooLong> {
 }
 
 fn check(what: &'static str, len: usize, len_max: usize) -> Result<(), TooLong> {
-    if len > len_max {
-        Err(TooLong { what, len, len_max })
-    } else {
-        Ok(())
-    }
+    if len > len_max { Err(TooLong { what, len, len_max }) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -84,10 +80,7 @@ mod tests {
         assert_eq!(check_value(&vec![0; VALUE_BYTES_MAX]), Ok(()));
         assert_eq!(check_name(&"n".repeat(NAME_BYTES_MAX)), Ok(()));
         let refused = check_key(&"k".repeat(KEY_BYTES_MAX + 1)).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "use a key of 2049 bytes, the limit is 2048"
-        );
+        assert_eq!(refused.to_string(), "use a key of 2049 bytes, the limit is 2048");
         assert!(check_value(&vec![0; VALUE_BYTES_MAX + 1]).is_err());
         assert!(check_name(&"n".repeat(NAME_BYTES_MAX + 1)).is_err());
     }

@@ -12,8 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use redb::{
-    BackendError, Database, DatabaseError, Durability, ReadableDatabase, StorageBackend,
-    StorageError, TableDefinition,
+    BackendError, Database, DatabaseError, Durability, ReadableDatabase, StorageBackend, StorageError, TableDefinition,
 };
 use thiserror::Error;
 use tracing::info;
@@ -35,8 +34,7 @@ const HEADER_BYTES: usize = 4_096;
 const UNFINISHED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The one table: everything by key.
-pub(crate) const ROWS: TableDefinition<'static, &'static [u8], &'static [u8]> =
-    TableDefinition::new("rows");
+pub(crate) const ROWS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("rows");
 
 /// Why a store could not be opened. The text fits after "failed to"; [`OpenError::help`] says what to do.
 #[derive(Debug, Error)]
@@ -86,21 +84,15 @@ impl OpenError {
             OpenError::NewerFormat { .. } => {
                 "Run the newer version that wrote it, or choose another data directory; nothing was changed."
             }
-            OpenError::NotAStore { .. } => {
-                "Check the path of the data directory; nothing was changed."
-            }
+            OpenError::NotAStore { .. } => "Check the path of the data directory; nothing was changed.",
             OpenError::Damaged { .. } => {
                 "Check the disk, keep a copy of the file, and restore the data directory from a backup."
             }
             OpenError::PermissionDenied => {
                 "Give this user the right to read and write the data directory, or choose another."
             }
-            OpenError::ReadOnly => {
-                "Mount the file system for writing or choose another data directory."
-            }
-            OpenError::NoSpace => {
-                "Free some space on the disk of the data directory and start again."
-            }
+            OpenError::ReadOnly => "Mount the file system for writing or choose another data directory.",
+            OpenError::NoSpace => "Free some space on the disk of the data directory and start again.",
             OpenError::Io(_) => "Check the disk of the data directory.",
         }
     }
@@ -109,9 +101,7 @@ impl OpenError {
         match error.kind() {
             io::ErrorKind::PermissionDenied => OpenError::PermissionDenied,
             io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly,
-            io::ErrorKind::InvalidData => OpenError::NotAStore {
-                detail: error.to_string(),
-            },
+            io::ErrorKind::InvalidData => OpenError::NotAStore { detail: error.to_string() },
             _ if is_full(&error) => OpenError::NoSpace,
             _ => OpenError::Io(error),
         }
@@ -122,15 +112,11 @@ impl From<redb::Error> for OpenError {
     fn from(error: redb::Error) -> OpenError {
         match error {
             redb::Error::Io(error) => OpenError::from_io(error),
-            redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => {
-                OpenError::InUse
+            redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => OpenError::InUse,
+            redb::Error::UpgradeRequired(version) => {
+                OpenError::NotAStore { detail: format!("its file format {version} was never used by dohost") }
             }
-            redb::Error::UpgradeRequired(version) => OpenError::NotAStore {
-                detail: format!("its file format {version} was never used by dohost"),
-            },
-            other => OpenError::Damaged {
-                detail: other.to_string(),
-            },
+            other => OpenError::Damaged { detail: other.to_string() },
         }
     }
 }
@@ -173,11 +159,7 @@ pub(crate) fn open(
 }
 
 /// Opens the file alone, as is needed to open it anew after a full disk.
-pub(crate) fn open_database(
-    disk: &dyn Disk,
-    faults: &Arc<Faults>,
-    cache_bytes: usize,
-) -> Result<Database, OpenError> {
+pub(crate) fn open_database(disk: &dyn Disk, faults: &Arc<Faults>, cache_bytes: usize) -> Result<Database, OpenError> {
     let backend = Watched::new(disk.open().map_err(OpenError::from_io)?, faults.clone());
     clear_unfinished(&backend).map_err(OpenError::from_io)?;
     let mut builder = Database::builder();
@@ -186,25 +168,18 @@ pub(crate) fn open_database(
     builder.set_repair_callback(move |repair| {
         let tenth = (repair.progress() * 10.0) as u32;
         if last_tenth.replace(Some(tenth)) != Some(tenth) {
-            info!(
-                percent = tenth * 10,
-                "the store was not closed cleanly, going back to its last commit"
-            );
+            info!(percent = tenth * 10, "the store was not closed cleanly, going back to its last commit");
         }
     });
     // redb trusts a file that says it was closed cleanly and may panic if somebody changed it since.
-    let opened = catch_unwind(AssertUnwindSafe(move || {
-        builder.create_with_backend(backend)
-    }));
+    let opened = catch_unwind(AssertUnwindSafe(move || builder.create_with_backend(backend)));
     match opened {
         Ok(Ok(database)) => Ok(database),
-        Ok(Err(DatabaseError::Storage(StorageError::PreviousIo))) => Err(OpenError::Io(
-            io::Error::other("an operation on the file failed"),
-        )),
+        Ok(Err(DatabaseError::Storage(StorageError::PreviousIo))) => {
+            Err(OpenError::Io(io::Error::other("an operation on the file failed")))
+        }
         Ok(Err(error)) => Err(redb::Error::from(error).into()),
-        Err(_) => Err(OpenError::Damaged {
-            detail: "its inner structure contradicts itself".into(),
-        }),
+        Err(_) => Err(OpenError::Damaged { detail: "its inner structure contradicts itself".into() }),
     }
 }
 
@@ -242,14 +217,9 @@ fn has_rows(database: &Database) -> Result<bool, OpenError> {
     match transaction.open_table(ROWS) {
         Ok(_) => Ok(true),
         Err(redb::TableError::TableDoesNotExist(_)) => {
-            let tables = transaction
-                .list_tables()
-                .map_err(redb::Error::from)?
-                .count();
+            let tables = transaction.list_tables().map_err(redb::Error::from)?.count();
             if tables > 0 {
-                return Err(OpenError::NotAStore {
-                    detail: "its tables are not ours".into(),
-                });
+                return Err(OpenError::NotAStore { detail: "its tables are not ours".into() });
             }
             Ok(false)
         }
@@ -263,10 +233,7 @@ fn write_first_rows(database: &Database, birth: Birth) -> Result<(), OpenError> 
         transaction.set_durability(Durability::Immediate)?;
         {
             let mut rows = transaction.open_table(ROWS)?;
-            let format = Format {
-                version: FORMAT_VERSION,
-                created_ms: birth.created_ms,
-            };
+            let format = Format { version: FORMAT_VERSION, created_ms: birth.created_ms };
             rows.insert(&Key::Format.encode()[..], &format.encode()[..])?;
             rows.insert(&Key::NamespaceKey.encode()[..], &birth.namespace_key[..])?;
             rows.insert(&Key::NextObject.encode()[..], &1u64.to_be_bytes()[..])?;
@@ -283,21 +250,14 @@ fn read_first_rows(database: Database) -> Result<Opened, OpenError> {
         let read = || -> Result<_, redb::Error> {
             let rows = database.begin_read()?.open_table(ROWS)?;
             let row = |key: Key| -> Result<Option<Vec<u8>>, redb::Error> {
-                Ok(rows
-                    .get(&key.encode()[..])?
-                    .map(|value| value.value().to_vec()))
+                Ok(rows.get(&key.encode()[..])?.map(|value| value.value().to_vec()))
             };
             let mut classes = Vec::new();
             let range = class_rows();
             for entry in rows.range::<&[u8]>(&range.start[..]..&range.end[..])? {
                 classes.push(entry?.1.value().to_vec());
             }
-            Ok((
-                row(Key::Format)?,
-                row(Key::NamespaceKey)?,
-                row(Key::NextObject)?,
-                classes,
-            ))
+            Ok((row(Key::Format)?, row(Key::NamespaceKey)?, row(Key::NextObject)?, classes))
         };
         let (format, namespace_key, next_object, classes) = read()?;
         let missing = |what: &str| damaged(format!("the {what} row is missing"));
@@ -305,17 +265,12 @@ fn read_first_rows(database: Database) -> Result<Opened, OpenError> {
         let format = Format::decode(&format).map_err(|error| damaged(error.to_string()))?;
         // Before any other row is understood: a newer version may have changed them all.
         if format.version > FORMAT_VERSION {
-            return Err(OpenError::NewerFormat {
-                found: format.version,
-                supported: FORMAT_VERSION,
-            });
+            return Err(OpenError::NewerFormat { found: format.version, supported: FORMAT_VERSION });
         }
-        let namespace_key: [u8; 32] = namespace_key
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or_else(|| missing("namespace key"))?;
+        let namespace_key: [u8; 32] =
+            namespace_key.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| missing("namespace key"))?;
         let next_object = next_object.ok_or_else(|| missing("next object number"))?;
-        let next_object =
-            decode_next_object(&next_object).map_err(|error| damaged(error.to_string()))?;
+        let next_object = decode_next_object(&next_object).map_err(|error| damaged(error.to_string()))?;
         let mut next_class = 1;
         for class in classes {
             let class = Class::decode(&class).map_err(|error| damaged(error.to_string()))?;
@@ -323,13 +278,7 @@ fn read_first_rows(database: Database) -> Result<Opened, OpenError> {
         }
         (format, namespace_key, next_object, next_class)
     };
-    Ok(Opened {
-        database,
-        namespace_key,
-        created_ms: format.created_ms,
-        next_class,
-        next_object,
-    })
+    Ok(Opened { database, namespace_key, created_ms: format.created_ms, next_class, next_object })
 }
 
 #[cfg(test)]
@@ -339,19 +288,9 @@ mod tests {
     #[test]
     fn an_error_of_the_operating_system_is_told_by_what_to_do_about_it() {
         let told = |kind: io::ErrorKind| OpenError::from_io(kind.into());
-        assert!(matches!(
-            told(io::ErrorKind::PermissionDenied),
-            OpenError::PermissionDenied
-        ));
-        assert!(matches!(
-            told(io::ErrorKind::ReadOnlyFilesystem),
-            OpenError::ReadOnly
-        ));
-        for kind in [
-            io::ErrorKind::StorageFull,
-            io::ErrorKind::QuotaExceeded,
-            io::ErrorKind::FileTooLarge,
-        ] {
+        assert!(matches!(told(io::ErrorKind::PermissionDenied), OpenError::PermissionDenied));
+        assert!(matches!(told(io::ErrorKind::ReadOnlyFilesystem), OpenError::ReadOnly));
+        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge] {
             assert!(matches!(told(kind), OpenError::NoSpace), "{kind:?}");
         }
         assert!(matches!(told(io::ErrorKind::Other), OpenError::Io(_)));

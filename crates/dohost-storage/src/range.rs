@@ -51,12 +51,7 @@ pub struct KeyRange {
 impl KeyRange {
     /// Every key, ascending.
     pub fn all() -> KeyRange {
-        KeyRange {
-            start: Vec::new(),
-            end: None,
-            reverse: false,
-            limit: None,
-        }
+        KeyRange { start: Vec::new(), end: None, reverse: false, limit: None }
     }
 
     /// The range that `options` describe, or `None` if no key can be in it, which needs no look at the store.
@@ -81,12 +76,7 @@ impl KeyRange {
         if end.as_ref().is_some_and(|end| *end <= start) {
             return Ok(None);
         }
-        Ok(Some(KeyRange {
-            start,
-            end,
-            reverse: options.reverse,
-            limit: options.limit,
-        }))
+        Ok(Some(KeyRange { start, end, reverse: options.reverse, limit: options.limit }))
     }
 }
 
@@ -100,9 +90,7 @@ mod tests {
     use super::*;
 
     fn compiled(options: ListOptions<'_>) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
-        KeyRange::compile(options)
-            .unwrap()
-            .map(|range| (range.start, range.end))
+        KeyRange::compile(options).unwrap().map(|range| (range.start, range.end))
     }
 
     #[test]
@@ -110,131 +98,41 @@ mod tests {
         let options = ListOptions::default();
         assert_eq!(compiled(options), Some((b"".to_vec(), None)));
         let b = Some("b");
-        assert_eq!(
-            compiled(ListOptions {
-                start: b,
-                ..options
-            }),
-            Some((b"b".to_vec(), None))
-        );
-        assert_eq!(
-            compiled(ListOptions {
-                start_after: b,
-                ..options
-            }),
-            Some((b"b\0".to_vec(), None))
-        );
-        assert_eq!(
-            compiled(ListOptions { end: b, ..options }),
-            Some((b"".to_vec(), Some(b"b".to_vec())))
-        );
-        assert_eq!(
-            compiled(ListOptions {
-                prefix: b,
-                ..options
-            }),
-            Some((b"b".to_vec(), Some(b"c".to_vec())))
-        );
-        assert_eq!(
-            compiled(ListOptions {
-                prefix: Some(""),
-                ..options
-            }),
-            Some((b"".to_vec(), None))
-        );
+        assert_eq!(compiled(ListOptions { start: b, ..options }), Some((b"b".to_vec(), None)));
+        assert_eq!(compiled(ListOptions { start_after: b, ..options }), Some((b"b\0".to_vec(), None)));
+        assert_eq!(compiled(ListOptions { end: b, ..options }), Some((b"".to_vec(), Some(b"b".to_vec()))));
+        assert_eq!(compiled(ListOptions { prefix: b, ..options }), Some((b"b".to_vec(), Some(b"c".to_vec()))));
+        assert_eq!(compiled(ListOptions { prefix: Some(""), ..options }), Some((b"".to_vec(), None)));
     }
 
     #[test]
     fn a_prefix_narrows_both_ends() {
-        let prefix = ListOptions {
-            prefix: Some("b"),
-            ..Default::default()
-        };
-        let narrowed = compiled(ListOptions {
-            start: Some("a"),
-            end: Some("z"),
-            ..prefix
-        });
+        let prefix = ListOptions { prefix: Some("b"), ..Default::default() };
+        let narrowed = compiled(ListOptions { start: Some("a"), end: Some("z"), ..prefix });
         assert_eq!(narrowed, Some((b"b".to_vec(), Some(b"c".to_vec()))));
-        let kept = compiled(ListOptions {
-            start: Some("b1"),
-            end: Some("b2"),
-            ..prefix
-        });
+        let kept = compiled(ListOptions { start: Some("b1"), end: Some("b2"), ..prefix });
         assert_eq!(kept, Some((b"b1".to_vec(), Some(b"b2".to_vec()))));
-        assert_eq!(
-            compiled(ListOptions {
-                start: Some("c"),
-                ..prefix
-            }),
-            None
-        );
-        assert_eq!(
-            compiled(ListOptions {
-                end: Some("b"),
-                ..prefix
-            }),
-            None
-        );
+        assert_eq!(compiled(ListOptions { start: Some("c"), ..prefix }), None);
+        assert_eq!(compiled(ListOptions { end: Some("b"), ..prefix }), None);
         // The last byte of U+10FFFF is 0xbf: the end of the prefix is no UTF-8.
-        let last = compiled(ListOptions {
-            prefix: Some("\u{10ffff}"),
-            ..Default::default()
-        });
-        assert_eq!(
-            last,
-            Some((
-                b"\xf4\x8f\xbf\xbf".to_vec(),
-                Some(b"\xf4\x8f\xbf\xc0".to_vec())
-            ))
-        );
+        let last = compiled(ListOptions { prefix: Some("\u{10ffff}"), ..Default::default() });
+        assert_eq!(last, Some((b"\xf4\x8f\xbf\xbf".to_vec(), Some(b"\xf4\x8f\xbf\xc0".to_vec()))));
     }
 
     #[test]
     fn an_empty_range_is_known_to_be_empty() {
-        let options = ListOptions {
-            start: Some("b"),
-            end: Some("b"),
-            ..Default::default()
-        };
+        let options = ListOptions { start: Some("b"), end: Some("b"), ..Default::default() };
         assert_eq!(compiled(options), None);
-        assert_eq!(
-            compiled(ListOptions {
-                reverse: true,
-                ..options
-            }),
-            None
-        );
-        assert_eq!(
-            compiled(ListOptions {
-                start: Some("c"),
-                end: Some("b"),
-                reverse: true,
-                ..options
-            }),
-            None
-        );
-        assert_eq!(
-            compiled(ListOptions {
-                end: Some(""),
-                ..Default::default()
-            }),
-            None
-        );
+        assert_eq!(compiled(ListOptions { reverse: true, ..options }), None);
+        assert_eq!(compiled(ListOptions { start: Some("c"), end: Some("b"), reverse: true, ..options }), None);
+        assert_eq!(compiled(ListOptions { end: Some(""), ..Default::default() }), None);
     }
 
     #[test]
     fn options_that_contradict_are_refused() {
-        let options = ListOptions {
-            start: Some("a"),
-            start_after: Some("a"),
-            ..Default::default()
-        };
+        let options = ListOptions { start: Some("a"), start_after: Some("a"), ..Default::default() };
         assert_eq!(KeyRange::compile(options), Err(InvalidList::TwoStarts));
-        let options = ListOptions {
-            limit: Some(0),
-            ..Default::default()
-        };
+        let options = ListOptions { limit: Some(0), ..Default::default() };
         assert_eq!(KeyRange::compile(options), Err(InvalidList::NoLimit));
     }
 }

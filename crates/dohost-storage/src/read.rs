@@ -48,26 +48,20 @@ impl From<redb::Error> for StoreError {
         match error {
             redb::Error::Corrupted(detail) => StoreError::Damaged { detail },
             redb::Error::DatabaseClosed => StoreError::Closed,
-            other => StoreError::Disk {
-                detail: other.to_string(),
-            },
+            other => StoreError::Disk { detail: other.to_string() },
         }
     }
 }
 
 impl From<InvalidRecord> for StoreError {
     fn from(error: InvalidRecord) -> StoreError {
-        StoreError::Damaged {
-            detail: error.to_string(),
-        }
+        StoreError::Damaged { detail: error.to_string() }
     }
 }
 
 impl From<InvalidKey> for StoreError {
     fn from(error: InvalidKey) -> StoreError {
-        StoreError::Damaged {
-            detail: error.to_string(),
-        }
+        StoreError::Damaged { detail: error.to_string() }
     }
 }
 
@@ -109,16 +103,10 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn of(database: &Database) -> Result<Snapshot, redb::Error> {
-        Ok(Snapshot {
-            rows: database.begin_read()?.open_table(ROWS)?,
-        })
+        Ok(Snapshot { rows: database.begin_read()?.open_table(ROWS)? })
     }
 
-    pub(crate) fn record(
-        &self,
-        class: ClassNumber,
-        id: &[u8; 32],
-    ) -> Result<Option<ObjectRecord>, StoreError> {
+    pub(crate) fn record(&self, class: ClassNumber, id: &[u8; 32]) -> Result<Option<ObjectRecord>, StoreError> {
         let key = Key::Object { class, id: *id }.encode();
         match self.rows.get(&key[..]).map_err(redb::Error::from)? {
             Some(value) => Ok(Some(ObjectRecord::decode(value.value())?)),
@@ -126,18 +114,10 @@ impl Snapshot {
         }
     }
 
-    pub(crate) fn content(
-        &self,
-        object: ObjectNumber,
-        bytes_max: usize,
-    ) -> Result<Content, StoreError> {
+    pub(crate) fn content(&self, object: ObjectNumber, bytes_max: usize) -> Result<Content, StoreError> {
         let mut entries = Vec::new();
         let mut bytes = 0;
-        for entry in self
-            .rows
-            .range::<&[u8]>(KvRange::all(object).as_slices())
-            .map_err(redb::Error::from)?
-        {
+        for entry in self.rows.range::<&[u8]>(KvRange::all(object).as_slices()).map_err(redb::Error::from)? {
             let (key, value) = entry.map_err(redb::Error::from)?;
             let (key, value) = (key.value(), value.value());
             bytes += key.len() - KV_PREFIX_LEN + value.len();
@@ -162,25 +142,15 @@ impl Snapshot {
 
     pub(crate) fn list(&self, object: ObjectNumber, range: &KeyRange) -> Result<Page, StoreError> {
         let bounds = KvRange::between(object, &range.start, range.end.as_deref());
-        let mut rows = self
-            .rows
-            .range::<&[u8]>(bounds.as_slices())
-            .map_err(redb::Error::from)?;
-        let len_max = range.limit.map_or(LIST_PAGE_LEN_MAX, |limit| {
-            limit.min(LIST_PAGE_LEN_MAX as u64) as usize
-        });
+        let mut rows = self.rows.range::<&[u8]>(bounds.as_slices()).map_err(redb::Error::from)?;
+        let len_max = range.limit.map_or(LIST_PAGE_LEN_MAX, |limit| limit.min(LIST_PAGE_LEN_MAX as u64) as usize);
         let mut page = Page::default();
         let mut bytes = 0;
-        while let Some(entry) = if range.reverse {
-            rows.next_back()
-        } else {
-            rows.next()
-        } {
+        while let Some(entry) = if range.reverse { rows.next_back() } else { rows.next() } {
             let (key, value) = entry.map_err(redb::Error::from)?;
             let (key, value) = (key.value(), value.value());
             bytes += key.len() - KV_PREFIX_LEN + value.len();
-            page.entries
-                .push((guest_key(key)?, Bytes::copy_from_slice(value)));
+            page.entries.push((guest_key(key)?, Bytes::copy_from_slice(value)));
             if page.entries.len() >= len_max || bytes >= LIST_PAGE_BYTES_MAX {
                 page.more = true;
                 break;
@@ -197,19 +167,13 @@ impl Snapshot {
     ) -> Result<Vec<([u8; 32], ObjectRecord)>, StoreError> {
         let range = object_rows(class, after);
         let mut objects = Vec::new();
-        let rows = self
-            .rows
-            .range::<&[u8]>(&range.start[..]..&range.end[..])
-            .map_err(redb::Error::from)?;
+        let rows = self.rows.range::<&[u8]>(&range.start[..]..&range.end[..]).map_err(redb::Error::from)?;
         for entry in rows.take(limit) {
             let (key, value) = entry.map_err(redb::Error::from)?;
             match Key::decode(key.value())? {
                 Key::Object { id, .. } => objects.push((id, ObjectRecord::decode(value.value())?)),
                 _ => {
-                    return Err(InvalidKey {
-                        bytes: key.value().to_vec(),
-                    }
-                    .into());
+                    return Err(InvalidKey { bytes: key.value().to_vec() }.into());
                 }
             }
         }
@@ -220,9 +184,6 @@ impl Snapshot {
 fn guest_key(key: &[u8]) -> Result<Arc<str>, StoreError> {
     match std::str::from_utf8(&key[KV_PREFIX_LEN..]) {
         Ok(key) => Ok(key.into()),
-        Err(_) => Err(InvalidKey {
-            bytes: key.to_vec(),
-        }
-        .into()),
+        Err(_) => Err(InvalidKey { bytes: key.to_vec() }.into()),
     }
 }

@@ -56,13 +56,8 @@ impl Class {
     pub fn decode(bytes: &[u8]) -> Result<Class, InvalidRecord> {
         let invalid = InvalidRecord { what: "class" };
         let (number, unique_key) = bytes.split_first_chunk::<4>().ok_or(invalid)?;
-        let unique_key = std::str::from_utf8(unique_key)
-            .map_err(|_| invalid)?
-            .to_owned();
-        Ok(Class {
-            number: ClassNumber(u32::from_be_bytes(*number)),
-            unique_key,
-        })
+        let unique_key = std::str::from_utf8(unique_key).map_err(|_| invalid)?.to_owned();
+        Ok(Class { number: ClassNumber(u32::from_be_bytes(*number)), unique_key })
     }
 }
 
@@ -108,18 +103,13 @@ impl Format {
         let invalid = InvalidRecord { what: "format" };
         let (version, rest) = bytes.split_first_chunk::<4>().ok_or(invalid)?;
         let created_ms = rest.first_chunk::<8>().ok_or(invalid)?;
-        Ok(Format {
-            version: u32::from_be_bytes(*version),
-            created_ms: u64::from_be_bytes(*created_ms),
-        })
+        Ok(Format { version: u32::from_be_bytes(*version), created_ms: u64::from_be_bytes(*created_ms) })
     }
 }
 
 /// The value of [`crate::Key::NextObject`]: `u64`.
 pub(crate) fn decode_next_object(bytes: &[u8]) -> Result<u64, InvalidRecord> {
-    let bytes: [u8; 8] = bytes.try_into().map_err(|_| InvalidRecord {
-        what: "next object number",
-    })?;
+    let bytes: [u8; 8] = bytes.try_into().map_err(|_| InvalidRecord { what: "next object number" })?;
     Ok(u64::from_be_bytes(bytes))
 }
 
@@ -131,33 +121,13 @@ mod tests {
 
     #[test]
     fn records_have_these_bytes_for_ever() {
-        let class = Class {
-            number: ClassNumber(7),
-            unique_key: "ab:Room".into(),
-        };
+        let class = Class { number: ClassNumber(7), unique_key: "ab:Room".into() };
         assert_eq!(class.encode(), b"\0\0\0\x07ab:Room");
-        let record = ObjectRecord {
-            number: ObjectNumber(258),
-            name: None,
-            created_ms: 3,
-        };
+        let record = ObjectRecord { number: ObjectNumber(258), name: None, created_ms: 3 };
         assert_eq!(record.encode(), b"\0\0\0\0\0\0\x01\x02\0\0\0\0\0\0\0\x03\0");
-        let record = ObjectRecord {
-            name: Some("é".into()),
-            ..record
-        };
-        assert_eq!(
-            record.encode(),
-            b"\0\0\0\0\0\0\x01\x02\0\0\0\0\0\0\0\x03\x01\xc3\xa9"
-        );
-        assert_eq!(
-            Format {
-                version: 1,
-                created_ms: 2
-            }
-            .encode(),
-            b"\0\0\0\x01\0\0\0\0\0\0\0\x02"
-        );
+        let record = ObjectRecord { name: Some("é".into()), ..record };
+        assert_eq!(record.encode(), b"\0\0\0\0\0\0\x01\x02\0\0\0\0\0\0\0\x03\x01\xc3\xa9");
+        assert_eq!(Format { version: 1, created_ms: 2 }.encode(), b"\0\0\0\x01\0\0\0\0\0\0\0\x02");
     }
 
     #[test]

@@ -43,11 +43,7 @@ pub struct StoreOptions {
 
 impl Default for StoreOptions {
     fn default() -> StoreOptions {
-        StoreOptions {
-            cache_bytes: CACHE_BYTES_DEFAULT,
-            namespace_key: None,
-            created_ms: None,
-        }
+        StoreOptions { cache_bytes: CACHE_BYTES_DEFAULT, namespace_key: None, created_ms: None }
     }
 }
 
@@ -125,27 +121,16 @@ impl Store {
             subscribers: Subscribers::default(),
             stats: Counters::default(),
             cache_bytes: options.cache_bytes,
-            namespace_key_hex: opened
-                .namespace_key
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            namespace_key_hex: opened.namespace_key.iter().map(|byte| format!("{byte:02x}")).collect(),
             namespace_key: opened.namespace_key,
             created_ms: opened.created_ms,
             next_object: AtomicU64::new(opened.next_object),
             next_life: AtomicU64::new(1),
         });
         let committer = Committer::new(shared.clone(), opened.next_class);
-        let thread = std::thread::Builder::new()
-            .name("committer".into())
-            .spawn(move || committer.run());
+        let thread = std::thread::Builder::new().name("committer".into()).spawn(move || committer.run());
         let thread = thread.map_err(OpenError::Io)?;
-        Ok(Store {
-            handle: Arc::new(Handle {
-                shared,
-                committer: Mutex::new(Some(thread)),
-            }),
-        })
+        Ok(Store { handle: Arc::new(Handle { shared, committer: Mutex::new(Some(thread)) }) })
     }
 
     /// The class of this name, registered now if it is new. Waits for the disk; durable when it returns.
@@ -178,28 +163,14 @@ impl Store {
     /// Without a record, a number that was never used. Waits for the disk.
     ///
     /// Every write set of the object's earlier lives must be settled: a load does not see one that is on its way.
-    pub fn load(
-        &self,
-        class: ClassNumber,
-        id: &[u8; 32],
-        content_bytes_max: usize,
-    ) -> Result<Loaded, StoreError> {
+    pub fn load(&self, class: ClassNumber, id: &[u8; 32], content_bytes_max: usize) -> Result<Loaded, StoreError> {
         self.read(|snapshot| {
             let Some(record) = snapshot.record(class, id)? else {
-                let number =
-                    ObjectNumber(self.shared().next_object.fetch_add(1, Ordering::Relaxed));
-                return Ok(Loaded {
-                    number,
-                    record: None,
-                    content: Content::Whole(Vec::new()),
-                });
+                let number = ObjectNumber(self.shared().next_object.fetch_add(1, Ordering::Relaxed));
+                return Ok(Loaded { number, record: None, content: Content::Whole(Vec::new()) });
             };
             let content = snapshot.content(record.number, content_bytes_max)?;
-            Ok(Loaded {
-                number: record.number,
-                record: Some(record),
-                content,
-            })
+            Ok(Loaded { number: record.number, record: Some(record), content })
         })
     }
 
@@ -214,11 +185,7 @@ impl Store {
     }
 
     /// The durable values of several keys, in the order of the keys, all of one moment. Waits for the disk.
-    pub fn get_many(
-        &self,
-        object: ObjectNumber,
-        keys: &[Arc<str>],
-    ) -> Result<Vec<KeyValue>, StoreError> {
+    pub fn get_many(&self, object: ObjectNumber, keys: &[Arc<str>]) -> Result<Vec<KeyValue>, StoreError> {
         self.read(|snapshot| {
             let mut buffer = Vec::new();
             let get = |key: &Arc<str>| Ok((key.clone(), snapshot.get(object, key, &mut buffer)?));
@@ -263,9 +230,7 @@ impl Store {
 
     /// A view of the commits for one executor.
     pub fn progress(&self) -> Progress {
-        self.shared()
-            .subscribers
-            .subscribe(self.shared().settled.clone())
+        self.shared().subscribers.subscribe(self.shared().settled.clone())
     }
 
     /// Figures since the store was opened.
@@ -288,10 +253,7 @@ impl Store {
         &self.handle.shared
     }
 
-    fn read<T>(
-        &self,
-        read: impl FnOnce(&Snapshot) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn read<T>(&self, read: impl FnOnce(&Snapshot) -> Result<T, StoreError>) -> Result<T, StoreError> {
         match &*self.shared().database.read() {
             Slot::Open(database) => read(&Snapshot::of(database)?),
             Slot::Full => Err(StoreError::NoSpace),
@@ -335,7 +297,5 @@ fn random_key() -> [u8; 32] {
 }
 
 fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

@@ -30,8 +30,8 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
     let worker = args.worker.as_ref().map(|file| engine.load_worker(file)).transpose().map_err(load_failure)?;
     let listener = listener::bind(args.listen).map_err(bind_failure)?;
     let address = listener.local_addr()?;
-    let store = Store::open(&args.data_dir, StoreOptions::default())
-        .map_err(|error| open_failure(&args.data_dir, &error))?;
+    let store =
+        Store::open(&args.data_dir, StoreOptions::default()).map_err(|error| open_failure(&args.data_dir, &error))?;
     let host = Host::start(store, components, host_options(&args)?)?;
 
     let ready = ready_line(address, &host, &args);
@@ -58,9 +58,8 @@ fn class_files(args: &Serve) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
     for file in &args.files {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        check_class_name(&name).map_err(|error| {
-            Failure::new(error, Some(format!("name it yourself: --class NAME={}", file.display())))
-        })?;
+        check_class_name(&name)
+            .map_err(|error| Failure::new(error, Some(format!("name it yourself: --class NAME={}", file.display()))))?;
         files.push((name, file.clone()));
     }
     files.extend(args.classes.iter().cloned());
@@ -71,7 +70,11 @@ fn class_files(args: &Serve) -> anyhow::Result<Vec<(String, PathBuf)>> {
     for (at, (name, file)) in files.iter().enumerate() {
         if let Some((_, other)) = files[..at].iter().find(|(other, _)| other == name) {
             let text = format!("two files for the class {name}: {} and {}", other.display(), file.display());
-            return Err(Failure::new(text, Some(format!("give one of them another name with --class NAME={}", file.display()))).into());
+            return Err(Failure::new(
+                text,
+                Some(format!("give one of them another name with --class NAME={}", file.display())),
+            )
+            .into());
         }
     }
     Ok(files)
@@ -144,8 +147,12 @@ fn load_failure(error: LoadError) -> anyhow::Error {
 
 fn bind_failure(error: BindError) -> anyhow::Error {
     let help = match error.source.kind() {
-        std::io::ErrorKind::AddrInUse => Some("another process has the port; give another one with --listen 127.0.0.1:0".into()),
-        std::io::ErrorKind::PermissionDenied => Some("ports below 1024 need a privilege; give another one with --listen".into()),
+        std::io::ErrorKind::AddrInUse => {
+            Some("another process has the port; give another one with --listen 127.0.0.1:0".into())
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            Some("ports below 1024 need a privilege; give another one with --listen".into())
+        }
         _ => None,
     };
     Failure::new(error, help).into()
@@ -164,4 +171,3 @@ impl OutgoingFetch for NoNetwork {
         Box::pin(async { Err(OutgoingError::Denied("this host lets no requests out".into())) })
     }
 }
-

@@ -1,7 +1,7 @@
 //! The chores that need guests: serve, test, ci.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -21,19 +21,16 @@ pub fn serve(arguments: &[OsString]) -> Result<()> {
 
     let mut dohost = Command::new(host_target().join("release/dohost"));
     dohost.arg("serve");
-    if !arguments.iter().any(|argument| names_component(argument)) {
+    if !name_objects(arguments) {
         dohost.arg(guests::component("counter"));
     }
     dohost.args(arguments);
-    Err(dohost.exec())
-        .with_context(|| format!("failed to start {}", dohost.get_program().display()))
+    Err(dohost.exec()).with_context(|| format!("failed to start {}", dohost.get_program().display()))
 }
 
 pub fn test(arguments: &[OsString]) -> Result<()> {
     guests::build()?;
-    run(cargo(guests::root())
-        .args(["test", "--release", "--workspace"])
-        .args(arguments))
+    run(cargo(guests::root()).args(["test", "--release", "--workspace"]).args(arguments))
 }
 
 pub fn ci() -> Result<()> {
@@ -42,39 +39,25 @@ pub fn ci() -> Result<()> {
     run(cargo(&guest_workspace).args(["fmt", "--all", "--check"]))?;
 
     let toolchain = guests::build()?;
-    run(cargo(host).args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--release",
-        "--",
-        "--deny",
-        "warnings",
-    ]))?;
+    run(cargo(host).args(["clippy", "--workspace", "--all-targets", "--release", "--", "--deny", "warnings"]))?;
     if toolchain == Toolchain::OnPath {
         let mut clippy = cargo(&guest_workspace);
         toolchain.set_up(&mut clippy, &guests::target());
-        run(clippy.args([
-            "clippy",
-            "--workspace",
-            "--release",
-            "--target",
-            TARGET,
-            "--",
-            "--deny",
-            "warnings",
-        ]))?;
+        run(clippy.args(["clippy", "--workspace", "--release", "--target", TARGET, "--", "--deny", "warnings"]))?;
     } else {
         say("no clippy for the guests: Debian's Rust comes without it");
     }
     run(cargo(host).args(["test", "--release", "--workspace"]))
 }
 
-/// `counter.wasm` or `counter=path/to/it.wasm`; everything else is an option or the value of one.
-fn names_component(argument: &OsStr) -> bool {
-    argument
-        .to_str()
-        .is_some_and(|argument| !argument.starts_with('-') && argument.ends_with(".wasm"))
+/// Whether the arguments of `dohost serve` say which objects to serve. A Worker is none: it needs objects behind it.
+fn name_objects(arguments: &[OsString]) -> bool {
+    let mut before = "";
+    arguments.iter().filter_map(|argument| argument.to_str()).any(|argument| {
+        let option = std::mem::replace(&mut before, argument);
+        argument.starts_with("--class")
+            || (argument.ends_with(".wasm") && !argument.starts_with('-') && option != "--worker")
+    })
 }
 
 /// Where cargo puts what it builds for the host.
@@ -87,12 +70,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_counter_is_served_unless_a_component_is_named() {
-        for component in ["counter.wasm", "../there/counter.wasm", "room=chat.wasm"] {
-            assert!(names_component(OsStr::new(component)), "{component}");
+    fn the_counter_is_served_unless_objects_are_named() {
+        let named = |line: &str| name_objects(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>());
+        for line in ["chat.wasm", "--listen 0.0.0.0:80 ../chat.wasm", "--class room=chat", "--class=room=chat.wasm"] {
+            assert!(named(line), "{line}");
         }
-        for other in ["--port", "8080", "--data=x.wasm", "-v"] {
-            assert!(!names_component(OsStr::new(other)), "{other}");
+        for line in ["", "--listen 0.0.0.0:80", "--worker tutorial.wasm", "--worker=tutorial.wasm"] {
+            assert!(!named(line), "{line}");
         }
+        assert!(named("--worker tutorial.wasm counter.wasm"));
     }
 }

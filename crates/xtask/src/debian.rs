@@ -51,25 +51,14 @@ pub fn install() -> Result<()> {
     } else if is_on_path("sudo") {
         &["sudo"]
     } else {
-        bail!(
-            "not root and no sudo; as root: apt-get update && apt-get install {}",
-            missing.join(" ")
-        );
+        bail!("not root and no sudo; as root: apt-get update && apt-get install {}", missing.join(" "));
     };
     run(&mut apt_get(as_root, &["update"], &[]))?;
-    run(&mut apt_get(
-        as_root,
-        &["install", "--yes", "--no-remove", "--no-install-recommends"],
-        &missing,
-    ))
+    run(&mut apt_get(as_root, &["install", "--yes", "--no-remove", "--no-install-recommends"], &missing))
 }
 
 fn apt_get(as_root: &[&str], arguments: &[&str], packages: &[&str]) -> Command {
-    let words = as_root
-        .iter()
-        .chain(&["apt-get"])
-        .chain(arguments)
-        .chain(packages);
+    let words = as_root.iter().chain(&["apt-get"]).chain(arguments).chain(packages);
     let mut words = words.copied();
     let mut command = Command::new(words.next().expect("apt-get at least"));
     command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
@@ -77,17 +66,10 @@ fn apt_get(as_root: &[&str], arguments: &[&str], packages: &[&str]) -> Command {
 }
 
 fn missing() -> Vec<&'static str> {
-    PACKAGES
-        .into_iter()
-        .filter(|package| !has(package))
-        .collect()
+    PACKAGES.into_iter().filter(|package| !has(package)).collect()
 }
 
 fn has(package: &str) -> bool {
-    let status = answer(Command::new("dpkg-query").args([
-        "--show",
-        "--showformat=${db:Status-Status}",
-        package,
-    ]));
+    let status = answer(Command::new("dpkg-query").args(["--show", "--showformat=${db:Status-Status}", package]));
     status.as_deref() == Some("installed")
 }

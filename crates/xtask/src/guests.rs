@@ -11,10 +11,7 @@ use crate::toolchain::{self, Toolchain};
 
 /// The folder of the root workspace.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .expect("xtask is at crates/xtask")
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("xtask is at crates/xtask")
 }
 
 /// The folder of the guest workspace.
@@ -40,10 +37,7 @@ pub fn build() -> Result<Toolchain> {
 
     fs::create_dir_all(target().join("guests")).context("failed to make target/guests")?;
     for name in names()? {
-        let module = toolchain
-            .modules(&target())
-            .join(name.replace('-', "_"))
-            .with_extension("wasm");
+        let module = toolchain.modules(&target()).join(name.replace('-', "_")).with_extension("wasm");
         let component = component(&name);
         let is_new = component::write(&module, &component)?;
         let kib = fs::metadata(&component)?.len().div_ceil(1024);

@@ -36,13 +36,9 @@ enum Chore {
 
     /// Build guests and dohost, then run `dohost serve`
     ///
-    /// Serves target/guests/counter.wasm unless the arguments name components. All arguments go to `dohost serve`.
+    /// Serves target/guests/counter.wasm unless the arguments name objects. All arguments go to `dohost serve`.
     Serve {
-        #[arg(
-            trailing_var_arg = true,
-            allow_hyphen_values = true,
-            value_name = "ARGUMENT"
-        )]
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
         arguments: Vec<OsString>,
     },
 
@@ -50,11 +46,7 @@ enum Chore {
     ///
     /// All arguments go to `cargo test --release --workspace`.
     Test {
-        #[arg(
-            trailing_var_arg = true,
-            allow_hyphen_values = true,
-            value_name = "ARGUMENT"
-        )]
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
         arguments: Vec<OsString>,
     },
 

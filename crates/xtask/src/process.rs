@@ -24,9 +24,7 @@ pub fn say(text: impl AsRef<str>) {
 pub fn run(command: &mut Command) -> Result<()> {
     let line = line_of(command);
     say(format!("$ {line}"));
-    let status = command
-        .status()
-        .with_context(|| format!("failed to start `{line}`"))?;
+    let status = command.status().with_context(|| format!("failed to start `{line}`"))?;
     succeed(&line, status)
 }
 
@@ -34,10 +32,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 pub fn run_within(limit: Duration, command: &mut Command) -> Result<()> {
     let line = line_of(command);
     say(format!("$ {line}"));
-    let mut child = command
-        .stdin(Stdio::null())
-        .spawn()
-        .with_context(|| format!("failed to start `{line}`"))?;
+    let mut child = command.stdin(Stdio::null()).spawn().with_context(|| format!("failed to start `{line}`"))?;
     let started = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
@@ -61,8 +56,7 @@ pub fn answer(command: &mut Command) -> Option<String> {
 
 /// Whether a program of that name is on the PATH.
 pub fn is_on_path(program: &str) -> bool {
-    env::var_os("PATH")
-        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
 /// cargo, of the toolchain that runs xtask, in a folder.
@@ -89,14 +83,8 @@ fn is_left_behind(name: &OsStr) -> bool {
         return false;
     };
     let of_xtask = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
-    let of_toolchain = [
-        "CARGO",
-        "CARGO_PRIMARY_PACKAGE",
-        "LD_LIBRARY_PATH",
-        "RUSTC",
-        "RUSTDOC",
-        "RUST_RECURSION_COUNT",
-    ];
+    let of_toolchain =
+        ["CARGO", "CARGO_PRIMARY_PACKAGE", "LD_LIBRARY_PATH", "RUSTC", "RUSTDOC", "RUST_RECURSION_COUNT"];
     of_toolchain.contains(&name)
         || name.starts_with("RUSTUP_")
         || of_xtask.iter().any(|prefix| name.starts_with(prefix))
@@ -112,8 +100,5 @@ fn succeed(line: &str, status: ExitStatus) -> Result<()> {
 /// The command as one would type it.
 fn line_of(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

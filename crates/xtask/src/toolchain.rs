@@ -50,10 +50,7 @@ impl Toolchain {
     pub fn set_up(self, command: &mut Command, target: &Path) {
         command.env("CARGO_TARGET_DIR", self.folder(target));
         // Flags for the host, such as its processor or linker, are none for wasm.
-        command
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .env_remove("CARGO_BUILD_TARGET");
+        command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_BUILD_TARGET");
     }
 
     /// Where the core modules are after the build.
@@ -76,19 +73,14 @@ pub fn find(target: &Path) -> Result<Toolchain> {
         None | Some("") => find_any(target),
         Some("rustup") => {
             if !has_target() {
-                add_target()
-                    .with_context(|| format!("{CHOICE}=rustup, but there is no {TARGET}"))?;
+                add_target().with_context(|| format!("{CHOICE}=rustup, but there is no {TARGET}"))?;
             }
-            say(format!(
-                "guests are built with the Rust on the PATH, as {CHOICE}=rustup demands"
-            ));
+            say(format!("guests are built with the Rust on the PATH, as {CHOICE}=rustup demands"));
             Ok(Toolchain::OnPath)
         }
         Some("debian") => {
             debian::install().with_context(|| format!("{CHOICE}=debian cannot be had"))?;
-            say(format!(
-                "guests are built with Debian's Rust, as {CHOICE}=debian demands"
-            ));
+            say(format!("guests are built with Debian's Rust, as {CHOICE}=debian demands"));
             Ok(Toolchain::Debian)
         }
         Some(other) => bail!("{CHOICE} is `{other}`, which is neither `rustup` nor `debian`"),
@@ -97,27 +89,19 @@ pub fn find(target: &Path) -> Result<Toolchain> {
 
 fn find_any(target: &Path) -> Result<Toolchain> {
     if has_target() {
-        say(format!(
-            "guests are built with the Rust on the PATH: it has {TARGET}"
-        ));
+        say(format!("guests are built with the Rust on the PATH: it has {TARGET}"));
         return Ok(Toolchain::OnPath);
     }
     // Waiting for rustup to fail once is enough.
     if Toolchain::Debian.modules(target).is_dir() && debian::is_installed() {
-        say(format!(
-            "guests are built with Debian's Rust, as before ({CHOICE}=rustup tries rustup again)"
-        ));
+        say(format!("guests are built with Debian's Rust, as before ({CHOICE}=rustup tries rustup again)"));
         return Ok(Toolchain::Debian);
     }
     let Err(no_rustup) = add_target() else {
-        say(format!(
-            "guests are built with the Rust on the PATH: rustup added {TARGET}"
-        ));
+        say(format!("guests are built with the Rust on the PATH: rustup added {TARGET}"));
         return Ok(Toolchain::OnPath);
     };
-    say(format!(
-        "the Rust on the PATH cannot build guests: {no_rustup:#}"
-    ));
+    say(format!("the Rust on the PATH cannot build guests: {no_rustup:#}"));
     if let Err(no_debian) = debian::install() {
         bail!(
             "nothing here can compile for {TARGET}\n  \
@@ -126,16 +110,13 @@ fn find_any(target: &Path) -> Result<Toolchain> {
              help: install that target for the Rust on the PATH (with rustup: `rustup target add {TARGET}`)"
         );
     }
-    say(
-        "guests are built with Debian's Rust; the first time it builds the standard library too, which takes minutes",
-    );
+    say("guests are built with Debian's Rust; the first time it builds the standard library too, which takes minutes");
     Ok(Toolchain::Debian)
 }
 
 /// Whether the rustc on the PATH comes with the target's standard library, from wherever it is.
 fn has_target() -> bool {
-    let libraries =
-        answer(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]));
+    let libraries = answer(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]));
     libraries.is_some_and(|libraries| Path::new(&libraries).is_dir())
 }
 
@@ -143,10 +124,7 @@ fn add_target() -> Result<()> {
     if !is_on_path("rustup") {
         bail!("there is no rustup");
     }
-    run_within(
-        TARGET_ADD_MAX,
-        Command::new("rustup").args(["target", "add", TARGET]),
-    )?;
+    run_within(TARGET_ADD_MAX, Command::new("rustup").args(["target", "add", TARGET]))?;
     if !has_target() {
         bail!("rustup added {TARGET}, but not for the rustc on the PATH");
     }

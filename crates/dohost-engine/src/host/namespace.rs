@@ -62,8 +62,7 @@ impl namespace::HostStubWithStore<GuestState> for Host {
         stub: Resource<Stub>,
         request: Request,
     ) -> wasmtime::Result<Result<Response, CallError>> {
-        let reply =
-            accessor.with(|mut access| wasmtime::error::Ok(access.get().table.get(&stub)?.0.fetch(request)))?;
+        let reply = accessor.with(|mut access| wasmtime::error::Ok(access.get().table.get(&stub)?.0.fetch(request)))?;
         reply.await.map_err(trap)
     }
 }

@@ -55,22 +55,13 @@ struct Written {
 
 impl Committer {
     pub(crate) fn new(shared: Arc<Shared>, next_class: u32) -> Committer {
-        Committer {
-            shared,
-            failed_lives: HashSet::new(),
-            next_class,
-            failed: None,
-        }
+        Committer { shared, failed_lives: HashSet::new(), next_class, failed: None }
     }
 
     /// Commits until the queue is closed and empty.
     pub(crate) fn run(mut self) {
         let mut batch = VecDeque::new();
-        while self
-            .shared
-            .queue
-            .take(&mut batch, !self.failed_lives.is_empty())
-        {
+        while self.shared.queue.take(&mut batch, !self.failed_lives.is_empty()) {
             let outcome = self.commit(&batch);
             self.settle(&mut batch, outcome);
         }
@@ -98,11 +89,7 @@ impl Committer {
         }
     }
 
-    fn write(
-        &mut self,
-        database: &Database,
-        batch: &VecDeque<Item>,
-    ) -> Result<Written, redb::Error> {
+    fn write(&mut self, database: &Database, batch: &VecDeque<Item>) -> Result<Written, redb::Error> {
         let mut transaction = database.begin_write()?;
         transaction.set_durability(Durability::Immediate)?;
         let mut written = Written::default();
@@ -120,10 +107,7 @@ impl Committer {
                         }
                         None => {
                             write_set(&mut rows, set, &mut buffer)?;
-                            let number = set
-                                .record
-                                .as_ref()
-                                .map(|(_, _, record)| record.number.0 + 1);
+                            let number = set.record.as_ref().map(|(_, _, record)| record.number.0 + 1);
                             next_object = next_object.max(number);
                             changes = true;
                         }
@@ -142,36 +126,22 @@ impl Committer {
         }
         if changes {
             transaction.commit()?;
-            self.shared
-                .stats
-                .transactions
-                .fetch_add(1, Ordering::Relaxed);
+            self.shared.stats.transactions.fetch_add(1, Ordering::Relaxed);
         } else {
             transaction.abort()?;
         }
         Ok(written)
     }
 
-    fn refusal(
-        &self,
-        rows: &Rows<'_>,
-        set: &WriteSet,
-        written: &Written,
-    ) -> Result<Option<CommitError>, redb::Error> {
+    fn refusal(&self, rows: &Rows<'_>, set: &WriteSet, written: &Written) -> Result<Option<CommitError>, redb::Error> {
         if self.failed_lives.contains(&set.life) || written.failed_lives.contains(&set.life) {
             return Ok(Some(CommitError::EarlierFailed));
         }
         let Some((class, id, record)) = &set.record else {
             return Ok(None);
         };
-        let key = Key::Object {
-            class: *class,
-            id: *id,
-        }
-        .encode();
-        let stored = rows
-            .get(&key[..])?
-            .map(|value| ObjectRecord::decode(value.value()));
+        let key = Key::Object { class: *class, id: *id }.encode();
+        let stored = rows.get(&key[..])?.map(|value| ObjectRecord::decode(value.value()));
         match stored {
             Some(Ok(stored)) if stored.number == record.number => Ok(None),
             None => Ok(None),
@@ -181,20 +151,13 @@ impl Committer {
     }
 
     fn class(&mut self, rows: &mut Rows<'_>, name: &str) -> Result<(Class, bool), redb::Error> {
-        let key = Key::Class {
-            name: name.to_owned(),
-        }
-        .encode();
+        let key = Key::Class { name: name.to_owned() }.encode();
         if let Some(stored) = rows.get(&key[..])? {
-            let class = Class::decode(stored.value())
-                .map_err(|error| redb::Error::Corrupted(error.to_string()))?;
+            let class = Class::decode(stored.value()).map_err(|error| redb::Error::Corrupted(error.to_string()))?;
             return Ok((class, false));
         }
         let unique_key = format!("{}:{name}", self.shared.namespace_key_hex);
-        let class = Class {
-            number: ClassNumber(self.next_class),
-            unique_key,
-        };
+        let class = Class { number: ClassNumber(self.next_class), unique_key };
         // Not given back if the commit fails: it may have reached the disk.
         self.next_class += 1;
         rows.insert(&key[..], &class.encode()[..])?;
@@ -243,9 +206,7 @@ impl Committer {
         }
         self.shared.queue.settled(bytes_settled);
         if let Some(through) = through {
-            self.shared
-                .subscribers
-                .publish(&self.shared.settled, through);
+            self.shared.subscribers.publish(&self.shared.settled, through);
         }
         for (reply, answer) in answers {
             // The asker may have gone; the class is registered all the same.
@@ -273,21 +234,13 @@ impl Committer {
 
     fn open_again_if_closed(&mut self) -> Result<(), CommitError> {
         let shared = self.shared.clone();
-        if matches!(*shared.database.read(), Slot::Full) {
-            self.open_again(shared.database.write())
-        } else {
-            Ok(())
-        }
+        if matches!(*shared.database.read(), Slot::Full) { self.open_again(shared.database.write()) } else { Ok(()) }
     }
 
     /// Opens the file anew. Readers wait so long.
     fn open_again(&mut self, mut slot: RwLockWriteGuard<'_, Slot>) -> Result<(), CommitError> {
         self.shared.faults.forget_full();
-        let result = open::open_database(
-            &*self.shared.disk,
-            &self.shared.faults,
-            self.shared.cache_bytes,
-        );
+        let result = open::open_database(&*self.shared.disk, &self.shared.faults, self.shared.cache_bytes);
         let failure = match result {
             Ok(database) => {
                 *slot = Slot::Open(database);
@@ -306,9 +259,7 @@ impl Committer {
             // Not even the backend could be made, so nobody noted a fault.
             (None, OpenError::NoSpace) => {
                 std::thread::sleep(REOPEN_PAUSE);
-                Err(CommitError::NoSpace {
-                    detail: "opening the file failed".into(),
-                })
+                Err(CommitError::NoSpace { detail: "opening the file failed".into() })
             }
             (None, failure) => Err(self.fail_for_good(failure.to_string().into())),
         }
@@ -327,14 +278,7 @@ fn write_set(rows: &mut Rows<'_>, set: &WriteSet, buffer: &mut Vec<u8>) -> Resul
         rows.remove(&Key::Object { class, id }.encode()[..])?;
     }
     if let Some((class, id, record)) = &set.record {
-        rows.insert(
-            &Key::Object {
-                class: *class,
-                id: *id,
-            }
-            .encode()[..],
-            &record.encode()[..],
-        )?;
+        rows.insert(&Key::Object { class: *class, id: *id }.encode()[..], &record.encode()[..])?;
     }
     if set.clear {
         rows.retain_in::<&[u8], _>(KvRange::all(set.object).as_slices(), |_, _| false)?;
@@ -352,12 +296,11 @@ fn write_set(rows: &mut Rows<'_>, set: &WriteSet, buffer: &mut Vec<u8>) -> Resul
 fn raise_next_object(rows: &mut Rows<'_>, next_object: u64) -> Result<(), redb::Error> {
     let key = Key::NextObject.encode();
     let stored = match rows.get(&key[..])? {
-        Some(stored) => decode_next_object(stored.value())
-            .map_err(|error| redb::Error::Corrupted(error.to_string()))?,
+        Some(stored) => {
+            decode_next_object(stored.value()).map_err(|error| redb::Error::Corrupted(error.to_string()))?
+        }
         None => {
-            return Err(redb::Error::Corrupted(
-                "the next object number row is missing".into(),
-            ));
+            return Err(redb::Error::Corrupted("the next object number row is missing".into()));
         }
     };
     if next_object > stored {

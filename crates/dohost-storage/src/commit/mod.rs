@@ -44,25 +44,13 @@ pub struct WriteSet {
 impl WriteSet {
     /// A write set that changes nothing yet.
     pub fn new(object: ObjectNumber, life: LifeId) -> WriteSet {
-        WriteSet {
-            object,
-            life,
-            record: None,
-            forget: None,
-            clear: false,
-            writes: Vec::new(),
-        }
+        WriteSet { object, life, record: None, forget: None, clear: false, writes: Vec::new() }
     }
 
     /// Bytes of keys, values and the record.
     pub fn bytes(&self) -> usize {
-        let writes = self
-            .writes
-            .iter()
-            .map(|(key, value)| key.len() + value.as_ref().map_or(0, Bytes::len));
-        let record = self.record.as_ref().map_or(0, |(_, _, record)| {
-            64 + record.name.as_ref().map_or(0, String::len)
-        });
+        let writes = self.writes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Bytes::len));
+        let record = self.record.as_ref().map_or(0, |(_, _, record)| 64 + record.name.as_ref().map_or(0, String::len));
         writes.sum::<usize>() + record
     }
 }

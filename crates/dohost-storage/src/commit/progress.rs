@@ -93,11 +93,7 @@ impl Progress {
         &self,
         number: CommitNumber,
     ) -> impl Future<Output = Result<(), CommitError>> + Send + Unpin + 'static {
-        Durable {
-            inner: self.inner.clone(),
-            number,
-            ticket: None,
-        }
+        Durable { inner: self.inner.clone(), number, ticket: None }
     }
 
     /// Passes news of commits on to the waiters of this executor, for ever. One task of the executor runs it; of two,
@@ -105,9 +101,7 @@ impl Progress {
     ///
     /// Cancel-safe: the next call takes over.
     pub fn drive(&self) -> impl Future<Output = ()> + Send + Unpin + 'static {
-        Drive {
-            inner: self.inner.clone(),
-        }
+        Drive { inner: self.inner.clone() }
     }
 
     /// How often the committer woke this executor. For tests and figures.
@@ -125,12 +119,8 @@ impl Inner {
     fn wake_settled(&self) {
         let ready = {
             let mut waiters = self.waiters.lock();
-            let still_waiting = waiters
-                .by_number
-                .split_off(&(self.settled.through() + 1, 0));
-            let lowest = still_waiting
-                .first_key_value()
-                .map_or(u64::MAX, |((number, _), _)| *number);
+            let still_waiting = waiters.by_number.split_off(&(self.settled.through() + 1, 0));
+            let lowest = still_waiting.first_key_value().map_or(u64::MAX, |((number, _), _)| *number);
             self.lowest_waiting.store(lowest, Ordering::SeqCst);
             std::mem::replace(&mut waiters.by_number, still_waiting)
         };
@@ -172,11 +162,7 @@ impl Durable {
     fn withdraw(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             // The lowest number stays: at worst the driver is woken once for nobody.
-            self.inner
-                .waiters
-                .lock()
-                .by_number
-                .remove(&(self.number.0, ticket));
+            self.inner.waiters.lock().by_number.remove(&(self.number.0, ticket));
         }
     }
 }
@@ -195,12 +181,8 @@ impl Future for Durable {
                 waiters.next_ticket += 1;
                 waiters.next_ticket
             });
-            waiters
-                .by_number
-                .insert((self.number.0, ticket), context.waker().clone());
-            self.inner
-                .lowest_waiting
-                .fetch_min(self.number.0, Ordering::SeqCst);
+            waiters.by_number.insert((self.number.0, ticket), context.waker().clone());
+            self.inner.lowest_waiting.fetch_min(self.number.0, Ordering::SeqCst);
             ticket
         };
         self.ticket = Some(ticket);

@@ -20,18 +20,11 @@ use crate::record::Class;
 #[derive(Debug)]
 pub(crate) enum Item {
     /// Commit a write set under its number.
-    Set {
-        number: u64,
-        bytes: usize,
-        set: WriteSet,
-    },
+    Set { number: u64, bytes: usize, set: WriteSet },
     /// Nothing of this life follows: forget whether it failed.
     EndLife(LifeId),
     /// Register a class and answer once that is durable.
-    Class {
-        name: String,
-        reply: mpsc::Sender<Result<Class, CommitError>>,
-    },
+    Class { name: String, reply: mpsc::Sender<Result<Class, CommitError>> },
 }
 
 /// See the module.
@@ -102,13 +95,7 @@ impl Queue {
         if state.stopped {
             let _ = reply.send(Err(CommitError::Closed));
         } else {
-            self.push(
-                &mut state,
-                Item::Class {
-                    name: name.to_owned(),
-                    reply,
-                },
-            );
+            self.push(&mut state, Item::Class { name: name.to_owned(), reply });
         }
         answer
     }
@@ -186,8 +173,7 @@ mod tests {
 
     fn set_of(value_len: usize) -> WriteSet {
         let mut set = WriteSet::new(ObjectNumber(1), LifeId(1));
-        set.writes
-            .push((Arc::from(""), Some(Bytes::from(vec![0; value_len]))));
+        set.writes.push((Arc::from(""), Some(Bytes::from(vec![0; value_len]))));
         set
     }
 
@@ -248,10 +234,7 @@ mod tests {
         assert_eq!(take(&queue), [1]);
         assert!(!queue.take(&mut VecDeque::new(), false));
         let mut told = None;
-        assert!(matches!(
-            queue.submit(set_of(1), |number| told = Some(number)),
-            Submitted::Stopped(CommitNumber(2))
-        ));
+        assert!(matches!(queue.submit(set_of(1), |number| told = Some(number)), Submitted::Stopped(CommitNumber(2))));
         assert_eq!(told, Some(2));
     }
 }

@@ -32,11 +32,7 @@ struct Failed {
 
 impl Settled {
     pub(crate) fn new() -> Settled {
-        Settled {
-            through: AtomicU64::new(0),
-            first_failed: AtomicU64::new(u64::MAX),
-            failed: Mutex::new(Vec::new()),
-        }
+        Settled { through: AtomicU64::new(0), first_failed: AtomicU64::new(u64::MAX), failed: Mutex::new(Vec::new()) }
     }
 
     /// The highest settled number.
@@ -72,15 +68,8 @@ impl Settled {
             range.last = last;
             return;
         }
-        debug_assert!(
-            failed.last().is_none_or(|range| range.last < first),
-            "failures out of order"
-        );
-        failed.push(Failed {
-            first,
-            last,
-            error: error.clone(),
-        });
+        debug_assert!(failed.last().is_none_or(|range| range.last < first), "failures out of order");
+        failed.push(Failed { first, last, error: error.clone() });
         if failed.len() > FAILED_RANGES_MAX {
             let oldest = failed.remove(0);
             failed[0].first = oldest.first;
@@ -139,11 +128,7 @@ mod tests {
         settled.advance(count * 2);
         assert_eq!(settled.failed.lock().len(), FAILED_RANGES_MAX);
         for range in 0..count {
-            assert_eq!(
-                outcome(&settled, range * 2 + 1),
-                Some(Err(CommitError::EarlierFailed)),
-                "{range}"
-            );
+            assert_eq!(outcome(&settled, range * 2 + 1), Some(Err(CommitError::EarlierFailed)), "{range}");
         }
         assert_eq!(outcome(&settled, count * 2), Some(Ok(())));
     }

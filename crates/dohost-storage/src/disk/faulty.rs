@@ -141,9 +141,7 @@ impl FaultyDisk {
                         content.resize(*len, 0);
                     }
                 }
-                Change::Write { offset, data } => {
-                    keep_sectors(&mut content, *offset, data, &mut keeps)
-                }
+                Change::Write { offset, data } => keep_sectors(&mut content, *offset, data, &mut keeps),
             }
         }
         FaultyDisk::with_content(content)
@@ -165,9 +163,7 @@ impl HeldSyncs {
         let inner = &self.disk.inner;
         let mut state = inner.state.lock();
         while state.syncs_waiting == 0 {
-            let waited = inner
-                .sync_came
-                .wait_for(&mut state, Duration::from_secs(10));
+            let waited = inner.sync_came.wait_for(&mut state, Duration::from_secs(10));
             assert!(!waited.timed_out(), "no sync came");
         }
     }
@@ -183,10 +179,7 @@ impl Drop for HeldSyncs {
 impl Disk for FaultyDisk {
     fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
         let mut state = self.inner.state.lock();
-        assert!(
-            !std::mem::replace(&mut state.is_open, true),
-            "the disk is opened twice"
-        );
+        assert!(!std::mem::replace(&mut state.is_open, true), "the disk is opened twice");
         Ok(Box::new(self.clone()))
     }
 }
@@ -230,15 +223,11 @@ impl StorageBackend for FaultyDisk {
                 state.unsynced.clear();
                 return Err(kind.into());
             }
-            let State {
-                durable, unsynced, ..
-            } = state;
+            let State { durable, unsynced, .. } = state;
             for change in unsynced.drain(..) {
                 match change {
                     Change::SetLen(len) => durable.resize(len, 0),
-                    Change::Write { offset, data } => {
-                        keep_sectors(durable, offset, &data, &mut || true)
-                    }
+                    Change::Write { offset, data } => keep_sectors(durable, offset, &data, &mut || true),
                 }
             }
             state.syncs += 1;
@@ -251,10 +240,7 @@ impl StorageBackend for FaultyDisk {
             state.check_room()?;
             let offset = offset as usize;
             keep_sectors(&mut state.live, offset, data, &mut || true);
-            state.unsynced.push(Change::Write {
-                offset,
-                data: data.to_vec(),
-            });
+            state.unsynced.push(Change::Write { offset, data: data.to_vec() });
             Ok(())
         })
     }
@@ -277,12 +263,7 @@ impl State {
 }
 
 /// Copies those sectors of `data` that `keeps` says, making `content` longer where needed.
-fn keep_sectors(
-    content: &mut Vec<u8>,
-    offset: usize,
-    data: &[u8],
-    keeps: &mut impl FnMut() -> bool,
-) {
+fn keep_sectors(content: &mut Vec<u8>, offset: usize, data: &[u8], keeps: &mut impl FnMut() -> bool) {
     let mut at = 0;
     while at < data.len() {
         let sector_left = SECTOR_BYTES - (offset + at) % SECTOR_BYTES;
@@ -317,10 +298,7 @@ mod tests {
         assert_eq!(read(&disk.after_crash(|| false)), [1, 1, 0, 0]);
         assert_eq!(read(&disk.after_crash(|| true)), [1, 2, 2, 0]);
         let mut second_only = [false, true].into_iter();
-        assert_eq!(
-            read(&disk.after_crash(|| second_only.next().unwrap())),
-            [1, 1, 2, 0]
-        );
+        assert_eq!(read(&disk.after_crash(|| second_only.next().unwrap())), [1, 1, 2, 0]);
     }
 
     #[test]

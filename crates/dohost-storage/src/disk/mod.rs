@@ -3,7 +3,7 @@
 //! redb says that an operation failed, not which one, and after a failure it refuses everything until it is reopened.
 //! What may follow depends on exactly that: a write that found the disk full can be undone by reopening; an fsync that
 //! failed cannot be repeated, because the operating system may have dropped the pages it could not write and report
-//! success the next time. So every backend is wrapped in a [`Watched`] that notes failures in [`Faults`].
+//! success the next time. So every backend is wrapped in a `Watched` that notes failures in `Faults`.
 
 #[cfg(any(test, feature = "faulty"))]
 pub mod faulty;
@@ -63,19 +63,14 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()?;
     match directory.canonicalize()?.parent() {
         // The parent may be unreadable for us; then the directory was not made by us either.
-        Some(parent) => File::open(parent)
-            .and_then(|parent| parent.sync_all())
-            .or(Ok(())),
+        Some(parent) => File::open(parent).and_then(|parent| parent.sync_all()).or(Ok(())),
         None => Ok(()),
     }
 }
 
 /// Whether an error says that there is no room: no space, over quota, or over the largest size of a file.
 pub(crate) fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-    )
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
 
 /// What went wrong with the disk since the store was opened.
@@ -177,11 +172,7 @@ impl StorageBackend for Watched {
         self.inner.lock_range(start, end)
     }
 
-    fn try_lock_shared_range(
-        &self,
-        start: Bound<u64>,
-        end: Bound<u64>,
-    ) -> Result<bool, BackendError> {
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.inner.try_lock_shared_range(start, end)
     }
 

@@ -54,11 +54,7 @@ impl Listing {
     pub fn new(mut range: KeyRange) -> Listing {
         let wanted = range.limit.unwrap_or(u64::MAX);
         range.limit = range.limit.map(|limit| limit.max(ASK_LEN_MIN));
-        Listing {
-            rest: range,
-            wanted,
-            found: Vec::new(),
-        }
+        Listing { rest: range, wanted, found: Vec::new() }
     }
 
     /// The range to ask the store for.
@@ -99,9 +95,7 @@ impl Overlay {
         if listing.rest.reverse {
             listing.rest.end = Some(stretch.start);
         } else {
-            listing.rest.start = stretch
-                .end
-                .expect("a page with more to come has a last key");
+            listing.rest.start = stretch.end.expect("a page with more to come has a last key");
         }
         listing.rest.limit = listing.rest.limit.map(|limit| limit.saturating_mul(2));
         ListStep::More(listing)
@@ -111,11 +105,7 @@ impl Overlay {
     fn add_own(&self, listing: &mut Listing, start: &[u8], end: Option<&[u8]>) {
         let mut own = self.entries.range::<[u8], _>(bounds(start, end));
         while listing.wanted > 0 {
-            let next = if listing.rest.reverse {
-                own.next_back()
-            } else {
-                own.next()
-            };
+            let next = if listing.rest.reverse { own.next_back() } else { own.next() };
             let Some((key, entry)) = next else { return };
             if let Some(value) = &entry.value {
                 listing.add(&key.0, value);
@@ -126,14 +116,8 @@ impl Overlay {
     /// Adds the entries of the page and of this overlay's part of the same stretch; of two with one key, ours.
     fn add_merged(&self, listing: &mut Listing, stretch: &Stretch, page: &Page) {
         let reverse = listing.rest.reverse;
-        let own = self
-            .entries
-            .range::<[u8], _>(bounds(&stretch.start, stretch.end.as_deref()));
-        let mut own: Box<dyn Iterator<Item = _>> = if reverse {
-            Box::new(own.rev())
-        } else {
-            Box::new(own)
-        };
+        let own = self.entries.range::<[u8], _>(bounds(&stretch.start, stretch.end.as_deref()));
+        let mut own: Box<dyn Iterator<Item = _>> = if reverse { Box::new(own.rev()) } else { Box::new(own) };
         let mut own_next = own.next();
         let mut stored = page.entries.iter().peekable();
         while listing.wanted > 0 {
@@ -171,31 +155,15 @@ struct Stretch {
 
 impl Stretch {
     fn of(range: &KeyRange, page: &Page) -> Stretch {
-        let last = page
-            .entries
-            .last()
-            .filter(|_| page.more)
-            .map(|(key, _)| key.as_bytes());
+        let last = page.entries.last().filter(|_| page.more).map(|(key, _)| key.as_bytes());
         match last {
-            None => Stretch {
-                start: range.start.clone(),
-                end: range.end.clone(),
-            },
-            Some(last) if range.reverse => Stretch {
-                start: last.to_vec(),
-                end: range.end.clone(),
-            },
-            Some(last) => Stretch {
-                start: range.start.clone(),
-                end: Some(after(last)),
-            },
+            None => Stretch { start: range.start.clone(), end: range.end.clone() },
+            Some(last) if range.reverse => Stretch { start: last.to_vec(), end: range.end.clone() },
+            Some(last) => Stretch { start: range.start.clone(), end: Some(after(last)) },
         }
     }
 }
 
 fn bounds<'a>(start: &'a [u8], end: Option<&'a [u8]>) -> (Bound<&'a [u8]>, Bound<&'a [u8]>) {
-    (
-        Bound::Included(start),
-        end.map_or(Bound::Unbounded, Bound::Excluded),
-    )
+    (Bound::Included(start), end.map_or(Bound::Unbounded, Bound::Excluded))
 }

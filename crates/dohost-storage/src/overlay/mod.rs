@@ -188,34 +188,19 @@ impl Overlay {
         if !self.has_staged() {
             return None;
         }
-        assert!(
-            self.in_flight
-                .back()
-                .is_none_or(|batch| batch.commit.is_some()),
-            "the last batch was not submitted"
-        );
+        assert!(self.in_flight.back().is_none_or(|batch| batch.commit.is_some()), "the last batch was not submitted");
         let number = self.next_batch;
         self.next_batch += 1;
         let keys = std::mem::take(&mut self.staged);
         let mut writes = Vec::with_capacity(keys.len());
         for key in &keys {
-            let entry = self
-                .entries
-                .get_mut(key)
-                .expect("a staged key has an entry");
+            let entry = self.entries.get_mut(key).expect("a staged key has an entry");
             entry.state = State::InFlight(number);
             writes.push((key.0.clone(), entry.value.clone()));
         }
         self.staged_bytes = 0;
-        self.in_flight.push_back(Batch {
-            number,
-            commit: None,
-            keys,
-        });
-        Some(Staged {
-            clear: std::mem::take(&mut self.staged_clear),
-            writes,
-        })
+        self.in_flight.push_back(Batch { number, commit: None, keys });
+        Some(Staged { clear: std::mem::take(&mut self.staged_clear), writes })
     }
 
     /// Notes under which number the writes that were taken last were submitted.
@@ -227,9 +212,7 @@ impl Overlay {
 
     /// Notes that everything submitted up to `commit` is durable, so that it may be dropped from memory.
     pub fn durable_up_to(&mut self, commit: CommitNumber) {
-        while let Some(batch) = self
-            .in_flight
-            .pop_front_if(|batch| batch.commit.is_some_and(|number| number <= commit))
+        while let Some(batch) = self.in_flight.pop_front_if(|batch| batch.commit.is_some_and(|number| number <= commit))
         {
             for key in batch.keys {
                 self.settle(&key, batch.number);
@@ -246,10 +229,7 @@ impl Overlay {
         let mut visits_left = self.entries.len() * 2;
         while self.bytes > bytes_max && visits_left > 0 {
             visits_left -= 1;
-            let from = self
-                .trim_from
-                .as_ref()
-                .map_or(Bound::Unbounded, |name| Bound::Included(name.0.as_bytes()));
+            let from = self.trim_from.as_ref().map_or(Bound::Unbounded, |name| Bound::Included(name.0.as_bytes()));
             let mut rest = self.entries.range_mut::<[u8], _>((from, Bound::Unbounded));
             let Some((key, entry)) = rest.next() else {
                 self.trim_from = None;
@@ -290,22 +270,12 @@ impl Overlay {
                 if entry.state == State::Staged {
                     self.staged_bytes = self.staged_bytes - old_len + len;
                 } else {
-                    let (name, _) = self
-                        .entries
-                        .get_key_value(key.as_bytes())
-                        .expect("it was found above");
+                    let (name, _) = self.entries.get_key_value(key.as_bytes()).expect("it was found above");
                     self.staged.push(name.clone());
                     self.staged_bytes += key.len() + len;
                 }
-                let entry = self
-                    .entries
-                    .get_mut(key.as_bytes())
-                    .expect("it was found above");
-                *entry = Entry {
-                    value,
-                    state: State::Staged,
-                    used: true,
-                };
+                let entry = self.entries.get_mut(key.as_bytes()).expect("it was found above");
+                *entry = Entry { value, state: State::Staged, used: true };
             }
             None => {
                 let name = Name(key.into());
@@ -335,14 +305,7 @@ impl Overlay {
 
     fn insert(&mut self, key: Name, value: Option<Bytes>, state: State) {
         self.bytes += entry_bytes(&key, value.as_ref());
-        let before = self.entries.insert(
-            key,
-            Entry {
-                value,
-                state,
-                used: true,
-            },
-        );
+        let before = self.entries.insert(key, Entry { value, state, used: true });
         debug_assert!(before.is_none(), "an entry was replaced and counted twice");
     }
 
@@ -360,7 +323,7 @@ fn entry_bytes(key: &Name, value: Option<&Bytes>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::range::KeyRange;
+    use crate::range::{KeyRange, ListOptions};
     use crate::read::Page;
 
     fn value(text: &str) -> Option<Bytes> {
@@ -373,18 +336,12 @@ mod tests {
 
     fn page(keys: &[&str], more: bool) -> Page {
         let entry = |key: &&str| (Arc::from(*key), Bytes::from("stored"));
-        Page {
-            entries: keys.iter().map(entry).collect(),
-            more,
-        }
+        Page { entries: keys.iter().map(entry).collect(), more }
     }
 
     fn listed(step: ListStep) -> Vec<(String, Bytes)> {
         match step {
-            ListStep::Done(entries) => entries
-                .into_iter()
-                .map(|(key, value)| (key.to_string(), value))
-                .collect(),
+            ListStep::Done(entries) => entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect(),
             ListStep::More(_) => panic!("the page was the last one"),
         }
     }
@@ -432,14 +389,23 @@ mod tests {
         put(&mut overlay, "d", "new");
         let entries = listed(overlay.merge_list(listing, page(&["a", "b", "c"], false)));
         let new = Bytes::from("new");
-        assert_eq!(
-            entries,
-            [
-                ("a".into(), Bytes::from("stored")),
-                ("c".into(), new.clone()),
-                ("d".into(), new)
-            ]
-        );
+        assert_eq!(entries, [("a".into(), Bytes::from("stored")), ("c".into(), new.clone()), ("d".into(), new)]);
+    }
+
+    #[test]
+    fn a_limited_list_ends_with_its_limit_and_goes_on_where_deletions_ate_into_it() {
+        let options = ListOptions { limit: Some(1), ..ListOptions::default() };
+        let range = KeyRange::compile(options).unwrap().unwrap();
+        let mut overlay = Overlay::new(Content::Partial);
+        let step = overlay.merge_list(Listing::new(range.clone()), page(&["a", "b"], true));
+        assert_eq!(listed(step), [("a".into(), Bytes::from("stored"))]);
+        overlay.delete("a");
+        overlay.delete("b");
+        let step = overlay.merge_list(Listing::new(range), page(&["a", "b"], true));
+        let ListStep::More(listing) = step else { panic!("nothing was found yet") };
+        assert_eq!(listing.ask().start, b"b\0");
+        let step = overlay.merge_list(listing, page(&["c"], true));
+        assert_eq!(listed(step), [("c".into(), Bytes::from("stored"))]);
     }
 
     #[test]
@@ -453,13 +419,7 @@ mod tests {
         assert_eq!(overlay.staged_bytes(), 3);
         assert_eq!(overlay.last_write(), WriteNumber(4));
         let staged = overlay.take_staged().unwrap();
-        assert_eq!(
-            staged,
-            Staged {
-                clear: true,
-                writes: vec![("a".into(), value("23"))]
-            }
-        );
+        assert_eq!(staged, Staged { clear: true, writes: vec![("a".into(), value("23"))] });
         overlay.submitted(CommitNumber(9));
         assert!(!overlay.has_staged());
         assert_eq!((overlay.staged_bytes(), overlay.take_staged()), (0, None));
@@ -477,10 +437,8 @@ mod tests {
 
     #[test]
     fn trim_keeps_what_is_not_durable_and_what_was_used_last() {
-        let mut overlay = Overlay::new(Content::Whole(vec![
-            ("clean".into(), Bytes::from("1")),
-            ("used".into(), Bytes::from("2")),
-        ]));
+        let mut overlay =
+            Overlay::new(Content::Whole(vec![("clean".into(), Bytes::from("1")), ("used".into(), Bytes::from("2"))]));
         put(&mut overlay, "in flight", "3");
         overlay.take_staged();
         overlay.submitted(CommitNumber(1));
@@ -490,22 +448,14 @@ mod tests {
         assert_eq!(overlay.get("clean"), Answer::Ask, "the first in order goes");
         overlay.learn("clean", value("1"));
         overlay.trim(overlay.bytes() - 1);
-        assert_eq!(
-            overlay.get("used"),
-            Answer::Ask,
-            "it was not read since the first round, the other was"
-        );
+        assert_eq!(overlay.get("used"), Answer::Ask, "it was not read since the first round, the other was");
         assert_eq!(overlay.get("clean"), Answer::Known(value("1")));
         overlay.trim(0);
         assert_eq!(overlay.get("clean"), Answer::Ask);
         assert_eq!(overlay.get("in flight"), Answer::Known(value("3")));
         assert_eq!(overlay.get("staged"), Answer::Known(value("4")));
         let held = 2 * ENTRY_OVERHEAD_BYTES + "in flight".len() + "staged".len() + 2;
-        assert_eq!(
-            overlay.bytes(),
-            held,
-            "bytes are counted right through all of it"
-        );
+        assert_eq!(overlay.bytes(), held, "bytes are counted right through all of it");
     }
 
     #[test]

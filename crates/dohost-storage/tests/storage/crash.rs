@@ -45,15 +45,9 @@ fn round_set(store: &Store, object: u8, known: &mut Known, round: u64) -> Option
     set.clear = round % 4 == 3;
     set.record = is_new.then(|| (CLASS, id(object), record(number)));
     let value = Bytes::from(round.to_string());
-    set.writes = ["a", "b", "c"]
-        .iter()
-        .map(|key| (Arc::from(*key), Some(value.clone())))
-        .collect();
+    set.writes = ["a", "b", "c"].iter().map(|key| (Arc::from(*key), Some(value.clone()))).collect();
     let filler = vec![round as u8; if round % 5 == 2 { 20_000 } else { 100 }];
-    set.writes.push((
-        Arc::from(format!("filler{}", round % 3)),
-        Some(Bytes::from(filler)),
-    ));
+    set.writes.push((Arc::from(format!("filler{}", round % 3)), Some(Bytes::from(filler))));
     known.submitted = round;
     Some(set)
 }
@@ -96,33 +90,17 @@ fn check(run: &Run, disk: &FaultyDisk) {
     let mut numbers_on_disk = BTreeSet::new();
     for (object, known) in &run.objects {
         let loaded = store.load(CLASS, &id(*object), WHOLE).unwrap();
-        let Content::Whole(entries) = loaded.content else {
-            panic!("everything was asked for")
-        };
+        let Content::Whole(entries) = loaded.content else { panic!("everything was asked for") };
         let entries: BTreeMap<_, _> = entries.into_iter().collect();
-        let value = |key: &str| {
-            entries.get(key).map_or(0, |value| {
-                std::str::from_utf8(value).unwrap().parse().unwrap()
-            })
-        };
+        let value =
+            |key: &str| entries.get(key).map_or(0, |value| std::str::from_utf8(value).unwrap().parse().unwrap());
         let round: u64 = value("a");
-        assert_eq!(
-            [value("b"), value("c")],
-            [round, round],
-            "a write set is whole or not there"
-        );
-        assert!(
-            known.acknowledged <= round,
-            "round {} was acknowledged, {round} is there",
-            known.acknowledged
-        );
+        assert_eq!([value("b"), value("c")], [round, round], "a write set is whole or not there");
+        assert!(known.acknowledged <= round, "round {} was acknowledged, {round} is there", known.acknowledged);
         assert!(round <= known.submitted, "nothing comes from nowhere");
         if round > 0 {
             let filler = &entries[&*format!("filler{}", round % 3)];
-            assert!(
-                filler.iter().all(|byte| u64::from(*byte) == round),
-                "the large value is of the same write set"
-            );
+            assert!(filler.iter().all(|byte| u64::from(*byte) == round), "the large value is of the same write set");
             assert_eq!(Some(loaded.number), known.number);
             numbers_on_disk.insert(loaded.number);
         } else {
@@ -130,18 +108,9 @@ fn check(run: &Run, disk: &FaultyDisk) {
         }
     }
     let records = store.objects(CLASS, None, 100).unwrap();
-    assert_eq!(
-        records
-            .iter()
-            .map(|(_, record)| record.number)
-            .collect::<BTreeSet<_>>(),
-        numbers_on_disk
-    );
+    assert_eq!(records.iter().map(|(_, record)| record.number).collect::<BTreeSet<_>>(), numbers_on_disk);
     let fresh = store.load(CLASS, &[0xfe; 32], WHOLE).unwrap().number;
-    assert!(
-        numbers_on_disk.iter().all(|number| *number < fresh),
-        "a number comes back: {fresh:?}"
-    );
+    assert!(numbers_on_disk.iter().all(|number| *number < fresh), "a number comes back: {fresh:?}");
     let class = store.class("Room").unwrap();
     if let Some(acknowledged) = &run.acknowledged_class {
         assert_eq!(class, *acknowledged);

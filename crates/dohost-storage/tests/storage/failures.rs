@@ -17,17 +17,11 @@ fn after_a_full_disk_the_store_goes_on_and_the_life_does_not() {
     let failed = commit(&store, puts(number, life, &[("k", "lost")])).unwrap_err();
     assert!(matches!(failed, CommitError::NoSpace { .. }), "{failed:?}");
     assert!(!failed.is_permanent());
-    assert_eq!(
-        commit(&store, puts(number, life, &[("k", "on top")])),
-        Err(CommitError::EarlierFailed)
-    );
+    assert_eq!(commit(&store, puts(number, life, &[("k", "on top")])), Err(CommitError::EarlierFailed));
     commit(&store, puts(other, other_life, &[("k", "fine")])).unwrap();
 
     store.end_life(life);
-    assert_eq!(
-        content(&store.load(CLASS, &id(1), WHOLE).unwrap()),
-        [("k", "before")]
-    );
+    assert_eq!(content(&store.load(CLASS, &id(1), WHOLE).unwrap()), [("k", "before")]);
     commit(&store, puts(number, store.new_life(), &[("k", "again")])).unwrap();
     store.close();
     let store = open(&disk);
@@ -42,18 +36,13 @@ fn everything_in_a_failed_commit_fails_with_the_same_error() {
     let held = disk.hold_syncs();
     let first = store.submit(puts(objects[0].0, objects[0].1, &[("k", "1")]));
     held.wait_for_sync();
-    let batch: Vec<_> = objects
-        .iter()
-        .map(|(number, life)| store.submit(puts(*number, *life, &[("k", "2")])))
-        .collect();
+    let batch: Vec<_> =
+        objects.iter().map(|(number, life)| store.submit(puts(*number, *life, &[("k", "2")]))).collect();
     disk.fill_once();
     drop(held);
     let progress = store.progress();
     outcome(&progress, first).unwrap();
-    let errors: Vec<_> = batch
-        .iter()
-        .map(|number| outcome(&progress, *number).unwrap_err())
-        .collect();
+    let errors: Vec<_> = batch.iter().map(|number| outcome(&progress, *number).unwrap_err()).collect();
     assert!(matches!(errors[0], CommitError::NoSpace { .. }));
     assert!(errors.iter().all(|error| *error == errors[0]), "{errors:?}");
 }
@@ -68,17 +57,10 @@ fn while_the_disk_stays_full_commits_fail_and_afterwards_they_succeed() {
         let failed = commit(&store, puts(number, store.new_life(), &[("k", "lost")])).unwrap_err();
         assert!(matches!(failed, CommitError::NoSpace { .. }), "{failed:?}");
     }
-    assert_eq!(
-        store.get(number, "k"),
-        Err(StoreError::NoSpace),
-        "reopening needs room"
-    );
+    assert_eq!(store.get(number, "k"), Err(StoreError::NoSpace), "reopening needs room");
     disk.set_full(false);
     commit(&store, puts(number, store.new_life(), &[("k2", "after")])).unwrap();
-    assert_eq!(
-        content(&store.load(CLASS, &id(1), WHOLE).unwrap()),
-        [("k", "before"), ("k2", "after")]
-    );
+    assert_eq!(content(&store.load(CLASS, &id(1), WHOLE).unwrap()), [("k", "before"), ("k2", "after")]);
 }
 
 #[test]
@@ -89,18 +71,12 @@ fn after_a_failed_fsync_nothing_more_is_written_and_nothing_acknowledged_is_lost
     disk.fail_next_sync(ErrorKind::Other);
     let failed = commit(&store, puts(number, life, &[("k", "lost")])).unwrap_err();
     assert!(failed.is_permanent());
-    assert_eq!(
-        failed.to_string(),
-        "commit: an fsync failed (other error); check the disk, then restart"
-    );
+    assert_eq!(failed.to_string(), "commit: an fsync failed (other error); check the disk, then restart");
     // The disk would say that a second fsync succeeds, and have nothing.
     store.end_life(life);
     let operations = disk.operations();
     for _ in 0..3 {
-        assert_eq!(
-            commit(&store, puts(number, store.new_life(), &[("k", "late")])),
-            Err(failed.clone())
-        );
+        assert_eq!(commit(&store, puts(number, store.new_life(), &[("k", "late")])), Err(failed.clone()));
     }
     assert!(store.class("New").is_err());
     // A read never shows what a failed commit wrote.
@@ -109,16 +85,9 @@ fn after_a_failed_fsync_nothing_more_is_written_and_nothing_acknowledged_is_lost
         Err(error) => assert!(matches!(error, StoreError::Disk { .. }), "{error:?}"),
     }
     store.close();
-    assert_eq!(
-        disk.operations(),
-        operations,
-        "nothing is written after the failure, not even by closing"
-    );
+    assert_eq!(disk.operations(), operations, "nothing is written after the failure, not even by closing");
     let store = open(&disk.after_crash(|| false));
-    assert_eq!(
-        store.get(number, "k").unwrap(),
-        Some(Bytes::from("acknowledged"))
-    );
+    assert_eq!(store.get(number, "k").unwrap(), Some(Bytes::from("acknowledged")));
 }
 
 #[test]
@@ -127,10 +96,7 @@ fn an_fsync_that_finds_the_disk_full_is_final_too() {
     let (number, life) = object(&store, 1);
     disk.fail_next_sync(ErrorKind::StorageFull);
     let failed = commit(&store, puts(number, life, &[("k", "1")])).unwrap_err();
-    assert!(
-        matches!(failed, CommitError::DiskFailed { .. }),
-        "{failed:?}"
-    );
+    assert!(matches!(failed, CommitError::DiskFailed { .. }), "{failed:?}");
 }
 
 #[test]
@@ -139,10 +105,7 @@ fn a_write_that_fails_for_another_reason_is_final() {
     let (number, life) = object(&store, 1);
     disk.crash_at(disk.operations());
     let failed = commit(&store, puts(number, life, &[("k", "1")])).unwrap_err();
-    assert!(
-        matches!(failed, CommitError::DiskFailed { .. }),
-        "{failed:?}"
-    );
+    assert!(matches!(failed, CommitError::DiskFailed { .. }), "{failed:?}");
 }
 
 #[test]
@@ -165,8 +128,5 @@ fn the_end_of_a_life_comes_after_what_it_submitted() {
     let on_top = store.submit(puts(number, life, &[("k", "on top")]));
     store.end_life(life);
     drop(held);
-    assert_eq!(
-        outcome(&store.progress(), on_top),
-        Err(CommitError::EarlierFailed)
-    );
+    assert_eq!(outcome(&store.progress(), on_top), Err(CommitError::EarlierFailed));
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dohost_storage::{
-    ClassNumber, CommitError, CommitNumber, Content, LifeId, Loaded, ObjectNumber, ObjectRecord,
-    Progress, Store, StoreOptions, WriteSet, faulty::FaultyDisk,
+    ClassNumber, CommitError, CommitNumber, Content, LifeId, Loaded, ObjectNumber, ObjectRecord, Progress, Store,
+    StoreOptions, WriteSet, faulty::FaultyDisk,
 };
 
 /// The class that most tests use, without registering it.
@@ -21,11 +21,7 @@ const CLASS: ClassNumber = ClassNumber(1);
 const WHOLE: usize = usize::MAX;
 
 fn options() -> StoreOptions {
-    StoreOptions {
-        cache_bytes: 1024 * 1024,
-        namespace_key: Some([7; 32]),
-        created_ms: Some(1_000),
-    }
+    StoreOptions { cache_bytes: 1024 * 1024, namespace_key: Some([7; 32]), created_ms: Some(1_000) }
 }
 
 fn open(disk: &FaultyDisk) -> Store {
@@ -34,9 +30,7 @@ fn open(disk: &FaultyDisk) -> Store {
 
 /// Waits for the outcome of a commit the way an executor does.
 fn outcome(progress: &Progress, number: CommitNumber) -> Result<(), CommitError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         tokio::select! {
             () = progress.drive() => unreachable!("a driver never ends"),
@@ -59,20 +53,13 @@ fn text(value: &str) -> Option<Bytes> {
 }
 
 fn record(number: ObjectNumber) -> ObjectRecord {
-    ObjectRecord {
-        number,
-        name: Some("a name".into()),
-        created_ms: 5,
-    }
+    ObjectRecord { number, name: Some("a name".into()), created_ms: 5 }
 }
 
 /// A write set with these values.
 fn puts(object: ObjectNumber, life: LifeId, entries: &[(&str, &str)]) -> WriteSet {
     let mut set = WriteSet::new(object, life);
-    set.writes = entries
-        .iter()
-        .map(|(key, value)| (Arc::from(*key), text(value)))
-        .collect();
+    set.writes = entries.iter().map(|(key, value)| (Arc::from(*key), text(value))).collect();
     set
 }
 
@@ -90,10 +77,9 @@ fn object(store: &Store, number: u8) -> (ObjectNumber, LifeId) {
 
 fn content(loaded: &Loaded) -> Vec<(&str, &str)> {
     match &loaded.content {
-        Content::Whole(entries) => entries
-            .iter()
-            .map(|(key, value)| (&**key, std::str::from_utf8(value).unwrap()))
-            .collect(),
+        Content::Whole(entries) => {
+            entries.iter().map(|(key, value)| (&**key, std::str::from_utf8(value).unwrap())).collect()
+        }
         Content::Partial => panic!("the content is not whole"),
     }
 }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dohost_storage::faulty::{FaultyDisk, HeldSyncs};
 use dohost_storage::{
-    Answer, CommitNumber, KeyRange, LifeId, ListOptions, ListStep, Listing, Loaded, ObjectNumber,
-    Overlay, Page, Progress, Store, WriteSet,
+    Answer, CommitNumber, KeyRange, LifeId, ListOptions, ListStep, Listing, Loaded, ObjectNumber, Overlay, Page,
+    Progress, Store, WriteSet,
 };
 use proptest::prelude::*;
 
@@ -54,22 +54,8 @@ enum Start {
 
 /// Few and related keys, so that operations meet; some with bytes at the edges.
 fn key() -> impl Strategy<Value = String> {
-    prop::sample::select(vec![
-        "",
-        "a",
-        "a\0",
-        "aa",
-        "ab",
-        "b",
-        "b\u{7f}",
-        "ba",
-        "c",
-        "é",
-        "\u{ff}",
-        "\u{10ffff}",
-        "z",
-    ])
-    .prop_map(str::to_owned)
+    prop::sample::select(vec!["", "a", "a\0", "aa", "ab", "b", "b\u{7f}", "ba", "c", "é", "\u{ff}", "\u{10ffff}", "z"])
+        .prop_map(str::to_owned)
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -86,16 +72,14 @@ fn operation() -> impl Strategy<Value = Operation> {
         prop::option::of(1u64..6),
         1usize..5,
     )
-        .prop_map(
-            |(start, end, prefix, reverse, limit, page)| Operation::List {
-                start,
-                end,
-                prefix,
-                reverse,
-                limit,
-                page,
-            },
-        );
+        .prop_map(|(start, end, prefix, reverse, limit, page)| Operation::List {
+            start,
+            end,
+            prefix,
+            reverse,
+            limit,
+            page,
+        });
     prop_oneof![
         8 => (key(), any::<u8>()).prop_map(|(key, value)| Operation::Put(key, value)),
         5 => key().prop_map(Operation::Delete),
@@ -127,22 +111,10 @@ impl Object {
     fn new() -> Object {
         let disk = FaultyDisk::new();
         let store = open(&disk);
-        let Loaded {
-            number, content, ..
-        } = store.load(CLASS, &id(1), 0).unwrap();
+        let Loaded { number, content, .. } = store.load(CLASS, &id(1), 0).unwrap();
         let (progress, life) = (store.progress(), store.new_life());
         let overlay = Overlay::new(content);
-        Object {
-            disk,
-            store,
-            progress,
-            overlay,
-            number,
-            life,
-            is_recorded: false,
-            last_commit: None,
-            held: None,
-        }
+        Object { disk, store, progress, overlay, number, life, is_recorded: false, last_commit: None, held: None }
     }
 
     fn get(&mut self, key: &str) -> Option<Bytes> {
@@ -166,10 +138,7 @@ impl Object {
         }
         let mut listing = Listing::new(range);
         loop {
-            let page = shorten(
-                self.store.list(self.number, listing.ask()).unwrap(),
-                page_len,
-            );
+            let page = shorten(self.store.list(self.number, listing.ask()).unwrap(), page_len);
             match self.overlay.merge_list(listing, page) {
                 ListStep::Done(entries) => return entries,
                 ListStep::More(next) => listing = next,
@@ -269,35 +238,17 @@ fn check(operations: Vec<Operation>) {
                 let expected = model.get(key).map(|value| Bytes::from(vec![*value]));
                 assert_eq!(object.get(key), expected, "{operation:?}");
             }
-            Operation::List {
-                start,
-                end,
-                prefix,
-                reverse,
-                limit,
-                page,
-            } => {
+            Operation::List { start, end, prefix, reverse, limit, page } => {
                 let options = ListOptions {
-                    start: if let Start::At(key) = start {
-                        Some(key)
-                    } else {
-                        None
-                    },
-                    start_after: if let Start::After(key) = start {
-                        Some(key)
-                    } else {
-                        None
-                    },
+                    start: if let Start::At(key) = start { Some(key) } else { None },
+                    start_after: if let Start::After(key) = start { Some(key) } else { None },
                     end: end.as_deref(),
                     prefix: prefix.as_deref(),
                     reverse: *reverse,
                     limit: *limit,
                 };
                 let listed = object.list(options, *page);
-                let listed: Vec<_> = listed
-                    .into_iter()
-                    .map(|(key, value)| (key.to_string(), value[0]))
-                    .collect();
+                let listed: Vec<_> = listed.into_iter().map(|(key, value)| (key.to_string(), value[0])).collect();
                 assert_eq!(listed, model_list(&model, options), "{operation:?}");
             }
             Operation::Commit { held } => object.commit(*held),
@@ -310,15 +261,8 @@ fn check(operations: Vec<Operation>) {
     }
     object.reload(0);
     let all = object.list(ListOptions::default(), 3);
-    let all: Vec<_> = all
-        .into_iter()
-        .map(|(key, value)| (key.to_string(), value[0]))
-        .collect();
-    assert_eq!(
-        all,
-        model.into_iter().collect::<Vec<_>>(),
-        "the store has what the object saw"
-    );
+    let all: Vec<_> = all.into_iter().map(|(key, value)| (key.to_string(), value[0])).collect();
+    assert_eq!(all, model.into_iter().collect::<Vec<_>>(), "the store has what the object saw");
 }
 
 proptest! {

@@ -30,10 +30,7 @@ fn what_was_committed_is_there_after_a_clean_close() {
     assert_eq!(content(&loaded), [("a", "1"), ("b", "2")]);
     assert_eq!(store.class("Room").unwrap().unique_key, unique_key);
     assert_eq!(unique_key, format!("{}:Room", "07".repeat(32)));
-    assert_eq!(
-        (store.namespace_key(), store.created_ms()),
-        ([7; 32], 1_000)
-    );
+    assert_eq!((store.namespace_key(), store.created_ms()), ([7; 32], 1_000));
 }
 
 #[test]
@@ -41,9 +38,7 @@ fn a_new_data_directory_has_its_own_namespace_key() {
     let keys: Vec<_> = (0..2)
         .map(|_| {
             let directory = tempfile::tempdir().unwrap();
-            Store::open(directory.path(), Default::default())
-                .unwrap()
-                .namespace_key()
+            Store::open(directory.path(), Default::default()).unwrap().namespace_key()
         })
         .collect();
     assert_ne!(keys[0], keys[1]);
@@ -55,10 +50,7 @@ fn a_second_store_in_the_same_directory_is_refused_until_the_first_is_closed() {
     let store = Store::open(directory.path(), options()).unwrap();
     let refused = Store::open(directory.path(), options()).err().unwrap();
     assert!(matches!(refused, OpenError::InUse), "{refused:?}");
-    assert_eq!(
-        refused.to_string(),
-        "open the store: another process has it open"
-    );
+    assert_eq!(refused.to_string(), "open the store: another process has it open");
     store.close();
     Store::open(directory.path(), options()).unwrap();
 }
@@ -71,11 +63,7 @@ fn a_newer_format_is_refused_and_left_alone() {
     {
         let database = Database::open(&file).unwrap();
         let transaction = database.begin_write().unwrap();
-        let value = [
-            &(FORMAT_VERSION + 1).to_be_bytes()[..],
-            b"whatever comes then",
-        ]
-        .concat();
+        let value = [&(FORMAT_VERSION + 1).to_be_bytes()[..], b"whatever comes then"].concat();
         let mut rows = transaction.open_table(ROWS).unwrap();
         rows.insert(&Key::Format.encode()[..], &value[..]).unwrap();
         rows.remove(&Key::NextObject.encode()[..]).unwrap();
@@ -83,16 +71,7 @@ fn a_newer_format_is_refused_and_left_alone() {
         transaction.commit().unwrap();
     }
     let refused = Store::open(directory.path(), options()).err().unwrap();
-    assert!(
-        matches!(
-            refused,
-            OpenError::NewerFormat {
-                found: 2,
-                supported: 1
-            }
-        ),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, OpenError::NewerFormat { found: 2, supported: 1 }), "{refused:?}");
     assert!(refused.help().contains("newer version"));
 }
 
@@ -103,10 +82,7 @@ fn a_file_that_is_no_store_is_refused_and_left_alone() {
     let text = "a text that somebody keeps here\n".repeat(1_000);
     fs::write(&file, &text).unwrap();
     let refused = Store::open(directory.path(), options()).err().unwrap();
-    assert!(
-        matches!(refused, OpenError::NotAStore { .. }),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, OpenError::NotAStore { .. }), "{refused:?}");
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
 }
 
@@ -117,28 +93,13 @@ fn a_database_of_another_program_is_refused_and_left_alone() {
     {
         let database = Database::create(&file).unwrap();
         let transaction = database.begin_write().unwrap();
-        transaction
-            .open_table(TableDefinition::<u64, u64>::new("theirs"))
-            .unwrap()
-            .insert(1, 2)
-            .unwrap();
+        transaction.open_table(TableDefinition::<u64, u64>::new("theirs")).unwrap().insert(1, 2).unwrap();
         transaction.commit().unwrap();
     }
     let refused = Store::open(directory.path(), options()).err().unwrap();
-    assert!(
-        matches!(refused, OpenError::NotAStore { .. }),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, OpenError::NotAStore { .. }), "{refused:?}");
     let database = Database::open(&file).unwrap();
-    assert_eq!(
-        database
-            .begin_read()
-            .unwrap()
-            .list_tables()
-            .unwrap()
-            .count(),
-        1
-    );
+    assert_eq!(database.begin_read().unwrap().list_tables().unwrap().count(), 1);
 }
 
 #[test]
@@ -150,13 +111,7 @@ fn a_file_with_a_damaged_header_is_refused_without_a_panic() {
     bytes[9..320].fill(0xa5);
     fs::write(&file, bytes).unwrap();
     let refused = Store::open(directory.path(), options()).err().unwrap();
-    assert!(
-        matches!(
-            refused,
-            OpenError::Damaged { .. } | OpenError::NotAStore { .. }
-        ),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, OpenError::Damaged { .. } | OpenError::NotAStore { .. }), "{refused:?}");
 }
 
 #[cfg(unix)]
@@ -166,10 +121,7 @@ fn the_file_is_readable_by_its_owner_only() {
 
     let directory = tempfile::tempdir().unwrap();
     drop(Store::open(directory.path(), options()).unwrap());
-    let mode = fs::metadata(directory.path().join("store.redb"))
-        .unwrap()
-        .permissions()
-        .mode();
+    let mode = fs::metadata(directory.path().join("store.redb")).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0);
 }
 
@@ -177,10 +129,7 @@ fn the_file_is_readable_by_its_owner_only() {
 fn every_reason_not_to_open_says_what_to_do() {
     let reasons = [
         OpenError::InUse,
-        OpenError::NewerFormat {
-            found: 2,
-            supported: 1,
-        },
+        OpenError::NewerFormat { found: 2, supported: 1 },
         OpenError::NotAStore { detail: "x".into() },
         OpenError::Damaged { detail: "x".into() },
         OpenError::PermissionDenied,
@@ -189,10 +138,7 @@ fn every_reason_not_to_open_says_what_to_do() {
         OpenError::Io(std::io::Error::other("x")),
     ];
     for reason in reasons {
-        assert!(
-            reason.to_string().starts_with("open the store: "),
-            "{reason}"
-        );
+        assert!(reason.to_string().starts_with("open the store: "), "{reason}");
         assert!(reason.help().ends_with('.'), "{reason}");
     }
 }
@@ -224,9 +170,7 @@ fn a_full_disk_is_told_apart_when_making_and_when_repairing_a_store() {
 
     let after_crash = disk.after_crash(|| false);
     after_crash.set_full(true);
-    let refused = Store::open_disk(after_crash.clone(), options())
-        .err()
-        .unwrap();
+    let refused = Store::open_disk(after_crash.clone(), options()).err().unwrap();
     assert!(matches!(refused, OpenError::NoSpace), "{refused:?}");
     after_crash.set_full(false);
     let store = open(&after_crash);
