@@ -52,6 +52,8 @@ const WORKER_IMPORTS: &[&str] = &[
 pub struct ObjectComponent {
     pub(crate) engine: Engine,
     pub(crate) pre: ObjectPre<GuestState>,
+    /// Built with the synchronous ABI: it finishes one event before it begins the next.
+    pub(crate) takes_strict_turns: bool,
 }
 
 /// Why a file cannot be served.
@@ -137,30 +139,24 @@ impl LoadError {
 impl Engine {
     /// Reads, compiles and checks the component of a class.
     pub fn load_object(&self, path: &Path) -> Result<ObjectComponent, LoadError> {
-        let component = self.compile(path)?;
+        let binary = read(path)?;
+        let component = self.compile(path, &binary)?;
         require_export(self, &component, path, &[OBJECT_HANDLER])?;
         let pre = self.link(path, &component, "an object", OBJECT_IMPORTS, host::object_linker(self))?;
         let pre = ObjectPre::new(pre).map_err(|error| wrong_type(path, error))?;
-        Ok(ObjectComponent { engine: self.clone(), pre })
+        let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
+        Ok(ObjectComponent { engine: self.clone(), pre, takes_strict_turns })
     }
 
     /// Reads, compiles and checks the component of a Worker.
     pub(crate) fn load_worker_pre(&self, path: &Path) -> Result<InstancePre<GuestState>, LoadError> {
-        let component = self.compile(path)?;
+        let component = self.compile(path, &read(path)?)?;
         require_export(self, &component, path, &WORKER_HANDLERS)?;
         self.link(path, &component, "a Worker", WORKER_IMPORTS, host::worker_linker(self))
     }
 
-    fn compile(&self, path: &Path) -> Result<Component, LoadError> {
-        let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
-        match bytes.get(..8) {
-            Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => return Err(LoadError::CoreModule(path.to_owned())),
-            Some([0, b'a', b's', b'm', ..]) => {}
-            _ if bytes.trim_ascii_start().starts_with(b"(component") => {}
-            _ => return Err(LoadError::NotWasm(path.to_owned())),
-        }
-        Component::new(&self.wasmtime, &bytes)
-            .map_err(|error| LoadError::Invalid { path: path.to_owned(), reason: one_line(&error) })
+    fn compile(&self, path: &Path, binary: &[u8]) -> Result<Component, LoadError> {
+        Component::from_binary(&self.wasmtime, binary).map_err(|error| invalid(path, &one_line(&error)))
     }
 
     fn link(
@@ -184,6 +180,35 @@ impl Engine {
     }
 }
 
+/// Reads a component, from its text form too.
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => Err(LoadError::CoreModule(path.to_owned())),
+        Some([0, b'a', b's', b'm', ..]) => Ok(bytes),
+        _ if bytes.trim_ascii_start().starts_with(b"(component") => {
+            let binary = wat::parse_bytes(&bytes).map_err(|error| invalid(path, &error))?;
+            Ok(binary.into_owned())
+        }
+        _ => Err(LoadError::NotWasm(path.to_owned())),
+    }
+}
+
+/// Whether any function of the component is lifted with the asynchronous ABI.
+fn lifts_asynchronously(binary: &[u8]) -> Result<bool, wasmparser::BinaryReaderError> {
+    for payload in wasmparser::Parser::new(0).parse_all(binary) {
+        let wasmparser::Payload::ComponentCanonicalSection(functions) = payload? else { continue };
+        for function in functions {
+            if let wasmparser::CanonicalFunction::Lift { options, .. } = function?
+                && options.contains(&wasmparser::CanonicalOption::Async)
+            {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
 fn require_export(engine: &Engine, component: &Component, path: &Path, wanted: &[&str]) -> Result<(), LoadError> {
     let ty = component.component_type();
     let exports: Vec<(String, ComponentItem)> =
@@ -197,6 +222,10 @@ fn require_export(engine: &Engine, component: &Component, path: &Path, wanted: &
         wanted: wanted.join(" or "),
         exports: if names.is_empty() { "nothing".into() } else { names.join(", ") },
     })
+}
+
+fn invalid(path: &Path, reason: &dyn std::fmt::Display) -> LoadError {
+    LoadError::Invalid { path: path.to_owned(), reason: reason.to_string() }
 }
 
 fn wrong_type(path: &Path, error: wasmtime::Error) -> LoadError {

@@ -5,6 +5,10 @@
 //! which is what ends a *turn*: then [`Events::turn_ended`] is called, and what the turn wrote goes to be committed.
 //! (A guest that was only interrupted to let others run has not ended its turn.)
 //!
+//! A guest that was built with the synchronous ABI cannot interleave: it gets one event at a time, and the next one when it
+//! is done with that. (wasmtime would queue the calls itself, but a queue inside the instance is one that nobody can limit,
+//! and its cost grows with its length.)
+//!
 //! A trap ends everything at once: wasmtime gives up all tasks of the instance, and so does [`ObjectInstance::run`].
 
 use std::pin::{Pin, pin};
@@ -33,9 +37,6 @@ pub struct Call {
 pub trait Events: Sync {
     /// The next event that may start now. `None` asks the instance to end once the events that it has started are done.
     fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Option<Call>>;
-
-    /// Whether another event waits. (It may still not be allowed to start.)
-    fn has_more(&self) -> bool;
 
     /// Every guest task waits for something: what was written since the last call is one commit.
     fn turn_ended(&self);
@@ -82,6 +83,7 @@ pub struct ObjectInstance {
     store: Store<GuestState>,
     slice: Arc<Slice>,
     fetch: Fetch,
+    takes_strict_turns: bool,
 }
 
 type Fetch = TypedFunc<(Request,), (Result<Response, String>,)>;
@@ -102,7 +104,7 @@ impl ObjectComponent {
             std::future::poll_fn(|cx| slice.poll(cx, |cx| starting.as_mut().poll(cx)).0).await?
         };
         let fetch = object.dohost_object_handler().func_fetch();
-        Ok(ObjectInstance { store, slice, fetch })
+        Ok(ObjectInstance { store, slice, fetch, takes_strict_turns: self.takes_strict_turns })
     }
 }
 
@@ -112,8 +114,9 @@ impl ObjectInstance {
     /// Dropping the future drops the instance with everything that it was doing.
     pub async fn run(mut self, events: &dyn Events) -> Result<(), Trap> {
         let slice = self.slice.clone();
-        let fetch = self.fetch;
-        let mut running = pin!(self.store.run_concurrent(async |accessor| feed(accessor, fetch, events).await));
+        let (fetch, takes_strict_turns) = (self.fetch, self.takes_strict_turns);
+        let feed = async |accessor: &Accessor<GuestState>| feed(accessor, fetch, takes_strict_turns, events).await;
+        let mut running = pin!(self.store.run_concurrent(feed));
         std::future::poll_fn(|cx| {
             let (poll, turn_is_over) = slice.poll(cx, |cx| running.as_mut().poll(cx));
             if turn_is_over && !matches!(poll, Poll::Ready(Err(_) | Ok(Err(_)))) {
@@ -128,30 +131,37 @@ impl ObjectInstance {
 }
 
 /// Starts events as they come and finishes them as they are done.
-async fn feed(accessor: &Accessor<GuestState>, fetch: Fetch, events: &dyn Events) -> wasmtime::Result<()> {
+async fn feed(
+    accessor: &Accessor<GuestState>,
+    fetch: Fetch,
+    takes_strict_turns: bool,
+    events: &dyn Events,
+) -> wasmtime::Result<()> {
     let mut tasks = pin!(FuturesUnordered::<Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>>::new());
     let mut has_ended = false;
     std::future::poll_fn(|cx| {
-        // One at a time: wasmtime runs the new task to its first wait before it polls us again, and only then is it known
-        // whether the input gate lets another one in.
-        if !has_ended {
+        let mut may_start = true;
+        loop {
+            while let Poll::Ready(Some(done)) = tasks.as_mut().poll_next_unpin(cx) {
+                if let Err(error) = done {
+                    return Poll::Ready(Err(error));
+                }
+            }
+            if has_ended && tasks.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            if !may_start || has_ended || (takes_strict_turns && !tasks.is_empty()) {
+                return Poll::Pending;
+            }
             match events.poll_event(cx) {
                 Poll::Ready(Some(call)) => {
                     tasks.push(Box::pin(start(accessor, fetch, call)));
-                    if events.has_more() {
-                        cx.waker().wake_by_ref();
-                    }
+                    // One at a time: wasmtime runs the new task to its first wait and then polls us again, and only then
+                    // is it known whether the input gate lets another one in.
+                    may_start = false;
                 }
                 Poll::Ready(None) => has_ended = true,
-                Poll::Pending => {}
-            }
-        }
-        loop {
-            match tasks.as_mut().poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(()))) => continue,
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
-                Poll::Ready(None) if has_ended => return Poll::Ready(Ok(())),
-                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+                Poll::Pending => return Poll::Pending,
             }
         }
     })

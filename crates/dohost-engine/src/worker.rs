@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -59,17 +60,27 @@ impl Engine {
 
 /// Answers requests with a Worker. Each executor has its own. Cheap to clone.
 #[derive(Clone)]
-pub struct Worker(ProxyHandler<Instances>);
+pub struct Worker {
+    handler: ProxyHandler<Instances>,
+    is_stopping: Arc<AtomicBool>,
+}
 
 impl Worker {
     /// `outside` makes the imports of one instance.
     pub fn new(component: WorkerComponent, outside: impl Fn() -> Box<dyn Outside> + Send + Sync + 'static) -> Worker {
-        Worker(ProxyHandler::new(Instances { component, outside: Box::new(outside) }))
+        let is_stopping = Arc::new(AtomicBool::new(false));
+        let instances = Instances { component, outside: Box::new(outside), is_stopping: is_stopping.clone() };
+        Worker { handler: ProxyHandler::new(instances), is_stopping }
+    }
+
+    /// Says that instances which end from now on do so because the host stops.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
     }
 
     /// Hands one request to the Worker; must be called on a tokio runtime.
     pub async fn handle(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Trap> {
-        self.0.handle((), request).await.map_err(|error| match error.is::<ExpirationError>() {
+        self.handler.handle((), request).await.map_err(|error| match error.is::<ExpirationError>() {
             true => Trap {
                 reason: format!("the Worker did not answer within {} s", REQUEST_MAX.as_secs()),
                 detail: String::new(),
@@ -86,6 +97,7 @@ impl Worker {
 struct Instances {
     component: WorkerComponent,
     outside: Box<dyn Fn() -> Box<dyn Outside> + Send + Sync>,
+    is_stopping: Arc<AtomicBool>,
 }
 
 impl HandlerState for Instances {
@@ -101,13 +113,15 @@ impl HandlerState for Instances {
             proxy,
             view: GuestState::http,
             expiration: Expiration { sleep: Box::pin(tokio::time::sleep(IDLE_MAX)) },
-            state: Life,
+            state: Life { is_stopping: self.is_stopping.clone() },
         })
     }
 }
 
 /// How many requests an instance takes, and how long each may take.
-struct Life;
+struct Life {
+    is_stopping: Arc<AtomicBool>,
+}
 
 impl WorkerState for Life {
     type StoreData = GuestState;
@@ -134,7 +148,9 @@ impl WorkerState for Life {
 
     fn drop(&self, store: Store<GuestState>, result: wasmtime::Result<()>) {
         drop(store);
-        if let Err(error) = result {
+        if let Err(error) = result
+            && !self.is_stopping.load(Ordering::Relaxed)
+        {
             tracing::warn!(target: "worker", "an instance of the worker went down: {error:?}");
         }
     }

@@ -84,6 +84,7 @@ pub async fn serve(
     shared.is_stopping.send_replace(true);
     // Too late is not an error here: it is what the count says.
     let _ = tokio::time::timeout(patience, shared.is_stopping.closed()).await;
+    shared.workers.iter().for_each(Worker::stop);
     Ok(shared.is_stopping.receiver_count())
 }
 

@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn ids_are_those_of_the_reference_formula() {
         let key = IdKey::new("counter0000000000000000000000001");
-        assert_eq!(key.id_from_name("A").to_string(), include_str!("id-counter-A.txt").trim(),);
+        let id = "2dfe317e7d69f5a3794f40462b11fd7025f993352f2d1df95dff38ddda5b208a";
+        assert_eq!(key.id_from_name("A").to_string(), id);
         assert_eq!(key.id_from_name(""), key.id_from_name(""));
         assert_ne!(key.id_from_name("A"), key.id_from_name("B"));
     }

@@ -393,10 +393,6 @@ impl Events for Feed {
         }))
     }
 
-    fn has_more(&self) -> bool {
-        !self.0.lock().mailbox.is_empty()
-    }
-
     fn turn_ended(&self) {
         self.0.end_turn();
     }

@@ -1,0 +1,34 @@
+# workerd with the counter, once with its storage on disk (SQLite) and once in memory. The runner gives the address and the
+# directory on the command line.
+#
+# preventEviction keeps objects resident; dohost is run with a long idle timeout to the same end.
+
+using Workerd = import "/workerd/workerd.capnp";
+
+const disk :Workerd.Config = (
+  services = [ (name = "main", worker = .onDisk), (name = "objects", disk = (writable = true)) ],
+  sockets = [ (name = "http", http = (), service = "main") ],
+);
+
+const memory :Workerd.Config = (
+  services = [ (name = "main", worker = .inMemory) ],
+  sockets = [ (name = "http", http = (), service = "main") ],
+);
+
+const onDisk :Workerd.Worker = (
+  modules = [ (name = "worker.js", esModule = embed "worker.js") ],
+  compatibilityDate = "2026-10-01",
+  bindings = [ (name = "COUNTER", durableObjectNamespace = "Counter") ],
+  durableObjectNamespaces =
+    [ (className = "Counter", uniqueKey = "dohost-bench-counter", enableSql = true, preventEviction = true) ],
+  durableObjectStorage = (localDisk = "objects"),
+);
+
+const inMemory :Workerd.Worker = (
+  modules = [ (name = "worker.js", esModule = embed "worker.js") ],
+  compatibilityDate = "2026-10-01",
+  bindings = [ (name = "COUNTER", durableObjectNamespace = "Counter") ],
+  durableObjectNamespaces =
+    [ (className = "Counter", uniqueKey = "dohost-bench-counter", enableSql = false, preventEviction = true) ],
+  durableObjectStorage = (inMemory = void),
+);
