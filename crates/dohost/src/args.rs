@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use dohost_egress::Destination;
 
 /// Durable Objects on a machine you own, in any language that compiles to WebAssembly.
 #[derive(Debug, Parser)]
@@ -93,6 +94,15 @@ pub struct Serve {
     /// Requests that may run in or wait for one object
     #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_events: u32,
+
+    /// Let objects send requests to this destination, and to no others but those given like this: HOST, *.HOST, HOST:PORT.
+    /// One that is named without a wildcard may have a private address [default: every public address]
+    #[arg(long, value_name = "DESTINATION")]
+    pub allow_outgoing: Vec<Destination>,
+
+    /// Let objects send no requests to the network
+    #[arg(long, conflicts_with = "allow_outgoing")]
+    pub no_outgoing: bool,
 
     /// How log lines look; they go to stderr
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "DOHOST_LOG_FORMAT")]

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use dohost_engine::imports::{BoxFuture, OutgoingError, Request, Response};
+use dohost_egress::{Egress, EgressOptions, Policy};
 use dohost_engine::{Engine, EngineOptions, LoadError, ObjectComponent};
 use dohost_ingress::{BindError, Front, HttpLimits, listener};
-use dohost_object::{Host, HostOptions, Limits, OutgoingFetch, check_class_name};
+use dohost_object::{Host, HostOptions, Limits, check_class_name};
 use dohost_storage::{OpenError, Store, StoreOptions};
 
 use crate::args::Serve;
@@ -99,11 +99,20 @@ fn host_options(args: &Serve) -> anyhow::Result<HostOptions> {
         ..Limits::default()
     };
     let executors = args.threads.map_or(cores.get(), usize::from);
-    Ok(HostOptions { executors, limits, outgoing: Arc::new(NoNetwork) })
+    Ok(HostOptions { executors, limits, outgoing: Arc::new(Egress::new(egress_options(args))) })
 }
 
 fn http_limits(args: &Serve) -> HttpLimits {
     HttpLimits { body_bytes_max: args.max_body, ..HttpLimits::default() }
+}
+
+fn egress_options(args: &Serve) -> EgressOptions {
+    let policy = match (args.no_outgoing, args.allow_outgoing.is_empty()) {
+        (true, _) => Policy::Nothing,
+        (false, true) => Policy::Public,
+        (false, false) => Policy::Only(args.allow_outgoing.clone()),
+    };
+    EgressOptions { policy, ..EgressOptions::default() }
 }
 
 fn ready_line(address: std::net::SocketAddr, host: &Host, args: &Serve) -> String {
@@ -161,13 +170,4 @@ fn bind_failure(error: BindError) -> anyhow::Error {
 fn open_failure(data_dir: &Path, error: &OpenError) -> anyhow::Error {
     let text = format!("cannot use the data directory {}: failed to {error}", data_dir.display());
     Failure::new(text, Some(error.help().to_string())).into()
-}
-
-/// No request leaves the host.
-struct NoNetwork;
-
-impl OutgoingFetch for NoNetwork {
-    fn fetch(&self, _: Request) -> BoxFuture<Result<Response, OutgoingError>> {
-        Box::pin(async { Err(OutgoingError::Denied("this host lets no requests out".into())) })
-    }
 }

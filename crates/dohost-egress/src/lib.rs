@@ -1,0 +1,19 @@
+//! Requests of guests to the network.
+//!
+//! Guests are strangers on our network: unless the operator says otherwise they reach public addresses only, so that no
+//! guest can speak to the services of the machine it runs on or of the network around it. The check is made on the
+//! addresses that a name resolves to, at the moment of connecting, so a name that points inwards is refused too.
+//!
+//! Redirects are not followed: what they point to must pass the same door as a request of its own.
+//!
+//! Reading order: [`client`] (a request's way out) → [`policy`] (what is allowed) → `resolver` (where names lead).
+
+#![forbid(unsafe_code)]
+
+pub mod address;
+pub mod client;
+pub mod policy;
+mod resolver;
+
+pub use client::{Egress, EgressOptions};
+pub use policy::{Destination, InvalidDestination, Policy};
