@@ -76,15 +76,15 @@ pub(crate) enum Gate {
 /// Why an event did not get into the mailbox.
 pub(crate) enum Refused {
     /// A limit of the mailbox.
-    Full(Event, String),
+    Full(Box<Event>, String),
     /// This life is over.
-    Over(Event),
+    Over(Box<Event>),
 }
 
 impl Refused {
     pub fn event(self) -> Event {
         match self {
-            Refused::Full(event, _) | Refused::Over(event) => event,
+            Refused::Full(event, _) | Refused::Over(event) => *event,
         }
     }
 }
@@ -125,16 +125,16 @@ impl Object {
     pub fn push(&self, name: Option<Arc<str>>, event: Event) -> Result<(), Refused> {
         let mut state = self.lock();
         if state.is_closing || !self.settle(&mut state) {
-            return Err(Refused::Over(event));
+            return Err(Refused::Over(Box::new(event)));
         }
         let limits = &self.host.limits;
         if state.mailbox.len() + state.running.len() >= limits.events_max {
             let text = format!("{} events run or wait in the object, the limit", limits.events_max);
-            return Err(Refused::Full(event, text));
+            return Err(Refused::Full(Box::new(event), text));
         }
         if state.waiting_bytes + event.bytes() > limits.event_bytes_max && !state.mailbox.is_empty() {
             let text = format!("events with {} bytes wait for the object, the limit", limits.event_bytes_max);
-            return Err(Refused::Full(event, text));
+            return Err(Refused::Full(Box::new(event), text));
         }
         if let Some(name) = name {
             state.learn_name(name);

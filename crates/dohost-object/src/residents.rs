@@ -161,7 +161,7 @@ impl Slot {
             match self.object.push(name.clone(), event) {
                 Ok(()) => {}
                 Err(Refused::Full(event, text)) => event.reply.send(Err(EventError::Overloaded(text)), None),
-                Err(Refused::Over(event)) => self.ending = Some(vec![Waiting { name, event }]),
+                Err(Refused::Over(event)) => self.ending = Some(vec![Waiting { name, event: *event }]),
             }
             return;
         }

@@ -50,8 +50,8 @@ enum Chore {
         arguments: Vec<OsString>,
     },
 
-    /// Everything a change must pass: formatting, clippy and the tests, of host and guests
-    Ci,
+    /// Check the formatting and run clippy with warnings as errors, on host and guests
+    Lint,
 }
 
 fn main() -> ExitCode {
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
         Chore::Guests => guests::build().map(drop),
         Chore::Serve { arguments } => chores::serve(&arguments),
         Chore::Test { arguments } => chores::test(&arguments),
-        Chore::Ci => chores::ci(),
+        Chore::Lint => chores::lint(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
