@@ -1,5 +1,5 @@
-# workerd with the counter, once with its storage on disk (SQLite) and once in memory. The runner gives the address and the
-# directory on the command line.
+# workerd with the counter, once with its storage on disk (SQLite) and once in memory. The runner gives the address and
+# the directory on the command line.
 #
 # preventEviction keeps objects resident; dohost is run with a long idle timeout to the same end.
 

@@ -1,11 +1,11 @@
 //! The ceiling: a durable counter with nothing between HTTP and the disk.
 //!
-//! It answers `/counter/NAME/increment` and `/counter/NAME/value` like the product does, with the same HTTP library, the
-//! same store and the same promise (a number leaves once it is on disk), but there is no guest, no object, no gate, and
-//! no limit on anything. What dohost costs above this is the price of running objects; what it gains is a defect of the
-//! measurement, or threads: connections here live on one thread, and commits on a second.
+//! It answers `/counter/NAME/increment` and `/counter/NAME/value` like the product does, with the same HTTP library,
+//! the same store and the same promise (a number leaves once it is on disk), but there is no guest, no object, no gate,
+//! and no limit on anything. What dohost costs above this is the price of running objects.
 //!
-//! Deliberately not done: errors are panics, and the answer to a wrong path is the value 0.
+//! Connections live on one thread, commits on a second. Deliberately not done: errors are panics, and the answer to a
+//! wrong path is the value 0.
 
 use std::collections::HashMap;
 use std::convert::Infallible;

@@ -168,7 +168,7 @@ fn http_request(request: Request) -> Result<http::Request<Full<Bytes>>, String> 
         let name = HeaderName::try_from(&name).map_err(|_| format!("{name:?} is no name of a header"))?;
         let value = HeaderValue::try_from(value).map_err(|_| format!("the value of header {name} is not allowed"))?;
         if !OWN_HEADERS.contains(&name) {
-            http.headers_mut().append(name, value);
+            http.headers_mut().try_append(name, value).map_err(|error| error.to_string())?;
         }
     }
     Ok(http)

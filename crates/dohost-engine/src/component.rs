@@ -10,6 +10,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::bindings::ObjectPre;
+use crate::bindings::types::{Request, Response};
 use crate::config::Engine;
 use crate::guest::GuestState;
 use crate::host;
@@ -54,6 +55,13 @@ pub struct ObjectComponent {
     pub(crate) pre: ObjectPre<GuestState>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
+}
+
+impl ObjectComponent {
+    /// Whether an instance can handle an event while it waits in another one.
+    pub fn interleaves(&self) -> bool {
+        !self.takes_strict_turns
+    }
 }
 
 /// Why a file cannot be served.
@@ -143,6 +151,8 @@ impl Engine {
         let component = self.compile(path, &binary)?;
         require_export(self, &component, path, &[OBJECT_HANDLER])?;
         let pre = self.link(path, &component, "an object", OBJECT_IMPORTS, host::object_linker(self))?;
+        check_handler(self, &component, &pre)
+            .map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?;
         let pre = ObjectPre::new(pre).map_err(|error| wrong_type(path, error))?;
         let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
         Ok(ObjectComponent { engine: self.clone(), pre, takes_strict_turns })
@@ -192,6 +202,25 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
         }
         _ => Err(LoadError::NotWasm(path.to_owned())),
     }
+}
+
+/// Compares the handler with ours; linking does not, and a first request is too late.
+fn check_handler(engine: &Engine, component: &Component, pre: &InstancePre<GuestState>) -> Result<(), String> {
+    let ty = component.component_type();
+    let handler = ty.exports(&engine.wasmtime).find(|(name, _)| *name == OBJECT_HANDLER).map(|(_, item)| item.ty);
+    let Some(ComponentItem::ComponentInstance(handler)) = handler else {
+        return Err(format!("{OBJECT_HANDLER} is not an interface"));
+    };
+    let fetch = handler.get_export(&engine.wasmtime, "fetch").map(|item| item.ty);
+    let Some(ComponentItem::ComponentFunc(fetch)) = fetch else {
+        return Err(format!("{OBJECT_HANDLER} has no function fetch"));
+    };
+    if !fetch.async_() {
+        return Err(format!("fetch of {OBJECT_HANDLER} is a func, expected an async func"));
+    }
+    fetch
+        .typecheck::<(Request,), (Result<Response, String>,)>(&pre.instance_type())
+        .map_err(|error| format!("fetch of {OBJECT_HANDLER}: {}", one_line(&error)))
 }
 
 /// Whether any function of the component is lifted with the asynchronous ABI.

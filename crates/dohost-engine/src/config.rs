@@ -8,7 +8,7 @@
 //! the number of slots times [`EngineOptions::memory_bytes_max`] must fit into the 47 bits of a process.
 //!
 //! Time is measured in epochs: a thread of its own advances the epoch every [`EPOCH`], and a guest that is running when
-//! that happens is asked whether it has had its slice (see [`crate::guest`]).
+//! that happens is asked whether it has had its slice (see `slice.rs`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,16 +26,17 @@ const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 200;
 /// Tables that one component may have.
 const TABLES_PER_COMPONENT_MAX: u32 = 50;
 /// Elements of one table.
-const TABLE_ELEMENTS_MAX: usize = 100_000;
+pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
 
 /// What can be set about the engine.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// Instances that can live at once, objects and Workers together.
     pub instances_max: u32,
-    /// Bytes that one linear memory may grow to. A guest that asks for more sees its `memory.grow` fail.
+    /// Bytes that the linear memories of one instance may have together. A guest that asks for more sees its `memory.grow`
+    /// fail.
     pub memory_bytes_max: usize,
-    /// CPU time that one turn may take before the guest is interrupted for good.
+    /// How long one turn may have the thread before the guest is interrupted for good.
     pub turn_cpu_max: Duration,
 }
 
@@ -66,7 +67,8 @@ fn pooling(options: &EngineOptions) -> PoolingAllocationConfig {
         .total_core_instances(instances.saturating_mul(4))
         .total_memories(instances.saturating_mul(2))
         .total_tables(instances.saturating_mul(4))
-        .total_stacks(instances)
+        // Each instance keeps one, and each event that waits in the middle of a synchronous call holds another.
+        .total_stacks(instances.saturating_mul(2).saturating_add(1_000))
         .max_memories_per_component(MEMORIES_PER_COMPONENT_MAX)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
         .max_tables_per_component(TABLES_PER_COMPONENT_MAX)

@@ -7,11 +7,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// Longest line that is logged in one piece.
 const LINE_BYTES_MAX: usize = 4 << 10;
+/// Bytes that a guest may print in one call.
+const WRITE_BYTES_MAX: usize = 64 << 10;
 
 #[derive(Clone)]
 pub(crate) struct GuestLog {
@@ -39,6 +43,31 @@ impl StdoutStream for GuestLog {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(Lines { log: self.clone(), line: Vec::new() })
     }
+
+    // The default would hand writes to a task and make the guest wait, and a guest that waits ends its turn.
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(Lines { log: self.clone(), line: Vec::new() })
+    }
+}
+
+impl OutputStream for Lines {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.push(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(WRITE_BYTES_MAX)
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Lines {
+    async fn ready(&mut self) {}
 }
 
 /// Collects bytes until a line is whole.

@@ -42,6 +42,9 @@ pub trait Inside: Send + 'static {
     /// The name of the class.
     fn class(&self) -> String;
 
+    /// Waits until the object's input gate lets the completion of an import in.
+    fn enter(&self) -> BoxFuture<()>;
+
     /// See `storage.get` in `wit/object.wit`, as for all below.
     fn get(&self, key: String) -> StorageStep<Option<Vec<u8>>>;
     /// See `storage.get-many`.

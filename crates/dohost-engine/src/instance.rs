@@ -1,9 +1,13 @@
 //! The one live instance of an object, and the loop that feeds it events.
 //!
 //! An instance lives inside a single `run_concurrent` call: the loop starts a guest task for each event, and tasks
-//! interleave where the guest waits. When a poll of that loop returns, every task of the guest is waiting for something,
-//! which is what ends a *turn*: then [`Events::turn_ended`] is called, and what the turn wrote goes to be committed.
-//! (A guest that was only interrupted to let others run has not ended its turn.)
+//! interleave where the guest waits. When a poll of that loop returns and nothing woke it meanwhile, every task of the guest
+//! is waiting for something: that is what ends a *turn*. (A guest that was interrupted to let others run, or that yielded,
+//! has not ended its turn.)
+//!
+//! One thing enters the guest at a time, an event or the completion of an import: when the turn that it made is over,
+//! [`Events::admit_next`] says whether something else may enter. When nothing does, [`Events::turns_ended`] is called, and
+//! what the turns since the last call wrote goes to be committed as one.
 //!
 //! A guest that was built with the synchronous ABI cannot interleave: it gets one event at a time, and the next one when it
 //! is done with that. (wasmtime would queue the calls itself, but a queue inside the instance is one that nobody can limit,
@@ -21,8 +25,12 @@ use wasmtime::component::{Accessor, TypedFunc};
 
 use crate::bindings::types::{Request, Response};
 use crate::component::{ObjectComponent, one_line};
-use crate::guest::{self, CpuExceeded, GuestState, Slice};
+use crate::guest::{self, CpuExceeded, GuestState};
 use crate::imports::{Fatal, Inside, Outside};
+use crate::slice::{Slice, Wakes};
+
+/// Turns that an instance may make before others get the thread.
+const TURNS_AT_ONCE_MAX: usize = 128;
 
 /// An event for the guest.
 pub struct Call {
@@ -38,8 +46,11 @@ pub trait Events: Sync {
     /// The next event that may start now. `None` asks the instance to end once the events that it has started are done.
     fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Option<Call>>;
 
-    /// Every guest task waits for something: what was written since the last call is one commit.
-    fn turn_ended(&self);
+    /// Every guest task waits for something: may another event or completion enter? If so, it is ready to by now.
+    fn admit_next(&self) -> bool;
+
+    /// Every guest task waits for something, and nothing enters: what was written since the last call is one commit.
+    fn turns_ended(&self);
 }
 
 /// Why an instance went down.
@@ -60,21 +71,32 @@ pub struct Trap {
 
 impl From<wasmtime::Error> for Trap {
     fn from(error: wasmtime::Error) -> Trap {
-        let detail = format!("{error:?}");
-        let (mut is_limit, mut is_host) = (false, false);
-        let reason = if let Some(cpu) = error.downcast_ref::<CpuExceeded>() {
-            is_limit = true;
+        Trap::of(&error)
+    }
+}
+
+impl Trap {
+    pub(crate) fn of(error: &wasmtime::Error) -> Trap {
+        let reason = if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
+            trap.to_string()
+        } else if let Some(cpu) = error.downcast_ref::<CpuExceeded>() {
             cpu.to_string()
         } else if let Some(fatal) = error.downcast_ref::<Fatal>() {
-            is_host = true;
             fatal.to_string()
-        } else if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
-            trap.to_string()
         } else {
-            one_line(&error)
+            one_line(error)
         };
-        let is_full = error.is::<wasmtime::PoolConcurrencyLimitError>();
-        Trap { reason, detail, is_limit, is_host, is_full }
+        Trap {
+            reason,
+            detail: format!("{error:?}"),
+            is_limit: error.is::<CpuExceeded>(),
+            is_host: error.is::<Fatal>(),
+            is_full: error.is::<wasmtime::PoolConcurrencyLimitError>(),
+        }
+    }
+
+    pub(crate) fn of_limit(reason: String) -> Trap {
+        Trap { detail: reason.clone(), reason, is_limit: true, is_host: false, is_full: false }
     }
 }
 
@@ -101,7 +123,12 @@ impl ObjectComponent {
         let (mut store, slice) = guest::store(&self.engine, log_name, Some(inside), outside);
         let object = {
             let mut starting = pin!(self.pre.instantiate_async(&mut store));
-            std::future::poll_fn(|cx| slice.poll(cx, |cx| starting.as_mut().poll(cx)).0).await?
+            std::future::poll_fn(|cx| {
+                let poll = slice.poll(|| starting.as_mut().poll(cx));
+                slice.pause_turn();
+                poll
+            })
+            .await?
         };
         let fetch = object.dohost_object_handler().func_fetch();
         Ok(ObjectInstance { store, slice, fetch, takes_strict_turns: self.takes_strict_turns })
@@ -117,17 +144,54 @@ impl ObjectInstance {
         let (fetch, takes_strict_turns) = (self.fetch, self.takes_strict_turns);
         let feed = async |accessor: &Accessor<GuestState>| feed(accessor, fetch, takes_strict_turns, events).await;
         let mut running = pin!(self.store.run_concurrent(feed));
+        let wakes = Arc::new(Wakes::default());
+        let waker = wakes.waker();
         std::future::poll_fn(|cx| {
-            let (poll, turn_is_over) = slice.poll(cx, |cx| running.as_mut().poll(cx));
-            if turn_is_over && !matches!(poll, Poll::Ready(Err(_) | Ok(Err(_)))) {
-                events.turn_ended();
-            }
+            wakes.begin(cx);
+            let mut guest = Context::from_waker(&waker);
+            let poll = take_turns(&slice, &wakes, events, || running.as_mut().poll(&mut guest).map(Result::flatten));
+            wakes.end();
             poll
         })
         .await
-        .flatten()
         .map_err(Trap::from)
     }
+}
+
+/// Polls the guest until nothing more can be done now.
+fn take_turns(
+    slice: &Slice,
+    wakes: &Wakes,
+    events: &dyn Events,
+    mut guest: impl FnMut() -> Poll<wasmtime::Result<()>>,
+) -> Poll<wasmtime::Result<()>> {
+    for _ in 0..TURNS_AT_ONCE_MAX {
+        match slice.poll(&mut guest) {
+            Poll::Ready(Ok(())) => {
+                events.turns_ended();
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending => {}
+        }
+        if slice.take_preempted() {
+            slice.pause_turn();
+            return Poll::Pending;
+        }
+        if wakes.take() {
+            // It has more to do in the same turn.
+            slice.pause_turn();
+            continue;
+        }
+        slice.end_turn();
+        if !events.admit_next() {
+            events.turns_ended();
+            return Poll::Pending;
+        }
+    }
+    // Others get the thread now. Whether the last turn is over is not known, so nothing is committed yet.
+    wakes.again();
+    Poll::Pending
 }
 
 /// Starts events as they come and finishes them as they are done.
@@ -156,8 +220,6 @@ async fn feed(
             match events.poll_event(cx) {
                 Poll::Ready(Some(call)) => {
                     tasks.push(Box::pin(start(accessor, fetch, call)));
-                    // One at a time: wasmtime runs the new task to its first wait and then polls us again, and only then
-                    // is it known whether the input gate lets another one in.
                     may_start = false;
                 }
                 Poll::Ready(None) => has_ended = true,

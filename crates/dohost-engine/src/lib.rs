@@ -17,6 +17,7 @@ mod guest_log;
 mod host;
 pub mod imports;
 pub mod instance;
+mod slice;
 pub mod worker;
 
 pub use bindings::types::{Header, Request, Response};

@@ -14,8 +14,8 @@ use wasmtime::component::GuestTaskId;
 use wasmtime::{Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{
-    ExpirationError, HandlerState, Instance, ProxyHandler, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState,
-    WorkerStatus,
+    ExpirationError, HandlerState, Instance, InstantiationError, ProxyHandler, ProxyPre, ShouldAccept,
+    WorkerExpiration, WorkerState, WorkerStatus,
 };
 pub use wasmtime_wasi_http::{Error as BodyError, WasiBody as Body};
 
@@ -31,8 +31,10 @@ const REQUESTS_AT_ONCE_MAX: usize = 16;
 const REQUESTS_PER_LIFE_MAX: usize = 10_000;
 /// How long an instance of a Worker without work is kept.
 const IDLE_MAX: Duration = Duration::from_secs(1);
-/// How long a Worker may take for one request.
+/// How long a Worker may take to begin its response to a request.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
+/// How long a Worker may go on after that, streaming the body for one.
+const STREAM_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// A component that is a Worker, ready to be instantiated. Cheap to clone.
 #[derive(Clone)]
@@ -80,15 +82,14 @@ impl Worker {
 
     /// Hands one request to the Worker; must be called on a tokio runtime.
     pub async fn handle(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Trap> {
-        self.handler.handle((), request).await.map_err(|error| match error.is::<ExpirationError>() {
-            true => Trap {
-                reason: format!("the Worker did not answer within {} s", REQUEST_MAX.as_secs()),
-                detail: String::new(),
-                is_limit: true,
-                is_host: false,
-                is_full: false,
-            },
-            false => Trap::from(error),
+        self.handler.handle((), request).await.map_err(|error| {
+            if error.is::<ExpirationError>() {
+                return Trap::of_limit(format!("the Worker did not answer within {} s", REQUEST_MAX.as_secs()));
+            }
+            match error.downcast_ref::<InstantiationError<()>>() {
+                Some(failed) => Trap::of(&failed.error),
+                None => Trap::of(&error),
+            }
         })
     }
 }
@@ -139,10 +140,11 @@ impl WorkerState for Life {
 
     fn on_request_start(
         &self,
-        _: StoreContextMut<'_, GuestState>,
+        store: StoreContextMut<'_, GuestState>,
         (): (),
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        store.data().slice.end_turn();
         Box::pin(tokio::time::sleep(REQUEST_MAX))
     }
 
@@ -165,7 +167,8 @@ impl WorkerExpiration for Expiration {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, since: Instant) -> Poll<()> {
         let max = match status {
             WorkerStatus::Idle => IDLE_MAX,
-            WorkerStatus::Requests | WorkerStatus::PostReturn => REQUEST_MAX,
+            WorkerStatus::Requests => REQUEST_MAX,
+            WorkerStatus::PostReturn => STREAM_MAX,
         };
         let deadline = (since + max).into();
         if self.sleep.deadline() != deadline {

@@ -9,14 +9,22 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 use crate::listener::Shared;
 use crate::reply::{Answer, Refusal};
-use crate::{object, route, worker};
+use crate::{message, object, route, worker};
+
+/// What is read ahead beyond the headers.
+const READ_BUFFER_BYTES: usize = 64 << 10;
 
 /// Serves one connection until it closes, or until the server stops and its current request is done.
-pub(crate) async fn serve(shared: &Arc<Shared>, executor: usize, stream: std::net::TcpStream) {
-    let mut is_stopping = shared.is_stopping.subscribe();
+pub(crate) async fn serve(
+    shared: &Arc<Shared>,
+    executor: usize,
+    mut is_stopping: watch::Receiver<bool>,
+    stream: std::net::TcpStream,
+) {
     let stream = match TcpStream::from_std(stream).and_then(|stream| stream.set_nodelay(true).map(|()| stream)) {
         Ok(stream) => stream,
         Err(error) => return tracing::debug!("connection lost at its start: {error}"),
@@ -29,9 +37,9 @@ pub(crate) async fn serve(shared: &Arc<Shared>, executor: usize, stream: std::ne
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
-        .max_buf_size(limits.header_bytes_max)
+        .max_header_size(limits.header_bytes_max)
+        .max_buf_size(limits.header_bytes_max + READ_BUFFER_BYTES)
         .max_headers(limits.headers_max)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let result = tokio::select! {
@@ -49,11 +57,14 @@ pub(crate) async fn serve(shared: &Arc<Shared>, executor: usize, stream: std::ne
 async fn answer(shared: &Arc<Shared>, executor: usize, request: http::Request<Incoming>) -> http::Response<Answer> {
     let is_logged = tracing::enabled!(target: "access", tracing::Level::DEBUG);
     let seen = is_logged.then(|| (std::time::Instant::now(), request.method().clone(), request.uri().clone()));
-    let result = match shared.workers.get(executor) {
-        Some(worker) => worker::answer(shared, worker, request).await,
-        None => match route::object_of(request.uri().path(), &shared.host) {
-            Ok(route) => object::answer(shared, route, request).await,
-            Err(refusal) => Err(refusal),
+    let result = match message::check_head(&request) {
+        Err(refusal) => Err(refusal),
+        Ok(()) => match shared.workers.get(executor) {
+            Some(worker) => worker::answer(shared, worker, request).await,
+            None => match route::object_of(request.uri().path(), &shared.host) {
+                Ok(route) => object::answer(shared, route, request).await,
+                Err(refusal) => Err(refusal),
+            },
         },
     };
     let response = result.unwrap_or_else(Refusal::into_response);

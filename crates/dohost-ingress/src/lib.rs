@@ -1,6 +1,7 @@
 //! HTTP: bytes on a socket become events, replies become bytes.
 //!
 //! Reading order, which is the path of a request: [`listener`] (accept, deal out to the executors) → `connection` (hyper)
+//! → `message` (what is checked of every request)
 //! → `route` (URL → class and name) → `object` (request ⇄ event) or `worker` (request ⇄ wasi:http) → `reply` (what every
 //! answer that the host makes itself looks like).
 //!
@@ -12,6 +13,7 @@
 mod connection;
 pub mod limits;
 pub mod listener;
+mod message;
 mod object;
 mod reply;
 mod route;

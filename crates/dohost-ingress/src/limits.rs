@@ -13,6 +13,8 @@ pub struct HttpLimits {
     pub headers_max: usize,
     /// Bytes of one request's body. Over it: 413.
     pub body_bytes_max: usize,
+    /// Bytes of the bodies of all requests that are being read or handled. Over it: 503.
+    pub bodies_bytes_max: usize,
     /// How long a client may take to send the headers of its next request, idle time between requests included. Over it,
     /// the connection is closed.
     pub header_timeout: Duration,
@@ -27,6 +29,7 @@ impl Default for HttpLimits {
             header_bytes_max: 64 << 10,
             headers_max: 128,
             body_bytes_max: 16 << 20,
+            bodies_bytes_max: 512 << 20,
             header_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(60),
         }

@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     /// One for each executor.
     pub workers: Vec<Worker>,
     pub limits: HttpLimits,
+    /// Bytes of bodies that may be in memory; see [`HttpLimits::bodies_bytes_max`].
+    pub body_bytes: Semaphore,
     pub is_stopping: watch::Sender<bool>,
 }
 
@@ -70,8 +72,10 @@ pub async fn serve(
             let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
             let stream = accept(&listener).await;
             let shared_by_all = shared.clone();
+            // From here on the connection counts as one that a stop waits for.
+            let is_stopping = shared.is_stopping.subscribe();
             shared.host.executors().spawn_on(executor, async move {
-                connection::serve(&shared_by_all, executor, stream).await;
+                connection::serve(&shared_by_all, executor, is_stopping, stream).await;
                 drop(place);
             });
         }
@@ -100,7 +104,8 @@ impl Shared {
                 })
                 .collect(),
         };
-        Shared { host, workers, limits, is_stopping: watch::Sender::new(false) }
+        let body_bytes = Semaphore::new(limits.bodies_bytes_max.min(Semaphore::MAX_PERMITS));
+        Shared { host, workers, limits, body_bytes, is_stopping: watch::Sender::new(false) }
     }
 }
 

@@ -9,21 +9,17 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
+use tokio::sync::SemaphorePermit;
 
 use crate::listener::Shared;
+use crate::message::{connection_options, is_of_connection};
 use crate::reply::{Answer, Refusal, whole};
 use crate::route::Route;
 
-/// Headers that belong to one connection and not to the message, in either direction.
-const CONNECTION_HEADERS: [HeaderName; 7] = [
-    header::CONNECTION,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
+/// Headers that a response may have.
+const RESPONSE_HEADERS_MAX: usize = 1_024;
+/// Bodies up to this size are not counted among those in memory.
+const SMALL_BODY_BYTES: usize = 4 << 10;
 
 /// Answers a request by asking the object that the route names.
 pub(crate) async fn answer(
@@ -33,6 +29,7 @@ pub(crate) async fn answer(
 ) -> Result<http::Response<Answer>, Refusal> {
     let Route { class, name, path } = route;
     let (parts, body) = request.into_parts();
+    let _place = place_for(&body, shared)?;
     let body = read_body(body, shared.limits.body_bytes_max, shared.limits.body_timeout).await?;
     let request = event_request(&parts, path, body)?;
     let reply = shared.host.send(&class, Target::Name(&name), request).await;
@@ -42,6 +39,24 @@ pub(crate) async fn answer(
         let detail = format!("{}/{name}: {reason}", class.name());
         Refusal::logged(StatusCode::BAD_GATEWAY, "the object's response is not HTTP", &detail)
     })
+}
+
+/// Keeps room for a body until the request is answered.
+fn place_for<'a>(body: &Incoming, shared: &'a Shared) -> Result<Option<SemaphorePermit<'a>>, Refusal> {
+    let size = body.size_hint();
+    let bytes = size.upper().map_or(shared.limits.body_bytes_max, |upper| upper as usize);
+    let bytes = bytes.min(shared.limits.body_bytes_max);
+    if bytes <= SMALL_BODY_BYTES {
+        return Ok(None);
+    }
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    match shared.body_bytes.try_acquire_many(bytes) {
+        Ok(place) => Ok(Some(place)),
+        Err(_) => {
+            let text = format!("bodies with {} bytes are in memory, the limit", shared.limits.bodies_bytes_max);
+            Err(Refusal::retry_later(text))
+        }
+    }
 }
 
 /// The whole body, if it is within the limit.
@@ -74,7 +89,8 @@ fn event_request(parts: &Parts, path: String, body: Bytes) -> Result<Request, Re
         (None, None) if parts.version < http::Version::HTTP_11 => "",
         (None, None) => return Err(Refusal::new(StatusCode::BAD_REQUEST, "the request has no host header")),
     };
-    let headers = parts.headers.iter().filter(|(name, _)| !CONNECTION_HEADERS.contains(name));
+    let options = connection_options(&parts.headers);
+    let headers = parts.headers.iter().filter(|(name, _)| !is_of_connection(name, &options));
     let headers = headers.map(|(name, value)| Header { name: name.as_str().into(), value: value.as_bytes().into() });
     Ok(Request {
         method: parts.method.as_str().into(),
@@ -94,15 +110,27 @@ fn bad_host() -> Refusal {
 fn http_response(response: Response) -> Result<http::Response<Answer>, String> {
     let status = Some(response.status).filter(|status| (200..600).contains(status));
     let status = status.ok_or_else(|| format!("status {} is not between 200 and 599", response.status))?;
+    if response.headers.len() > RESPONSE_HEADERS_MAX {
+        return Err(format!("{} headers, the most is {RESPONSE_HEADERS_MAX}", response.headers.len()));
+    }
     let mut http = http::Response::new(whole(response.body));
     *http.status_mut() = StatusCode::from_u16(status).map_err(|error| error.to_string())?;
     for Header { name, value } in response.headers {
         let name = HeaderName::try_from(&name).map_err(|_| format!("{name:?} is no name of a header"))?;
         let value = HeaderValue::try_from(value).map_err(|_| format!("the value of header {name} is not allowed"))?;
         // The host knows the length of the body, and frames the message.
-        if name != header::CONTENT_LENGTH && !CONNECTION_HEADERS.contains(&name) {
-            http.headers_mut().append(name, value);
+        if name != header::CONTENT_LENGTH {
+            http.headers_mut().try_append(name, value).map_err(|error| error.to_string())?;
         }
+    }
+    let options = connection_options(http.headers());
+    let of_connection: Vec<HeaderName> =
+        http.headers().keys().filter(|name| is_of_connection(name, &options)).cloned().collect();
+    for name in of_connection {
+        http.headers_mut().remove(name);
+    }
+    if http.status() == StatusCode::RESET_CONTENT {
+        *http.body_mut() = whole(Bytes::new());
     }
     Ok(http)
 }
@@ -131,6 +159,14 @@ mod tests {
         let headers = [("content-length", "7"), ("Transfer-Encoding", "chunked"), ("connection", "close"), ("x", "y")];
         let response = http_response(response(200, &headers)).unwrap();
         assert_eq!(response.headers().keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x"]);
+    }
+
+    #[test]
+    fn a_response_with_more_headers_than_http_can_hold_is_none() {
+        let headers: Vec<(String, &str)> = (0..40_000).map(|n| (format!("x-{n}"), "")).collect();
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        assert!(http_response(response(200, &headers)).is_err());
+        assert!(http_response(response(200, &headers[..RESPONSE_HEADERS_MAX])).is_ok());
     }
 
     #[test]

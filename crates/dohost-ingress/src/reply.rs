@@ -14,6 +14,9 @@ use dohost_object::event::RETRY_AFTER;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Either, Full};
 
+/// Characters of a guest's text that are logged.
+const LOGGED_CHARS_MAX: usize = 4_096;
+
 /// The body of an answer: whole, or streamed by a Worker.
 pub(crate) type Answer = Either<Full<Bytes>, dohost_engine::worker::Body>;
 
@@ -32,10 +35,16 @@ impl Refusal {
         Refusal { status, text: text.into(), request_id: None, says_when_to_retry: false }
     }
 
+    /// For what may go if the client tries again in a while.
+    pub fn retry_later(text: impl Into<String>) -> Refusal {
+        Refusal { says_when_to_retry: true, ..Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text) }
+    }
+
     /// For what the client cannot do anything about: gets an id, under which `detail` is logged.
     pub fn logged(status: StatusCode, text: impl Into<String>, detail: &dyn std::fmt::Display) -> Refusal {
         let refusal = Refusal { request_id: Some(new_request_id()), ..Refusal::new(status, text) };
         let request_id = refusal.request_id.as_deref();
+        let detail = loggable(&detail.to_string());
         tracing::warn!(request_id, status = status.as_u16(), "{}: {detail}", refusal.text);
         refusal
     }
@@ -76,6 +85,15 @@ impl Refusal {
         }
         response
     }
+}
+
+/// Text that may come from a guest, made safe for one line of the log.
+fn loggable(text: &str) -> String {
+    let mut line: String = text.chars().take(LOGGED_CHARS_MAX).flat_map(char::escape_debug).collect();
+    if text.chars().nth(LOGGED_CHARS_MAX).is_some() {
+        line.push('…');
+    }
+    line
 }
 
 /// A body that is there as a whole.

@@ -10,6 +10,9 @@ use http::StatusCode;
 
 use crate::reply::Refusal;
 
+/// Bytes that a name in a URL may have: an object gets to know its name up to this length.
+const NAME_BYTES_MAX: usize = 1_024;
+
 /// Where a request goes.
 pub(crate) struct Route {
     pub class: Class,
@@ -25,6 +28,10 @@ pub(crate) fn object_of(path: &str, host: &Host) -> Result<Route, Refusal> {
     let name = decode(name).map_err(|reason| Refusal::new(StatusCode::BAD_REQUEST, reason))?;
     if name.is_empty() {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "the name of the object is empty: /{class}/{name}/{path}"));
+    }
+    if name.len() > NAME_BYTES_MAX {
+        let text = format!("the name has {} bytes, the most is {NAME_BYTES_MAX}", name.len());
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, text));
     }
     Ok(Route { class, name: name.into_owned(), path: path.into() })
 }

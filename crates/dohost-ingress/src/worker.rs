@@ -4,7 +4,7 @@ use dohost_engine::Worker;
 use dohost_engine::worker::BodyError;
 use http::uri::{Authority, Scheme};
 use http::{StatusCode, header};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 
 use crate::listener::Shared;
@@ -23,18 +23,29 @@ pub(crate) async fn answer(
     }
     let request = absolute(request)?.map(|body| {
         let limited = Limited::new(body, bytes_max);
-        limited.map_err(|_| BodyError::HttpRequestBodySize(None)).boxed_unsync()
+        limited.map_err(body_error).boxed_unsync()
     });
     match worker.handle(request).await {
         Ok(response) => Ok(response.map(streamed)),
         Err(trap) if trap.is_full => {
-            Err(Refusal::logged(StatusCode::SERVICE_UNAVAILABLE, "the host is overloaded", &trap.reason))
+            tracing::warn!("no room for another instance of the Worker: {}", trap.reason);
+            Err(Refusal::retry_later("the host is overloaded"))
         }
         Err(trap) => Err(Refusal::logged(
             StatusCode::INTERNAL_SERVER_ERROR,
             "the Worker failed",
             &format!("{trap}\n{}", trap.detail),
         )),
+    }
+}
+
+fn body_error(error: Box<dyn std::error::Error + Send + Sync>) -> BodyError {
+    if error.is::<LengthLimitError>() {
+        return BodyError::HttpRequestBodySize(None);
+    }
+    match error.downcast::<hyper::Error>() {
+        Ok(error) => BodyError::from(*error),
+        Err(error) => BodyError::InternalError(Some(error.to_string())),
     }
 }
 

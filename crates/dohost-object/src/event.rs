@@ -9,6 +9,9 @@ use tokio::sync::oneshot;
 /// How long a caller should wait before it calls an overloaded object again.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// What a header costs beside its name and value.
+const HEADER_OVERHEAD_BYTES: usize = 64;
+
 /// What an object answered.
 pub type Reply = Result<Response, EventError>;
 
@@ -67,8 +70,15 @@ pub(crate) struct Event {
 
 impl Event {
     pub fn bytes(&self) -> usize {
-        self.request.body.len()
+        request_bytes(&self.request)
     }
+}
+
+/// What a request takes in the memory of the host, about.
+pub(crate) fn request_bytes(request: &Request) -> usize {
+    let headers = request.headers.iter().map(|header| header.name.len() + header.value.len() + HEADER_OVERHEAD_BYTES);
+    let texts = request.method.len() + request.scheme.len() + request.authority.len() + request.path.len();
+    texts + request.query.as_ref().map_or(0, String::len) + headers.sum::<usize>() + request.body.len()
 }
 
 /// A reply that may leave once the commit it depends on is durable.

@@ -169,13 +169,13 @@ fn run(index: ExecutorIndex, host: Arc<HostInner>, idle: Idle, mut stop: watch::
     runtime.spawn(host.executors.progress(Some(index)).drive());
     runtime.spawn(async move {
         while let Some(job) = jobs.recv().await {
-            job();
+            survive(job);
         }
     });
     runtime.spawn(async move {
         loop {
             tokio::time::sleep(sweep).await;
-            with_residents(Residents::evict_idle);
+            survive(|| with_residents(Residents::evict_idle));
         }
     });
     runtime.block_on(async {
@@ -185,6 +185,13 @@ fn run(index: ExecutorIndex, host: Arc<HostInner>, idle: Idle, mut stop: watch::
     // Tasks that are left hold objects and with them the host: they go before the thread's own state does.
     runtime.shutdown_timeout(Duration::from_secs(1));
     LOCAL.set(None);
+}
+
+/// A job that panics is a defect, but not the end of the executor.
+fn survive(job: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
+        tracing::error!("the host panicked on an executor");
+    }
 }
 
 /// Often enough that an idle object goes at most a quarter late.

@@ -62,28 +62,20 @@ pub enum StartError {
 /// Which object of a class.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
-    /// The object of this name.
+    /// The object of this name. One of over 1,024 bytes makes an id, but the object does not get to know it.
     Name(&'a str),
     /// The object with this id, as text.
     Id(&'a str),
 }
 
-/// Why a target is none.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TargetError {
-    /// The text is no id of the class.
-    #[error(transparent)]
-    Id(#[from] InvalidId),
-    /// The name has this many bytes.
-    #[error("the name has {0} bytes, the most is {NAME_BYTES_MAX}")]
-    Name(usize),
-}
-
 impl Target<'_> {
-    pub(crate) fn resolve(self, class: &Class) -> Result<(ObjectId, Option<Arc<str>>), TargetError> {
+    /// The id, and the name if the object may keep it.
+    pub(crate) fn resolve(self, class: &Class) -> Result<(ObjectId, Option<Arc<str>>), InvalidId> {
         match self {
-            Target::Name(name) if name.len() > NAME_BYTES_MAX => Err(TargetError::Name(name.len())),
-            Target::Name(name) => Ok((class.0.ids.id_from_name(name), Some(name.into()))),
+            Target::Name(name) => {
+                let kept = Some(name).filter(|name| name.len() <= NAME_BYTES_MAX);
+                Ok((class.0.ids.id_from_name(name), kept.map(Arc::from)))
+            }
             Target::Id(id) => Ok((class.0.ids.id_from_string(id)?, None)),
         }
     }
@@ -137,7 +129,7 @@ impl Host {
     /// Sends a request to an object and waits for the reply, and for the commit that the reply depends on.
     ///
     /// Dropping the future gives up the reply, not the event.
-    pub async fn send(&self, class: &Class, target: Target<'_>, request: Request) -> Result<Reply, TargetError> {
+    pub async fn send(&self, class: &Class, target: Target<'_>, request: Request) -> Result<Reply, InvalidId> {
         let (id, name) = target.resolve(class)?;
         Ok(self.0.clone().send(class, id, name, request).await)
     }

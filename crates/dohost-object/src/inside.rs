@@ -13,10 +13,13 @@ use dohost_storage::{
     check_key, check_value,
 };
 
-use crate::object::{Gate, Object, Residence};
+use crate::object::{Gate, GateHold, Object, Residence};
 
 /// The imports of one object.
 pub(crate) struct ObjectInside(pub Arc<Object>);
+
+/// What a staged write costs beside its key and value: without it, a turn could stage millions of empty ones.
+const STAGED_OVERHEAD_BYTES: usize = 64;
 
 type Pairs = Vec<(Arc<str>, Bytes)>;
 
@@ -31,6 +34,10 @@ impl Inside for ObjectInside {
 
     fn class(&self) -> String {
         self.0.class.name().into()
+    }
+
+    fn enter(&self) -> BoxFuture<()> {
+        Box::pin(self.0.enter())
     }
 
     fn get(&self, key: String) -> StorageStep<Option<Vec<u8>>> {
@@ -107,7 +114,11 @@ impl Inside for ObjectInside {
     fn sync(&self) -> Step<()> {
         let object = self.0.clone();
         let gate = object.output_gate();
-        Step::Wait(Box::pin(async move { object.leave(gate).await }))
+        Step::Wait(Box::pin(async move {
+            object.leave(gate).await?;
+            object.enter().await;
+            Ok(())
+        }))
     }
 }
 
@@ -123,7 +134,9 @@ impl ObjectInside {
         let object = &self.0;
         let mut state = object.lock();
         let bytes: usize = entries.iter().map(|entry| entry.key.len() + entry.value.len()).sum();
-        if state.storage().overlay.staged_bytes() + bytes > object.host.limits.staged_bytes_max {
+        let overlay = &state.storage().overlay;
+        let staged_bytes = overlay.staged_bytes() + overlay.staged_len() * STAGED_OVERHEAD_BYTES;
+        if staged_bytes + bytes > object.host.limits.staged_bytes_max {
             let max = object.host.limits.staged_bytes_max;
             let text = format!("more than {max} bytes written without waiting in between, the limit of one commit");
             return Step::Ready(Err(StorageError::TooLarge(text)));
@@ -132,14 +145,15 @@ impl ObjectInside {
             state.storage().overlay.put(&key, value.into());
         }
         let last_commit = state.last_commit();
+        drop(state);
         match last_commit.filter(|_| object.host.store.pending_bytes() > PENDING_BYTES_MAX) {
             None => Step::Ready(Ok(())),
             Some(commit) => {
-                state.gate.hold();
-                let object = object.clone();
+                let hold = GateHold::new(object);
+                let settled = object.progress.durable(commit);
                 Step::Wait(Box::pin(async move {
-                    let outcome = object.progress.durable(commit).await;
-                    object.lock().gate.release();
+                    let outcome = settled.await;
+                    drop(hold);
                     outcome.map(Ok).map_err(|error| Fatal(format!("failed to {error}")))
                 }))
             }
@@ -167,40 +181,40 @@ impl ObjectInside {
         then: impl FnOnce(&mut Residence, &[Arc<str>]) -> Result<R, StorageError> + Send + 'static,
     ) -> StorageStep<R> {
         let asked = keys.clone();
+        let hold = GateHold::new(&self.0);
         let read = self.ask(move |store, number| store.get_many(number, &asked));
         let object = self.0.clone();
         Step::Wait(Box::pin(async move {
             let found = read.await?;
-            let mut state = object.lock();
-            state.gate.release();
-            let storage = state.storage();
-            for (key, value) in found {
-                storage.overlay.learn(&key, value);
-            }
-            Ok(then(storage, &keys))
+            let answer = {
+                let mut state = object.lock();
+                let storage = state.storage();
+                for (key, value) in found {
+                    storage.overlay.learn(&key, value);
+                }
+                then(storage, &keys)
+            };
+            drop(hold);
+            Ok(answer)
         }))
     }
 
     fn fetch_list(&self, listing: Listing) -> StorageStep<Vec<Entry>> {
         let this = ObjectInside(self.0.clone());
         let bytes_max = self.0.host.limits.list_bytes_max;
-        let mut next = Some((self.ask_page(&listing), listing));
+        let hold = GateHold::new(&self.0);
         Step::Wait(Box::pin(async move {
-            let mut bytes = 0;
+            let _hold = hold;
+            let (mut listing, mut bytes) = (listing, 0);
             loop {
-                let (read, listing) = next.take().expect("set before the loop and at its end");
-                let page = read.await?;
+                let page = this.ask_page(&listing).await?;
                 bytes += page.entries.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-                let mut state = this.0.lock();
-                state.gate.release();
-                match state.storage().overlay.merge_list(listing, page) {
+                let step = this.storage(|storage| storage.overlay.merge_list(listing, page));
+                listing = match step {
                     ListStep::Done(pairs) => return Ok(list_entries(pairs, bytes_max)),
                     ListStep::More(_) if bytes > bytes_max => return Ok(Err(list_too_large(bytes_max))),
-                    ListStep::More(listing) => {
-                        drop(state);
-                        next = Some((this.ask_page(&listing), listing));
-                    }
-                }
+                    ListStep::More(listing) => listing,
+                };
             }
         }))
     }
@@ -210,20 +224,19 @@ impl ObjectInside {
         self.ask(move |store, number| store.list(number, &range))
     }
 
-    /// Reads the store on a thread that may wait for the disk. Holds the input gate; who gets an answer lets go of it.
+    /// Reads the store on a thread that may wait for the disk. Whoever asks holds the input gate until it has the answer.
     fn ask<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Store, ObjectNumber) -> Result<T, StoreError> + Send + 'static,
     ) -> BoxFuture<Result<T, Fatal>> {
-        let mut state = self.0.lock();
-        state.gate.hold();
-        let number = state.storage().number;
+        let number = self.storage(|storage| storage.number);
         let store = self.0.host.store.clone();
         let task = tokio::task::spawn_blocking(move || read(&store, number));
         Box::pin(async move {
             match task.await {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(error)) => Err(Fatal(format!("failed to {error}"))),
+                Err(error) if error.is_panic() => Err(Fatal("the host failed to read the store".into())),
                 Err(_) => Err(Fatal("the host is shutting down".into())),
             }
         })

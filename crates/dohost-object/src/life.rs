@@ -81,6 +81,7 @@ async fn load(object: &Arc<Object>) -> Result<Residence, EndReason> {
 
 fn start_failed(object: &Object, trap: &Trap) -> EndReason {
     if trap.is_full {
+        with_residents(|residents| residents.make_room());
         tracing::warn!(class = object.class.name(), id = %object.id, "no room for another instance: {}", trap.reason);
         return EndReason::Overloaded("no room for another instance".into());
     }
@@ -89,6 +90,9 @@ fn start_failed(object: &Object, trap: &Trap) -> EndReason {
 }
 
 fn reset(object: &Object, trap: &Trap) -> EndReason {
+    if trap.is_full {
+        with_residents(|residents| residents.make_room());
+    }
     let name = object.name();
     let (class, generation) = (object.class.name(), object.generation);
     tracing::warn!(class, id = %object.id, name = name.as_deref(), generation, "reset: {}", trap.detail);

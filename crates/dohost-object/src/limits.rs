@@ -12,15 +12,19 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Events of one object that run or wait. Over it, new ones are refused as overloaded.
     pub events_max: usize,
-    /// Bytes of the bodies of those events. Over it, new ones are refused as overloaded.
+    /// Bytes of the requests of those events that wait. Over it, new ones are refused as overloaded.
     pub event_bytes_max: usize,
+    /// Calls that one object may have under way, to other objects and to the network. Over it, calls fail as overloaded.
+    pub calls_max: usize,
+    /// Bytes of the requests of those calls. Over it, calls fail as overloaded.
+    pub call_bytes_max: usize,
     /// Content up to this size is held in memory whole while an object is resident, so that its reads never wait.
     pub whole_content_bytes_max: usize,
     /// What the read cache of one object may hold.
     pub cache_bytes_max: usize,
-    /// Bytes that one object may have staged and not yet committed; a turn over it waits before it writes more.
+    /// Bytes that one turn may write. Over it, writes are refused.
     pub staged_bytes_max: usize,
-    /// Entries that one `list` may return, and bytes of them: a larger answer is refused.
+    /// Bytes of the entries that one `list` may return: a larger answer is refused.
     pub list_bytes_max: usize,
 }
 
@@ -31,6 +35,8 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(10),
             events_max: 1_024,
             event_bytes_max: 64 << 20,
+            calls_max: 1_024,
+            call_bytes_max: 64 << 20,
             whole_content_bytes_max: 64 << 10,
             cache_bytes_max: 1 << 20,
             staged_bytes_max: 16 << 20,

@@ -4,12 +4,13 @@
 //! runs on the object's executor, never holds it across an await, and so never waits for it.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use dohost_engine::{Call, Events, Response};
-use dohost_storage::{CommitNumber, LifeId, NAME_BYTES_MAX, ObjectNumber, ObjectRecord, Overlay, Progress, WriteSet};
+use dohost_storage::{CommitNumber, LifeId, ObjectNumber, ObjectRecord, Overlay, Progress, WriteSet};
 use parking_lot::{Mutex, MutexGuard};
 use slab::Slab;
 use tokio::sync::{Notify, oneshot};
@@ -18,7 +19,7 @@ use crate::class::Class;
 use crate::event::{Event, EventError, Reply, ReplySlot};
 use crate::host::HostInner;
 use crate::id::ObjectId;
-use crate::input_gate::InputGate;
+use crate::input_gate::{InputGate, Ticket};
 
 /// One life of one object.
 pub(crate) struct Object {
@@ -45,6 +46,9 @@ pub(crate) struct State {
     waker: Option<Waker>,
     last_active: Instant,
     pub gate: InputGate,
+    /// Calls of the guest that are under way, and the bytes of their requests.
+    calls: usize,
+    call_bytes: usize,
     storage: Option<Residence>,
     /// What left the guest in this turn after it had written: it learns its commit when the turn ends.
     outputs: Vec<Output>,
@@ -71,6 +75,20 @@ pub(crate) enum Gate {
     Now(Option<CommitNumber>),
     /// It will be when the turn ends.
     AtEndOfTurn(oneshot::Receiver<Option<CommitNumber>>),
+}
+
+/// Counts a call of the guest for as long as it lives.
+pub(crate) struct CallPlace {
+    object: Arc<Object>,
+    bytes: usize,
+}
+
+impl Drop for CallPlace {
+    fn drop(&mut self) {
+        let mut state = self.object.lock();
+        state.calls -= 1;
+        state.call_bytes -= self.bytes;
+    }
 }
 
 /// Why an event did not get into the mailbox.
@@ -100,6 +118,8 @@ impl Object {
             waker: None,
             last_active: Instant::now(),
             gate: InputGate::default(),
+            calls: 0,
+            call_bytes: 0,
             storage: None,
             outputs: Vec::new(),
             last_commit: None,
@@ -124,7 +144,12 @@ impl Object {
     /// Puts an event into the mailbox.
     pub fn push(&self, name: Option<Arc<str>>, event: Event) -> Result<(), Refused> {
         let mut state = self.lock();
-        if state.is_closing || !self.settle(&mut state) {
+        if !self.settle(&mut state) {
+            // Its commit failed while it had nothing to do, so it does not know yet.
+            state.is_closing = true;
+            self.doom.notify_one();
+        }
+        if state.is_closing {
             return Err(Refused::Over(Box::new(event)));
         }
         let limits = &self.host.limits;
@@ -143,6 +168,16 @@ impl Object {
         state.mailbox.push_back(event);
         state.wake();
         Ok(())
+    }
+
+    /// The future of being let in by the input gate, for the completion of an import.
+    pub fn enter(self: &Arc<Self>) -> Enter {
+        Enter { object: self.clone(), ticket: None }
+    }
+
+    /// Whether the guest can handle an event while it waits in another one.
+    fn interleaves(&self) -> bool {
+        self.class.0.component.interleaves()
     }
 
     pub fn name(&self) -> Option<Arc<str>> {
@@ -230,10 +265,35 @@ impl Object {
         Gate::AtEndOfTurn(receiver)
     }
 
-    /// Submits what the turn wrote and lets its output go to wait for that commit.
-    fn end_turn(&self) {
+    /// Whether what was sampled may leave right now.
+    pub fn is_open(&self, gate: &Gate) -> bool {
+        match gate {
+            Gate::Now(commit) => commit.is_none_or(|commit| self.progress.is_durable(commit) == Some(Ok(()))),
+            Gate::AtEndOfTurn(_) => false,
+        }
+    }
+
+    /// Begins a call of the guest to somewhere else, with a request of this size; the text of the limit if there are too
+    /// many.
+    pub fn begin_call(self: &Arc<Self>, bytes: usize) -> Result<CallPlace, String> {
         let mut state = self.lock();
-        if state.gate.is_held() {
+        let limits = &self.host.limits;
+        if state.calls >= limits.calls_max {
+            return Err(format!("{} calls of the object are under way, the limit", limits.calls_max));
+        }
+        if state.call_bytes + bytes > limits.call_bytes_max {
+            return Err(format!("calls of the object under way have over {} bytes, the limit", limits.call_bytes_max));
+        }
+        state.calls += 1;
+        state.call_bytes += bytes;
+        Ok(CallPlace { object: self.clone(), bytes })
+    }
+
+    /// Submits what the turns wrote and lets their output go to wait for that commit.
+    fn commit_turns(&self) {
+        let mut state = self.lock();
+        let has_ended = state.is_closing && state.running.is_empty();
+        if state.gate.is_held() && !has_ended {
             // Waiting for storage does not end a turn.
             return;
         }
@@ -323,9 +383,7 @@ impl State {
     }
 
     fn learn_name(&mut self, name: Arc<str>) {
-        if self.name.is_none() && name.len() <= NAME_BYTES_MAX {
-            self.name = Some(name);
-        }
+        self.name.get_or_insert(name);
     }
 
     fn close(&mut self) {
@@ -371,18 +429,16 @@ pub(crate) struct Feed(pub Arc<Object>);
 impl Events for Feed {
     fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Option<Call>> {
         let mut state = self.0.lock();
-        if state.gate.poll_open(cx.waker()).is_pending() {
-            return Poll::Pending;
+        if state.mailbox.is_empty() && state.is_closing {
+            return Poll::Ready(None);
         }
-        let Some(event) = state.mailbox.pop_front() else {
-            if state.is_closing {
-                return Poll::Ready(None);
-            }
+        if state.mailbox.is_empty() || !state.gate.admit_event() {
             if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                 state.waker = Some(cx.waker().clone());
             }
             return Poll::Pending;
-        };
+        }
+        let event = state.mailbox.pop_front().expect("the mailbox is not empty");
         state.waiting_bytes -= event.bytes();
         let number = state.running.insert(event.reply);
         drop(state);
@@ -393,8 +449,54 @@ impl Events for Feed {
         }))
     }
 
-    fn turn_ended(&self) {
-        self.0.end_turn();
+    fn admit_next(&self) -> bool {
+        let mut state = self.0.lock();
+        let completion_enters = state.gate.end_turn();
+        let event_waits = !state.mailbox.is_empty() && !state.gate.is_held();
+        completion_enters || (event_waits && (self.0.interleaves() || state.running.is_empty()))
+    }
+
+    fn turns_ended(&self) {
+        self.0.commit_turns();
+    }
+}
+
+/// Holds the input gate of an object for as long as it lives, whatever becomes of the future that it is part of.
+pub(crate) struct GateHold(Arc<Object>);
+
+impl GateHold {
+    pub fn new(object: &Arc<Object>) -> GateHold {
+        object.lock().gate.hold();
+        GateHold(object.clone())
+    }
+}
+
+impl Drop for GateHold {
+    fn drop(&mut self) {
+        self.0.lock().gate.release();
+    }
+}
+
+/// Waits until the input gate lets a completion in. See [`Object::enter`].
+pub(crate) struct Enter {
+    object: Arc<Object>,
+    ticket: Option<Ticket>,
+}
+
+impl Future for Enter {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let object = self.object.clone();
+        object.lock().gate.poll_admit(&mut self.ticket, cx.waker())
+    }
+}
+
+impl Drop for Enter {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.object.lock().gate.give_up(ticket);
+        }
     }
 }
 

@@ -4,18 +4,19 @@
 //! leaves when the commit it then depended on is durable. Answers pass its input gate before the guest gets them.
 
 use std::sync::Arc;
-use std::task::Poll;
 
 use dohost_engine::imports::{
     BoxFuture, CallError, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside, Request, Response, Stub,
 };
+use parking_lot::Mutex;
 use rand::RngCore;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::class::Class;
-use crate::event::Reply;
-use crate::host::{HostInner, Target, TargetError};
+use crate::event::{EventError, Reply, request_bytes};
+use crate::host::{HostInner, Target};
 use crate::id::ObjectId;
-use crate::object::{Gate, Object};
+use crate::object::Object;
 
 /// The imports of one object.
 pub(crate) struct ObjectOutside(pub Arc<Object>);
@@ -46,10 +47,15 @@ impl Outside for ObjectOutside {
 
     fn fetch(&self, request: Request) -> BoxFuture<Result<Result<Response, OutgoingError>, Fatal>> {
         let object = self.0.clone();
+        let place = match object.begin_call(request_bytes(&request)) {
+            Ok(place) => place,
+            Err(text) => return Box::pin(async move { Ok(Err(OutgoingError::TooLarge(text))) }),
+        };
         let gate = object.output_gate();
         Box::pin(async move {
             object.leave(gate).await?;
             let reply = object.host.outgoing.fetch(request).await;
+            drop(place);
             object.enter().await;
             Ok(reply)
         })
@@ -83,17 +89,6 @@ impl Outside for WorkerOutside {
     }
 }
 
-impl Object {
-    /// Waits until the input gate lets the completion of an import in.
-    async fn enter(&self) {
-        std::future::poll_fn(|cx| match self.lock().gate.poll_open(cx.waker()) {
-            Poll::Ready(()) => Poll::Ready(()),
-            Poll::Pending => Poll::Pending,
-        })
-        .await;
-    }
-}
-
 /// A stub for one object, held by a guest.
 struct StubOf {
     host: Arc<HostInner>,
@@ -101,7 +96,12 @@ struct StubOf {
     class: Class,
     id: ObjectId,
     name: Option<Arc<str>>,
+    /// Done when the last call that had to wait has left, so that a later one does not overtake it.
+    last_waiting: Mutex<Option<oneshot::Receiver<Left>>>,
 }
+
+/// Never sent: dropped when the call has left, or was given up.
+enum Left {}
 
 impl ObjectStub for StubOf {
     fn id(&self) -> String {
@@ -113,6 +113,7 @@ impl ObjectStub for StubOf {
     }
 
     fn fetch(&self, request: Request) -> BoxFuture<Result<Result<Response, CallError>, Fatal>> {
+        let bytes = request_bytes(&request);
         let send = {
             let (host, class, id, name) = (self.host.clone(), self.class.clone(), self.id, self.name.clone());
             move || host.send(&class, id, name, request)
@@ -121,23 +122,38 @@ impl ObjectStub for StubOf {
             let reply = send();
             return Box::pin(async move { Ok(call_result(reply.await)) });
         };
-        match caller.output_gate() {
+        let place = match caller.begin_call(bytes) {
+            Ok(place) => place,
+            Err(text) => return Box::pin(async move { Ok(call_result(Err(EventError::Overloaded(text)))) }),
+        };
+        let gate = caller.output_gate();
+        let mut last_waiting = self.last_waiting.lock();
+        let all_left = last_waiting.as_mut().is_none_or(|left| !matches!(left.try_recv(), Err(TryRecvError::Empty)));
+        if all_left && caller.is_open(&gate) {
             // Nothing to wait for: the call leaves now, and so in call order.
-            Gate::Now(commit) if commit.is_none_or(|commit| caller.progress.is_durable(commit) == Some(Ok(()))) => {
-                let reply = send();
-                Box::pin(async move {
-                    let reply = reply.await;
-                    caller.enter().await;
-                    Ok(call_result(reply))
-                })
-            }
-            gate => Box::pin(async move {
-                caller.leave(gate).await?;
-                let reply = send().await;
+            let reply = send();
+            return Box::pin(async move {
+                let reply = reply.await;
+                drop(place);
                 caller.enter().await;
                 Ok(call_result(reply))
-            }),
+            });
         }
+        let (leaves, left) = oneshot::channel::<Left>();
+        let before = last_waiting.replace(left);
+        Box::pin(async move {
+            caller.leave(gate).await?;
+            if let Some(before) = before {
+                // An error is what it ends with: nothing is ever sent.
+                let _ = before.await;
+            }
+            let reply = send();
+            drop(leaves);
+            let reply = reply.await;
+            drop(place);
+            caller.enter().await;
+            Ok(call_result(reply))
+        })
     }
 }
 
@@ -176,9 +192,14 @@ fn stub(
     target: Target<'_>,
 ) -> Result<Stub, NamespaceError> {
     let class = class_of(host, class)?.clone();
-    let (id, name) = target.resolve(&class).map_err(|error| match error {
-        TargetError::Id(error) => NamespaceError::InvalidId(error.to_string()),
-        TargetError::Name(_) => NamespaceError::TooLarge(error.to_string()),
-    })?;
-    Ok(Stub(Box::new(StubOf { host: host.clone(), caller: caller.cloned(), class, id, name })))
+    let resolved = target.resolve(&class);
+    let (id, name) = resolved.map_err(|error| NamespaceError::InvalidId(error.to_string()))?;
+    Ok(Stub(Box::new(StubOf {
+        host: host.clone(),
+        caller: caller.cloned(),
+        class,
+        id,
+        name,
+        last_waiting: Mutex::new(None),
+    })))
 }

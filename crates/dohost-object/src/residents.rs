@@ -72,7 +72,8 @@ impl Residents {
         if let Entry::Occupied(mut slot) = self.slots.entry(key) {
             return slot.get_mut().take(&self.host.limits, name, event);
         }
-        if self.slots.len() >= self.residents_max && self.make_room() == 0 {
+        let has_room = self.slots.len() < self.residents_max;
+        if !has_room && !self.make_room() {
             let text = format!("{} objects are resident and none is idle", self.slots.len());
             return event.reply.send(Err(EventError::Overloaded(text)), None);
         }
@@ -84,9 +85,9 @@ impl Residents {
         self.generations += 1;
         let object = Object::new(self.host.clone(), class, key.id, self.generations);
         for Waiting { name, event } in waiting {
-            // A new mailbox takes at least as much as the list of those who waited.
             if let Err(refused) = object.push(name, event) {
-                refused.event().reply.send(Err(EventError::NotStarted("it cannot start".into())), None);
+                let text = "more events wait for the object than it may have";
+                refused.event().reply.send(Err(EventError::Overloaded(text.into())), None);
             }
         }
         self.slots.insert(key, Slot { object: object.clone(), ending: None });
@@ -118,27 +119,28 @@ impl Residents {
         }
     }
 
-    /// Ends the lives of the objects that have been idle the longest; how many.
-    fn make_room(&mut self) -> usize {
+    /// Ends the lives of the objects that have been idle the longest. Whether one more may start: those that are on their
+    /// way out make room soon, so a few over the limit are better than a refusal.
+    pub fn make_room(&mut self) -> bool {
+        let part = (self.residents_max / EVICTED_AT_ONCE_PART).max(1);
         let mut idle: Vec<(Instant, ObjectKey)> = self
             .slots
             .iter()
             .filter(|(_, slot)| slot.ending.is_none())
             .filter_map(|(key, slot)| Some((slot.object.idle_since()?, *key)))
             .collect();
-        let count = (self.residents_max / EVICTED_AT_ONCE_PART).max(1).min(idle.len());
-        if count == 0 {
-            // Those that are on their way out make room soon: over the limit by a few is better than refusing.
-            return self.slots.values().filter(|slot| slot.ending.is_some()).count();
+        let count = part.min(idle.len());
+        if count > 0 {
+            idle.select_nth_unstable_by_key(count - 1, |(since, _)| *since);
         }
-        idle.select_nth_unstable_by_key(count - 1, |(since, _)| *since);
         for (since, key) in &idle[..count] {
             let slot = self.slots.get_mut(key).expect("the slot was there just now");
             if slot.object.close_if_idle_since(*since) {
                 slot.ending = Some(Vec::new());
             }
         }
-        count
+        let is_ending = self.slots.values().any(|slot| slot.ending.is_some());
+        is_ending && self.slots.len() < self.residents_max + part
     }
 
     /// Ends all lives once their events are done.
@@ -166,10 +168,12 @@ impl Slot {
             return;
         }
         let waiting = self.ending.get_or_insert_default();
-        if waiting.len() < limits.events_max {
+        let bytes: usize = waiting.iter().map(|waiting| waiting.event.bytes()).sum();
+        if waiting.len() < limits.events_max && (waiting.is_empty() || bytes + event.bytes() <= limits.event_bytes_max)
+        {
             waiting.push(Waiting { name, event });
         } else {
-            let text = format!("{} events wait for the object, the limit", waiting.len());
+            let text = format!("{} events with {bytes} bytes wait for the object, the limit", waiting.len());
             event.reply.send(Err(EventError::Overloaded(text)), None);
         }
     }

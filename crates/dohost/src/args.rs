@@ -17,7 +17,6 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve objects over HTTP
     Serve(Serve),
 }
 
@@ -79,11 +78,11 @@ pub struct Serve {
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_resident: u32,
 
-    /// Memory that one object may use, in MiB
+    /// Memory that one object may use, in MiB; address space for it is reserved for every object that may be resident
     #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub max_memory: u32,
 
-    /// CPU time that an object may take without waiting for anything
+    /// How long an object may run without waiting for anything
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     pub max_cpu: Duration,
 

@@ -19,7 +19,7 @@ const EXTRA_INSTANCES: u32 = 256;
 
 /// Serves until a signal asks to stop.
 pub fn run(args: Serve) -> anyhow::Result<()> {
-    logging::start(args.log_format, &args.log)?;
+    let _logs = logging::start(args.log_format, &args.log)?;
     let files = class_files(&args)?;
     let engine = Engine::new(EngineOptions {
         instances_max: args.max_resident.saturating_add(EXTRA_INSTANCES),

@@ -8,6 +8,7 @@ mod namespace;
 mod outgoing;
 mod state;
 mod storage;
+mod timers;
 
 use wasmtime::component::{Accessor, HasData, HasSelf, Linker};
 
@@ -27,6 +28,7 @@ impl HasData for Host {
 pub(crate) fn object_linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(&engine.wasmtime);
     add_wasi(&mut linker)?;
+    timers::add_to_linker(&mut linker)?;
     bindings::storage::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::state::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     add_outside(&mut linker)?;

@@ -255,6 +255,11 @@ impl Overlay {
         self.staged_bytes
     }
 
+    /// How many keys are staged.
+    pub fn staged_len(&self) -> usize {
+        self.staged.len()
+    }
+
     /// Whether a key that is not here is known to be absent.
     pub fn knows_all(&self) -> bool {
         self.knows_all

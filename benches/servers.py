@@ -1,0 +1,183 @@
+"""The servers that are compared: getting them, starting them in a directory of their own, and ending them.
+
+All answer /counter/NAME/increment and /counter/NAME/value. Whatever is built or installed stays under target/bench;
+whatever they store is in the directory of the run.
+"""
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+BENCHES = Path(__file__).parent
+ROOT = BENCHES.parent
+BUILT = ROOT / "target" / "bench"
+
+# A server that has not answered by then does not start.
+START_SECONDS_MAX = 30
+
+# What a failure shows of a server's log.
+LOG_TAIL_BYTES = 2_000
+
+
+class Missing(Exception):
+    """Something that the benchmarks need is not there. Says what to do."""
+
+
+class Server:
+    """A server under test: what it is called, how it is started, and the process when it runs."""
+
+    def __init__(self, name, command, is_durable=True):
+        """`command` makes the command line from a port and a data directory."""
+        self.name = name
+        self.is_durable = is_durable
+        self.process = None
+        self._command = command
+
+    def prepare(self, run_directory):
+        """Gives it its place and its port."""
+        self._data = run_directory / f"{self.name.replace(' ', '-')}-data"
+        self._data.mkdir()
+        self._log = self._data.with_suffix(".log")
+        self._port = free_port()
+        self.address = f"127.0.0.1:{self._port}"
+        self.url = f"http://{self.address}"
+
+    def start(self):
+        """Starts it, on the data that it left if it ran before, and waits until it answers."""
+        command = [str(part) for part in self._command(self._port, self._data)]
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise Missing(f"{self.name} does not start:\n{self.log_tail()}")
+            time.sleep(0.01)
+
+    def _answers(self):
+        connection = http.client.HTTPConnection(self.address, timeout=1)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().status > 0
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def kill(self):
+        """Ends it the hard way; nothing is left of it but what it stored."""
+        if self.process is None:
+            return
+        for pid in process_tree(self.process.pid):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait()
+        self.process = None
+
+    def cpu_seconds(self):
+        """CPU time of its processes, threads that have ended included."""
+        # The kernel's number for the CPU clock of a process, see clock_getcpuclockid(3).
+        return sum(time.clock_gettime((~pid << 3) | 2) for pid in process_tree(self.process.pid))
+
+    def log_tail(self):
+        log = self._log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace").strip()
+        return f"its log says:\n{log}" if log else "its log is empty"
+
+
+def process_tree(pid):
+    """A process and its descendants."""
+    children = [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in read_words(task)]
+    return [pid] + [descendant for child in children for descendant in process_tree(child)]
+
+
+def read_words(path):
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def dohost(run_directory, binary, guest):
+    """dohost with the counter guest; what is not given is built. Runs copies: a build meanwhile does no harm."""
+    if binary is None:
+        run(["cargo", "build", "--release", "--workspace"], ROOT)
+        binary = ROOT / "target" / "release" / "dohost"
+    if guest is None:
+        run(["cargo", "xtask", "guests"], ROOT)
+        guest = ROOT / "target" / "guests" / "counter.wasm"
+    for file in (binary, guest):
+        if not Path(file).is_file():
+            raise Missing(f"there is no file {file}")
+    binary = shutil.copy2(binary, run_directory / "dohost")
+    guest = shutil.copy2(guest, run_directory / "counter.wasm")
+
+    def command(port, data):
+        # Objects stay resident for the whole run, as they do in the other servers.
+        return [binary, "serve", guest, "--listen", f"127.0.0.1:{port}", "--data-dir", data, "--idle-timeout", "1h"]
+
+    return Server("dohost", command)
+
+
+def workerd(name, storage):
+    """workerd with `storage` "disk" or "memory", from npm if it is not there yet."""
+    directory = BUILT / "workerd"
+    wanted = BENCHES / "workerd" / "package.json"
+    installed = directory / "installed.json"
+    if not installed.is_file() or installed.read_bytes() != wanted.read_bytes():
+        directory.mkdir(parents=True, exist_ok=True)
+        shutil.copy(wanted, directory / "package.json")
+        run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"], directory)
+        shutil.copy(wanted, installed)
+    binary = run(["node", "--print", "require('workerd').default"], directory).strip()
+    if not os.access(binary, os.X_OK):
+        raise Missing(f"npm brought no workerd for this machine ({binary}); remove {directory} to try again")
+    config = BENCHES / "workerd" / "config.capnp"
+
+    def command(port, data):
+        arguments = [binary, "serve", config, storage, "--socket-addr", f"http=127.0.0.1:{port}"]
+        return arguments + (["--directory-path", f"objects={data}"] if storage == "disk" else [])
+
+    return Server(name, command, is_durable=storage == "disk")
+
+
+def ceiling():
+    """hyper and redb without anything between."""
+    target = BUILT / "ceiling"
+    run(["cargo", "build", "--release", "--target-dir", target], BENCHES / "ceiling")
+    binary = target / "release" / "ceiling"
+    return Server("ceiling", lambda port, data: [binary, f"127.0.0.1:{port}", data])
+
+
+def need(program, help):
+    if shutil.which(program) is None:
+        raise Missing(f"{program} is not installed\n  help: {help}")
+
+
+HELP = {
+    "cargo": "https://rustup.rs",
+    "node": "apt-get install nodejs, or https://nodejs.org; --without workerd does without",
+    "npm": "apt-get install npm, or https://nodejs.org; --without workerd does without",
+    "wrk": "apt-get install wrk",
+}
+
+
+def run(command, directory):
+    """Runs a program to its end; its output."""
+    need(command[0], HELP[command[0]])
+    done = subprocess.run([str(part) for part in command], cwd=directory, capture_output=True, text=True)
+    if done.returncode != 0:
+        text = " ".join(str(part) for part in command)
+        raise Missing(f"{text} failed:\n{(done.stdout + done.stderr).strip()[-LOG_TAIL_BYTES:]}")
+    return done.stdout

@@ -1,0 +1,37 @@
+//! What is checked of every message, whoever answers it: its head, and which headers go no further than this connection.
+
+use http::{HeaderMap, HeaderName, Request, StatusCode, header};
+
+use crate::reply::Refusal;
+
+/// Headers that belong to one connection and not to the message, in either direction (RFC 9110, 7.6.1).
+const CONNECTION_HEADERS: [HeaderName; 9] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Refuses a request that names more than one host. (hyper has checked the rest.)
+pub(crate) fn check_head<B>(request: &Request<B>) -> Result<(), Refusal> {
+    match request.headers().get_all(header::HOST).iter().nth(1) {
+        None => Ok(()),
+        Some(_) => Err(Refusal::new(StatusCode::BAD_REQUEST, "the request has more than one host header")),
+    }
+}
+
+/// The headers that a message names as belonging to its connection only.
+pub(crate) fn connection_options(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect()
+}
+
+/// Whether a header goes no further than this connection.
+pub(crate) fn is_of_connection(name: &HeaderName, options: &[String]) -> bool {
+    CONNECTION_HEADERS.contains(name) || options.iter().any(|option| option == name.as_str())
+}

@@ -1,0 +1,25 @@
+//! The real binary with real sockets: what a user sees, what a crash leaves, what an error says.
+//!
+//! Every test starts `dohost` on a free port with a data directory of its own, so all of them can run at once. The
+//! guests come from `target/guests`; `cargo xtask guests` makes them. [`host`] starts, stops and kills the binary,
+//! [`http`] speaks to it, and the other modules are the tests, one topic each. Nothing here reaches into the product:
+//! the one exception is a store of a newer version, which only redb can write.
+
+mod host;
+mod http;
+mod random;
+mod small_disk;
+
+mod command_line;
+mod concurrency;
+mod counter;
+mod crash;
+mod failure;
+mod full_disk;
+mod limits;
+mod namespace;
+mod shutdown;
+mod startup;
+mod storage;
+mod storage_model;
+mod worker;
