@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use dohost_engine::{Worker, WorkerComponent};
 use dohost_object::Host;
+use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::connection;
 use crate::limits::HttpLimits;
+
+/// Connections that may wait in the system's queue to be accepted. One that does not fit tries again a second later.
+const BACKLOG: i32 = 4_096;
 
 /// How long to wait after the system refused to accept a connection, out of file descriptors most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -49,9 +53,12 @@ pub struct BindError {
 /// Listens. Connections wait in the system's queue until [`serve`].
 pub fn bind(address: SocketAddr) -> Result<std::net::TcpListener, BindError> {
     let listen = || {
-        let listener = std::net::TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        Ok(listener)
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
     };
     listen().map_err(|source| BindError { address, source })
 }

@@ -31,7 +31,7 @@ pub(crate) async fn answer(
     let (parts, body) = request.into_parts();
     let _place = place_for(&body, shared)?;
     let body = read_body(body, shared.limits.body_bytes_max, shared.limits.body_timeout).await?;
-    let request = event_request(&parts, path, body)?;
+    let request = event_request(parts, path, body)?;
     let reply = shared.host.send(&class, Target::Name(&name), request).await;
     let reply = reply.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let response = reply.map_err(|error| Refusal::from_event(&error, class.name(), &name))?;
@@ -82,7 +82,8 @@ async fn read_body(body: Incoming, bytes_max: usize, timeout: Duration) -> Resul
     }
 }
 
-fn event_request(parts: &Parts, path: String, body: Bytes) -> Result<Request, Refusal> {
+/// Takes the parts, so that the buffer they were read into is free while the object is waited for.
+fn event_request(parts: Parts, path: String, body: Bytes) -> Result<Request, Refusal> {
     let authority = match (parts.uri.authority(), parts.headers.get(header::HOST)) {
         (Some(authority), _) => authority.as_str(),
         (None, Some(host)) => host.to_str().map_err(|_| bad_host())?,

@@ -100,6 +100,21 @@ impl ReplySlot {
         (ReplySlot { sender, home }, receiver)
     }
 
+    /// Hands several replies over that depend on the same commit, with one wake for each executor.
+    pub fn send_all(replies: Vec<(ReplySlot, Reply)>, after: Option<CommitNumber>) {
+        let mut rest = replies;
+        while let Some((slot, _)) = rest.first() {
+            let home = slot.home;
+            let (mine, others) = rest.into_iter().partition::<Vec<_>, _>(|(slot, _)| slot.home == home);
+            rest = others;
+            crate::executor::run_at_home(home, move || {
+                for (slot, reply) in mine {
+                    drop(slot.sender.send(Gated { reply, after }));
+                }
+            });
+        }
+    }
+
     /// Hands the reply over. A caller that has gone away does not matter.
     pub fn send(self, reply: Reply, after: Option<CommitNumber>) {
         let gated = Gated { reply, after };

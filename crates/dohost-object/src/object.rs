@@ -51,7 +51,8 @@ pub(crate) struct State {
     call_bytes: usize,
     storage: Option<Residence>,
     /// What left the guest in this turn after it had written: it learns its commit when the turn ends.
-    outputs: Vec<Output>,
+    replies: Vec<(ReplySlot, Reply)>,
+    outputs: Vec<oneshot::Sender<Option<CommitNumber>>>,
     last_commit: Option<CommitNumber>,
     unsettled: VecDeque<CommitNumber>,
 }
@@ -61,12 +62,6 @@ pub(crate) struct Residence {
     pub number: ObjectNumber,
     pub record: Option<ObjectRecord>,
     pub overlay: Overlay,
-}
-
-/// Something that must not leave before a commit.
-enum Output {
-    Reply(ReplySlot, Reply),
-    Other(oneshot::Sender<Option<CommitNumber>>),
 }
 
 /// The commit that an output depends on.
@@ -121,6 +116,7 @@ impl Object {
             calls: 0,
             call_bytes: 0,
             storage: None,
+            replies: Vec::new(),
             outputs: Vec::new(),
             last_commit: None,
             unsettled: VecDeque::new(),
@@ -221,16 +217,12 @@ impl Object {
         state.is_closing = true;
         let running = std::mem::take(&mut state.running);
         let mailbox = std::mem::take(&mut state.mailbox);
-        let outputs = std::mem::take(&mut state.outputs);
+        let replies = std::mem::take(&mut state.replies);
+        state.outputs.clear();
         let last_commit = state.last_commit;
         drop(state);
         let reason = reason.unwrap_or(EndReason::Reset("it was evicted".into()));
-        for output in outputs {
-            if let Output::Reply(slot, _) = output {
-                slot.send(Err(reason.of_running()), None);
-            }
-        }
-        for (_, slot) in running {
+        for slot in replies.into_iter().map(|(slot, _)| slot).chain(running.into_iter().map(|(_, slot)| slot)) {
             slot.send(Err(reason.of_running()), None);
         }
         for event in mailbox {
@@ -246,7 +238,7 @@ impl Object {
         state.last_active = Instant::now();
         let reply = result.map_err(EventError::Exception);
         if state.has_staged() {
-            state.outputs.push(Output::Reply(slot, reply));
+            state.replies.push((slot, reply));
         } else {
             let after = state.last_commit;
             drop(state);
@@ -261,7 +253,7 @@ impl Object {
             return Gate::Now(state.last_commit);
         }
         let (sender, receiver) = oneshot::channel();
-        state.outputs.push(Output::Other(sender));
+        state.outputs.push(sender);
         Gate::AtEndOfTurn(receiver)
     }
 
@@ -305,6 +297,7 @@ impl Object {
             state.unsettled.push_back(commit);
         }
         let after = state.last_commit;
+        let replies = std::mem::take(&mut state.replies);
         let outputs = std::mem::take(&mut state.outputs);
         if !self.settle(&mut state) {
             self.doom.notify_one();
@@ -315,12 +308,10 @@ impl Object {
             storage.overlay.trim(self.host.limits.cache_bytes_max);
         }
         drop(state);
-        for output in outputs {
-            match output {
-                Output::Reply(slot, reply) => slot.send(reply, after),
-                // A guest that has gone does not wait any more.
-                Output::Other(sender) => drop(sender.send(after)),
-            }
+        ReplySlot::send_all(replies, after);
+        for sender in outputs {
+            // A guest that has gone does not wait any more.
+            let _ = sender.send(after);
         }
     }
 
