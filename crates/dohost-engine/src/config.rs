@@ -7,6 +7,10 @@
 //! cheap and bounds what all objects together can take. A slot reserves address space for one memory at its largest, so
 //! the number of slots times [`EngineOptions::memory_bytes_max`] must fit into the 47 bits of a process.
 //!
+//! The other thing that bounds the number of instances is that of a process's memory mappings (`vm.max_map_count` on Linux,
+//! 65,530 unless somebody raised it): each stack takes two, each memory up to four. A process that runs out of mappings cannot
+//! even allocate, so the pool is sized to stay below, and what does not fit is refused by the pool.
+//!
 //! Time is measured in epochs: a thread of its own advances the epoch every [`EPOCH`], and a guest that is running when
 //! that happens is asked whether it has had its slice (see `slice.rs`).
 
@@ -28,11 +32,24 @@ const TABLES_PER_COMPONENT_MAX: u32 = 50;
 /// Elements of one table.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
 
+/// Mappings of a stack: itself and its guard page.
+const MAPS_PER_STACK: u64 = 2;
+/// Mappings of a memory: what the module's data fill, what is accessible beyond, what is not, and the one behind.
+const MAPS_PER_MEMORY: u64 = 4;
+/// Mappings for everything else: tables, code, libraries, the allocator, other threads.
+const MAPS_KEPT: u64 = 3_000;
+/// Stacks beyond one for each instance: an event that waits in the middle of a synchronous call holds one more.
+const STACKS_EXTRA: u32 = 256;
+/// What Linux allows where nobody changed it.
+const MAPS_MAX_DEFAULT: u64 = 65_530;
+
 /// What can be set about the engine.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// Instances that can live at once, objects and Workers together.
     pub instances_max: u32,
+    /// Memory mappings that this process may have.
+    pub maps_max: u64,
     /// Bytes that the linear memories of one instance may have together. A guest that asks for more sees its `memory.grow`
     /// fail.
     pub memory_bytes_max: usize,
@@ -42,7 +59,12 @@ pub struct EngineOptions {
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        EngineOptions { instances_max: 10_000, memory_bytes_max: 128 << 20, turn_cpu_max: Duration::from_secs(30) }
+        EngineOptions {
+            instances_max: 5_000,
+            maps_max: MAPS_MAX_DEFAULT,
+            memory_bytes_max: 128 << 20,
+            turn_cpu_max: Duration::from_secs(30),
+        }
     }
 }
 
@@ -65,10 +87,9 @@ fn pooling(options: &EngineOptions) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(4))
-        .total_memories(instances.saturating_mul(2))
+        .total_memories(memories(options))
         .total_tables(instances.saturating_mul(4))
-        // Each instance keeps one, and each event that waits in the middle of a synchronous call holds another.
-        .total_stacks(instances.saturating_mul(2).saturating_add(1_000))
+        .total_stacks(stacks(instances))
         .max_memories_per_component(MEMORIES_PER_COMPONENT_MAX)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
         .max_tables_per_component(TABLES_PER_COMPONENT_MAX)
@@ -77,6 +98,32 @@ fn pooling(options: &EngineOptions) -> PoolingAllocationConfig {
         .table_elements(TABLE_ELEMENTS_MAX)
         .max_memory_size(options.memory_bytes_max);
     pool
+}
+
+fn stacks(instances: u32) -> u32 {
+    instances.saturating_add(STACKS_EXTRA)
+}
+
+/// As many as the mappings allow, but no more than two for each instance.
+fn memories(options: &EngineOptions) -> u32 {
+    let left = options.maps_max.saturating_sub(MAPS_KEPT + MAPS_PER_STACK * u64::from(stacks(options.instances_max)));
+    let memories = (left / MAPS_PER_MEMORY).min(u64::from(options.instances_max) * 2);
+    u32::try_from(memories).unwrap_or(u32::MAX)
+}
+
+impl EngineOptions {
+    /// Instances with one memory each that this many mappings allow.
+    pub fn instances_for(maps_max: u64) -> u32 {
+        let fixed = MAPS_KEPT + MAPS_PER_STACK * u64::from(STACKS_EXTRA);
+        let instances = maps_max.saturating_sub(fixed) / (MAPS_PER_STACK + MAPS_PER_MEMORY);
+        u32::try_from(instances).unwrap_or(u32::MAX)
+    }
+
+    /// Mappings that `instances_max` instances with one memory each need.
+    pub fn maps_needed(&self) -> u64 {
+        let stacks = MAPS_PER_STACK * u64::from(stacks(self.instances_max));
+        MAPS_KEPT + stacks + MAPS_PER_MEMORY * u64::from(self.instances_max)
+    }
 }
 
 /// The engine: compiles components and makes instances. Cheap to clone.
@@ -90,8 +137,16 @@ pub struct Engine {
 impl Engine {
     /// Makes the engine and starts the thread that advances its epoch.
     pub fn new(options: EngineOptions) -> Result<Engine, EngineError> {
-        let wasmtime = wasmtime::Engine::new(&config(&options)).map_err(|error| EngineError(format!("{error:#}")))?;
-        let ticker = Ticker::start(wasmtime.weak()).map_err(|error| EngineError(error.to_string()))?;
+        if options.maps_needed() > options.maps_max {
+            return Err(EngineError::TooFewMaps {
+                instances: options.instances_max,
+                needed: options.maps_needed(),
+                maps_max: options.maps_max,
+            });
+        }
+        let refused = |reason: String| EngineError::Refused(reason);
+        let wasmtime = wasmtime::Engine::new(&config(&options)).map_err(|error| refused(format!("{error:#}")))?;
+        let ticker = Ticker::start(wasmtime.weak()).map_err(|error| refused(error.to_string()))?;
         Ok(Engine { wasmtime, options: Arc::new(options), _ticker: Arc::new(ticker) })
     }
 
@@ -103,8 +158,21 @@ impl Engine {
 
 /// The engine cannot start on this machine with these options.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot start the wasm engine: {0}")]
-pub struct EngineError(String);
+pub enum EngineError {
+    /// The process may not have as many memory mappings as the instances need.
+    #[error("{instances} instances need {needed} memory mappings, a process may have {maps_max} here")]
+    TooFewMaps {
+        /// Instances that were asked for.
+        instances: u32,
+        /// Mappings that they need.
+        needed: u64,
+        /// Mappings that there are.
+        maps_max: u64,
+    },
+    /// Something else, in the words of wasmtime or the system.
+    #[error("cannot start the wasm engine: {0}")]
+    Refused(String),
+}
 
 /// Advances the epoch until it is dropped.
 struct Ticker {
@@ -131,5 +199,24 @@ impl Ticker {
 impl Drop for Ticker {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_pool_takes_stays_within_the_mappings() {
+        for maps_max in [10_000, MAPS_MAX_DEFAULT, 1_000_000, 10_000_000] {
+            let instances_max = EngineOptions::instances_for(maps_max);
+            let options = EngineOptions { instances_max, maps_max, ..EngineOptions::default() };
+            assert!(options.maps_needed() <= maps_max, "{maps_max}");
+            assert!(memories(&options) >= instances_max, "{maps_max}");
+            let fewer = EngineOptions { instances_max: instances_max / 3, ..options };
+            let pool =
+                MAPS_PER_MEMORY * u64::from(memories(&fewer)) + MAPS_PER_STACK * u64::from(stacks(instances_max / 3));
+            assert!(pool + MAPS_KEPT <= maps_max, "{maps_max}");
+        }
     }
 }

@@ -91,13 +91,19 @@ impl Trap {
             detail: format!("{error:?}"),
             is_limit: error.is::<CpuExceeded>(),
             is_host: error.is::<Fatal>(),
-            is_full: error.is::<wasmtime::PoolConcurrencyLimitError>(),
+            is_full: error.is::<wasmtime::PoolConcurrencyLimitError>() || is_out_of_memory(error),
         }
     }
 
     pub(crate) fn of_limit(reason: String) -> Trap {
         Trap { detail: reason.clone(), reason, is_limit: true, is_host: false, is_full: false }
     }
+}
+
+/// Whether the system refused memory or another mapping.
+fn is_out_of_memory(error: &wasmtime::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    causes.any(|cause| cause.kind() == std::io::ErrorKind::OutOfMemory)
 }
 
 /// A live instance of an object.

@@ -74,9 +74,9 @@ pub struct Serve {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
 
-    /// Objects that may be in memory at once
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub max_resident: u32,
+    /// Objects that may be in memory at once [default: what vm.max_map_count allows, 10000 at most]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_resident: Option<u32>,
 
     /// Memory that one object may use, in MiB; address space for it is reserved for every object that may be resident
     #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=4096))]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use dohost_egress::{Egress, EgressOptions, Policy};
-use dohost_engine::{Engine, EngineOptions, LoadError, ObjectComponent};
+use dohost_engine::{Engine, EngineError, EngineOptions, LoadError, ObjectComponent};
 use dohost_ingress::{BindError, Front, HttpLimits, listener};
 use dohost_object::{Host, HostOptions, Limits, check_class_name};
 use dohost_storage::{OpenError, Store, StoreOptions};
@@ -16,23 +16,30 @@ use crate::logging;
 
 /// Instances beyond those of resident objects: Workers, and objects that are just going.
 const EXTRA_INSTANCES: u32 = 256;
+/// Objects in memory at once, unless told otherwise.
+const RESIDENTS_MAX_DEFAULT: u32 = 10_000;
+/// Where Linux says how many memory mappings a process may have.
+const MAX_MAP_COUNT: &str = "/proc/sys/vm/max_map_count";
 
 /// Serves until a signal asks to stop.
 pub fn run(args: Serve) -> anyhow::Result<()> {
     let _logs = logging::start(args.log_format, &args.log)?;
     let files = class_files(&args)?;
+    let residents_max = args.max_resident.unwrap_or_else(default_residents);
     let engine = Engine::new(EngineOptions {
-        instances_max: args.max_resident.saturating_add(EXTRA_INSTANCES),
+        instances_max: residents_max.saturating_add(EXTRA_INSTANCES),
+        maps_max: maps_max(),
         memory_bytes_max: (args.max_memory as usize) << 20,
         turn_cpu_max: args.max_cpu,
-    })?;
+    })
+    .map_err(engine_failure)?;
     let components = load_classes(&engine, files)?;
     let worker = args.worker.as_ref().map(|file| engine.load_worker(file)).transpose().map_err(load_failure)?;
     let listener = listener::bind(args.listen).map_err(bind_failure)?;
     let address = listener.local_addr()?;
     let store =
         Store::open(&args.data_dir, StoreOptions::default()).map_err(|error| open_failure(&args.data_dir, &error))?;
-    let host = Host::start(store, components, host_options(&args)?)?;
+    let host = Host::start(store, components, host_options(&args, residents_max)?)?;
 
     let ready = ready_line(address, &host, &args);
     let front = Front { host: host.clone(), worker, limits: http_limits(&args) };
@@ -51,6 +58,17 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
         tracing::info!("stopped");
         Ok(())
     })
+}
+
+/// Memory mappings that this process may have.
+fn maps_max() -> u64 {
+    let text = std::fs::read_to_string(MAX_MAP_COUNT).unwrap_or_default();
+    text.trim().parse().unwrap_or(EngineOptions::default().maps_max)
+}
+
+fn default_residents() -> u32 {
+    let room = EngineOptions::instances_for(maps_max()).saturating_sub(EXTRA_INSTANCES);
+    room.clamp(1, RESIDENTS_MAX_DEFAULT)
 }
 
 /// Name and file of every class, each name once.
@@ -90,10 +108,10 @@ fn load_classes(engine: &Engine, files: Vec<(String, PathBuf)>) -> anyhow::Resul
     files.into_iter().map(load).collect()
 }
 
-fn host_options(args: &Serve) -> anyhow::Result<HostOptions> {
+fn host_options(args: &Serve, residents_max: u32) -> anyhow::Result<HostOptions> {
     let cores = std::thread::available_parallelism().context("cannot count the cores, give --threads")?;
     let limits = Limits {
-        residents_max: args.max_resident as usize,
+        residents_max: residents_max as usize,
         idle_timeout: args.idle_timeout,
         events_max: args.max_events as usize,
         ..Limits::default()
@@ -147,6 +165,16 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
         }
     });
     Ok(async move { drop(stopped.await) })
+}
+
+fn engine_failure(error: EngineError) -> anyhow::Error {
+    let help = match error {
+        EngineError::TooFewMaps { needed, .. } => {
+            format!("give a smaller --max-resident, or let processes have more: sysctl -w vm.max_map_count={needed}")
+        }
+        EngineError::Refused(_) => "give a smaller --max-resident or --max-memory".into(),
+    };
+    Failure::new(error, Some(help)).into()
 }
 
 fn load_failure(error: LoadError) -> anyhow::Error {
