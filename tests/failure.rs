@@ -154,6 +154,22 @@ fn a_guest_that_never_gives_way_is_stopped() {
     assert_eq!(host.get("/probe/A/memory").number(), 1);
 }
 
+/// It gives way, so its neighbours do not suffer; but it would never be done.
+#[test]
+fn a_guest_that_yields_for_ever_is_stopped() {
+    for path in ["/probe/A/yield", "/probe/A/yield?blocking=true"] {
+        let host = Setup::new().guest("probe").with(["--max-cpu", "300ms", "--threads", "1"]).start();
+        at_once(2, |thread| match thread {
+            0 => {
+                let reply = host.get(path);
+                assert_logged(&host, &reply, "the object was reset during the request", "probe/A");
+            }
+            _ => (1..=50).for_each(|count| assert_eq!(host.get("/probe/B/storage/increment?key=n").number(), count)),
+        });
+        assert_eq!(host.get("/probe/A/memory").number(), 1);
+    }
+}
+
 #[test]
 fn a_guest_that_runs_out_of_stack_is_reset() {
     let host = probe();
@@ -193,6 +209,21 @@ fn an_object_with_too_many_requests_says_when_to_come_back() {
             assert!(matches!(reply.status, 200 | 503), "{}", reply.text());
         }
     });
+}
+
+/// More of them than the map that the host keeps them in can hold.
+#[test]
+fn a_response_with_40_000_headers_is_refused_and_the_object_lives_on() {
+    let host = probe();
+    for count in [1, 2] {
+        let reply = host.get("/probe/A/headers?count=40000");
+        reply.says(502, "the object's response is not HTTP");
+        let id = reply.header("x-request-id").expect("an error has a request id");
+        assert!(host.log_with(id).contains("40000 headers"));
+        assert_eq!(host.get("/probe/A/memory").number(), count);
+    }
+    let reply = host.get("/probe/A/headers?count=100");
+    assert!(reply.status == 200 && reply.header("x-99").is_some(), "{reply:?}");
 }
 
 #[test]

@@ -96,6 +96,33 @@ fn a_write_that_does_not_fit_fails_alone_and_later_ones_go_on() {
     assert!(wait_until_it_writes(&host, "A") >= 2);
 }
 
+/// The turn has ended and nothing else comes: the object hears of the failure only from the next request, which must find
+/// it in order.
+#[test]
+fn an_object_whose_commit_failed_answers_the_next_request() {
+    let Some((setup, disk)) = on_small_disk() else { return };
+    let host = setup.start();
+    for object in ["asked-while-full", "asked-with-room", "other"] {
+        assert_eq!(host.get(&format!("/probe/{object}/storage/increment?key=n")).number(), 1);
+        assert_eq!(host.get(&format!("/probe/{object}/memory")).number(), 1);
+    }
+    disk.fill();
+    for object in ["asked-while-full", "asked-with-room"] {
+        let reply = host.get(&format!("/probe/{object}/storage/put-many?keys=n,fat&value-len=2000000"));
+        assert_eq!(reply.status, 500, "the test means a commit that fails: {reply:?}");
+    }
+    assert_eq!(host.get("/probe/asked-while-full/storage/get?key=n").ok(), "1", "the failed write is not seen");
+    assert_eq!(host.get("/probe/asked-while-full/memory").number(), 1, "it is a new life");
+
+    disk.free();
+    wait_until_it_writes(&host, "other");
+    for object in ["asked-with-room", "asked-while-full"] {
+        assert_eq!(host.get(&format!("/probe/{object}/storage/increment?key=n")).number(), 2, "{object}");
+        assert_eq!(host.get(&format!("/probe/{object}/storage/get?key=fat")).status, 404, "{object}");
+    }
+    assert_eq!(host.get("/probe/asked-with-room/memory").number(), 1, "it is a new life");
+}
+
 #[test]
 fn kill_9_on_a_full_disk_loses_nothing() {
     let Some((setup, disk)) = on_small_disk() else { return };

@@ -157,6 +157,13 @@ impl Host {
         self.process.child.id()
     }
 
+    /// The most memory that it ever held at a time, in bytes.
+    pub fn memory_peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id())).expect("it runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")).map(str::trim);
+        peak.and_then(|kib| kib.parse::<u64>().ok()).expect("the system counts in KiB") << 10
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> String {
         self.process.log()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crate::host::{Host, Setup};
 use crate::http::at_once;
@@ -79,4 +80,16 @@ fn a_worker_without_its_class_says_which_one_is_missing() {
     let host = Setup::new().worker("tutorial").start();
     assert!(host.ready_line.contains("classes: none behind the Worker"), "{}", host.ready_line);
     host.get("/increment?name=A").says(500, "counter");
+}
+
+/// An instance of a Worker lives through many requests. What it may use is CPU time, not time.
+#[test]
+fn a_worker_is_not_stopped_for_its_age() {
+    let host = Setup::new().guest("counter").worker("tutorial").with(["--max-cpu", "300ms"]).start();
+    let mut connection = host.connect();
+    for count in 1..=15 {
+        assert_eq!(connection.get("/increment?name=A").ok(), format!("Durable Object 'A' count: {count}"));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(!host.log().contains("went down"), "{}", host.log());
 }

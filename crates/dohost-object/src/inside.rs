@@ -18,9 +18,6 @@ use crate::object::{Gate, GateHold, Object, Residence};
 /// The imports of one object.
 pub(crate) struct ObjectInside(pub Arc<Object>);
 
-/// What a staged write costs beside its key and value: without it, a turn could stage millions of empty ones.
-const STAGED_OVERHEAD_BYTES: usize = 64;
-
 type Pairs = Vec<(Arc<str>, Bytes)>;
 
 impl Inside for ObjectInside {
@@ -134,9 +131,7 @@ impl ObjectInside {
         let object = &self.0;
         let mut state = object.lock();
         let bytes: usize = entries.iter().map(|entry| entry.key.len() + entry.value.len()).sum();
-        let overlay = &state.storage().overlay;
-        let staged_bytes = overlay.staged_bytes() + overlay.staged_len() * STAGED_OVERHEAD_BYTES;
-        if staged_bytes + bytes > object.host.limits.staged_bytes_max {
+        if state.staged_in_turn_bytes() + bytes > object.host.limits.staged_bytes_max {
             let max = object.host.limits.staged_bytes_max;
             let text = format!("more than {max} bytes written without waiting in between, the limit of one commit");
             return Step::Ready(Err(StorageError::TooLarge(text)));

@@ -21,6 +21,11 @@ use crate::host::HostInner;
 use crate::id::ObjectId;
 use crate::input_gate::{InputGate, Ticket};
 
+/// What a staged write costs beside its key and value: without it, a turn could stage millions of empty ones.
+const STAGED_OVERHEAD_BYTES: usize = 64;
+/// Staged bytes over which turns that come together are not gathered any further.
+const COMMIT_EARLY_BYTES: usize = 64 << 10;
+
 /// One life of one object.
 pub(crate) struct Object {
     pub host: Arc<HostInner>,
@@ -53,6 +58,8 @@ pub(crate) struct State {
     /// What left the guest in this turn after it had written: it learns its commit when the turn ends.
     replies: Vec<(ReplySlot, Reply)>,
     outputs: Vec<oneshot::Sender<Option<CommitNumber>>>,
+    /// What the turns before the current one have staged and not yet submitted.
+    staged_before_turn: usize,
     last_commit: Option<CommitNumber>,
     unsettled: VecDeque<CommitNumber>,
 }
@@ -118,6 +125,7 @@ impl Object {
             storage: None,
             replies: Vec::new(),
             outputs: Vec::new(),
+            staged_before_turn: 0,
             last_commit: None,
             unsettled: VecDeque::new(),
         };
@@ -293,6 +301,7 @@ impl Object {
             let commit = self.host.store.submit(set);
             let storage = state.storage.as_mut().expect("a guest that wrote has its storage");
             storage.overlay.submitted(commit);
+            state.staged_before_turn = 0;
             state.last_commit = Some(commit);
             state.unsettled.push_back(commit);
         }
@@ -369,6 +378,18 @@ impl State {
         self.storage.as_mut().expect("a guest that runs has its storage")
     }
 
+    /// What is staged, keys and values and what it costs to hold them.
+    fn staged_bytes(&self) -> usize {
+        self.storage
+            .as_ref()
+            .map_or(0, |storage| storage.overlay.staged_bytes() + storage.overlay.staged_len() * STAGED_OVERHEAD_BYTES)
+    }
+
+    /// The part of it that the current turn wrote.
+    pub fn staged_in_turn_bytes(&self) -> usize {
+        self.staged_bytes().saturating_sub(self.staged_before_turn)
+    }
+
     pub fn last_commit(&self) -> Option<CommitNumber> {
         self.last_commit
     }
@@ -442,6 +463,15 @@ impl Events for Feed {
 
     fn admit_next(&self) -> bool {
         let mut state = self.0.lock();
+        if !state.gate.is_held() && state.staged_bytes() > COMMIT_EARLY_BYTES {
+            drop(state);
+            self.0.commit_turns();
+            state = self.0.lock();
+        }
+        // Only a turn that is over makes room for the next: one that waits for storage goes on.
+        if !state.gate.is_held() {
+            state.staged_before_turn = state.staged_bytes();
+        }
         let completion_enters = state.gate.end_turn();
         let event_waits = !state.mailbox.is_empty() && !state.gate.is_held();
         completion_enters || (event_waits && (self.0.interleaves() || state.running.is_empty()))

@@ -128,8 +128,9 @@ impl ObjectStub for StubOf {
         };
         let gate = caller.output_gate();
         let mut last_waiting = self.last_waiting.lock();
-        let all_left = last_waiting.as_mut().is_none_or(|left| !matches!(left.try_recv(), Err(TryRecvError::Empty)));
-        if all_left && caller.is_open(&gate) {
+        let still_waiting = |left: &mut oneshot::Receiver<Left>| matches!(left.try_recv(), Err(TryRecvError::Empty));
+        let before = last_waiting.take().and_then(|mut left| still_waiting(&mut left).then_some(left));
+        if before.is_none() && caller.is_open(&gate) {
             // Nothing to wait for: the call leaves now, and so in call order.
             let reply = send();
             return Box::pin(async move {
@@ -140,7 +141,7 @@ impl ObjectStub for StubOf {
             });
         }
         let (leaves, left) = oneshot::channel::<Left>();
-        let before = last_waiting.replace(left);
+        *last_waiting = Some(left);
         Box::pin(async move {
             caller.leave(gate).await?;
             if let Some(before) = before {

@@ -8,6 +8,7 @@
 //! | `/body` | gives the request's body back |
 //! | `/status?code=` | replies with that status |
 //! | `/header?name=&value=` | replies with that header |
+//! | `/headers?count=` | replies with so many headers, each of another name |
 //! | `/bytes?len=` | replies with so many `x` |
 //! | `/exception?message=` | fails in its own words |
 //! | `/state` | `id`, `name` (a line that is left out if there is none), `class` |
@@ -75,6 +76,11 @@ async fn deed(request: &Request, query: &Query) -> Result<Response, Failure> {
             let mut reply = text(200, "");
             reply.headers.push(Header { name: query.text("name")?, value: query.text("value")?.into_bytes() });
             Ok(reply)
+        }
+        "/headers" => {
+            let headers = (0..query.number("count")?).map(|number: u32| format!("x-{number}"));
+            let headers = headers.map(|name| Header { name, value: Vec::new() });
+            Ok(Response { headers: headers.collect(), ..text(200, "") })
         }
         "/bytes" => Ok(bytes(200, vec![b'x'; query.number("len")?])),
         "/exception" => Err(Failure::Thrown(query.text("message")?)),

@@ -10,7 +10,9 @@
 //! | `delete-many` | `keys` or `count` | how many |
 //! | `list` | `start`, `start-after`, `end`, `prefix`, `reverse=true`, `limit` | lines `key=value` |
 //! | `delete-all`, `sync` | | `ok` |
-//! | `increment` | `key`, `pause=true` | the new number; with `pause` it lets others in between read and write |
+//! | `increment` | `key`, `pause=true`, `beside` | the new number; with `pause` it lets others in between read and write, and with `beside` it reads that key between them |
+//! | `append` | `key`, value | `ok`; the value is added to the end of what is there |
+//! | `fill` | `count`, `value-len` | puts so many keys of 4 letters one by one; how many, or the refusal |
 //!
 //! A value is `value`, or as many `x` as `value-len` says, or else the request's body. `key-len` stands for a `key` of
 //! as many `k`, and `count` for that many keys `key-0000`, `key-0001`…
@@ -47,20 +49,44 @@ pub async fn call(function: &str, request: &Request, query: &Query) -> Result<Re
             Ok(text(200, "ok"))
         }
         "increment" => increment(query).await,
+        "append" => {
+            let key = key(query)?;
+            let mut all = storage::get(key.clone()).await?.unwrap_or_default();
+            all.extend(value(request, query)?);
+            storage::put(key, all).await?;
+            Ok(text(200, "ok"))
+        }
+        "fill" => fill(query).await,
         _ => Err(Failure::of_probe(format!("no such function: {function}"))),
     }
 }
 
 /// Reads, adds one, writes. With a pause in the middle an increment that overlaps gets lost; without, none may.
-async fn increment(query: &Query) -> Result<Response, Failure> {
+pub async fn increment(query: &Query) -> Result<Response, Failure> {
     let key = key(query)?;
     let old = storage::get(key.clone()).await?.unwrap_or_default();
     if query.says("pause") {
         storage::sync().await;
     }
+    if let Some(beside) = query.get("beside") {
+        storage::get(beside).await?;
+    }
     let new = String::from_utf8_lossy(&old).parse().unwrap_or(0_u64) + 1;
     storage::put(key, new.to_string().into_bytes()).await?;
     Ok(text(200, new))
+}
+
+async fn fill(query: &Query) -> Result<Response, Failure> {
+    let (count, value) = (query.number::<u32>("count")?, vec![b'x'; query.number("value-len")?]);
+    for number in 0..count {
+        let letter = |place: u32| char::from(b'a' + (number / 26_u32.pow(place) % 26) as u8);
+        let key = (0..4).rev().map(letter).collect();
+        if let Err(error) = storage::put(key, value.clone()).await {
+            let Failure::Refused { case, text } = Failure::from(error) else { unreachable!("the host refused") };
+            return Err(Failure::Refused { case, text: format!("{text} (after {number})") });
+        }
+    }
+    Ok(text(200, count))
 }
 
 fn key(query: &Query) -> Result<String, Failure> {
