@@ -1,4 +1,4 @@
-//! The gates of an object, tried by guests that wait in every way there is: in reads, in calls, in yields, and not at all.
+//! The gates of an object, tried by guests that wait in every way there is: in reads, in calls, in yields.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use crate::http::{at_once, encoded};
 const CLIENTS: usize = 32;
 const REQUESTS: usize = 10;
 
-/// A host that has just been started, and an object on it that is larger than what is held in memory: its reads wait for
-/// the store.
+/// A host that has just been started, and an object on it that is larger than what is held in memory: its reads wait
+/// for the store.
 fn with_cold_object(setup: &Setup, object: &str) -> Host {
     let host = setup.start();
     for part in 0..4 {

@@ -9,7 +9,7 @@
 //! | `/put-then-yield-then-trap?key=&value=` | writes, yields, writes `{key}-2`, then panics: neither may stay |
 //! | `/spin` | never gives way |
 //! | `/yield`, `/yield?blocking=true` | yields for ever: it gives way, but waits for nothing |
-//! | `/give-up?key=&later=true` | begins a read and drops it, at once or when it has an answer; says whether it `waited` |
+//! | `/give-up?key=&later=true` | begins a read and drops it, at once or later; says whether it `waited` |
 //! | `/recurse` | runs out of stack |
 //! | `/grow?bytes=` | takes so much memory for good; 507 if it gets none |
 

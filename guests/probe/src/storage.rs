@@ -10,7 +10,7 @@
 //! | `delete-many` | `keys` or `count` | how many |
 //! | `list` | `start`, `start-after`, `end`, `prefix`, `reverse=true`, `limit` | lines `key=value` |
 //! | `delete-all`, `sync` | | `ok` |
-//! | `increment` | `key`, `pause=true`, `beside` | the new number; with `pause` it lets others in between read and write, and with `beside` it reads that key between them |
+//! | `increment` | `key`, `pause=true`, `beside` | the new number; see [`increment`] |
 //! | `append` | `key`, value | `ok`; the value is added to the end of what is there |
 //! | `fill` | `count`, `value-len` | puts so many keys of 4 letters one by one; how many, or the refusal |
 //!
@@ -61,7 +61,8 @@ pub async fn call(function: &str, request: &Request, query: &Query) -> Result<Re
     }
 }
 
-/// Reads, adds one, writes. With a pause in the middle an increment that overlaps gets lost; without, none may.
+/// Reads, adds one, writes. With a pause in the middle an increment that overlaps gets lost; without, none may, not even
+/// with a read of the key `beside` in the middle.
 pub async fn increment(query: &Query) -> Result<Response, Failure> {
     let key = key(query)?;
     let old = storage::get(key.clone()).await?.unwrap_or_default();
