@@ -20,10 +20,8 @@ pub(crate) const OBJECT_HANDLER: &str = "dohost:object/handler@0.1.0";
 /// What a Worker exports: one of these, in any patch version.
 const WORKER_HANDLERS: [&str; 2] = ["wasi:http/handler@0.3", "wasi:http/incoming-handler@0.2"];
 
-/// The interfaces that an object can import, as prefixes of their names.
-const OBJECT_IMPORTS: &[&str] = &[
-    "dohost:object/storage@0.1.",
-    "dohost:object/state@0.1.",
+/// The interfaces that objects and Workers can import, as prefixes of their names.
+const IMPORTS_OF_BOTH: &[&str] = &[
     "dohost:object/namespace@0.1.",
     "dohost:object/outgoing@0.1.",
     "dohost:object/types@0.1.",
@@ -34,19 +32,10 @@ const OBJECT_IMPORTS: &[&str] = &[
     "wasi:random/",
     "wasi:sockets/",
 ];
-/// The same for a Worker.
-const WORKER_IMPORTS: &[&str] = &[
-    "dohost:object/namespace@0.1.",
-    "dohost:object/outgoing@0.1.",
-    "dohost:object/types@0.1.",
-    "wasi:cli/",
-    "wasi:clocks/",
-    "wasi:filesystem/",
-    "wasi:http/",
-    "wasi:io/",
-    "wasi:random/",
-    "wasi:sockets/",
-];
+/// Those that only an object can.
+const IMPORTS_OF_OBJECTS: &[&str] = &["dohost:object/storage@0.1.", "dohost:object/state@0.1."];
+/// Those that only a Worker can.
+const IMPORTS_OF_WORKERS: &[&str] = &["wasi:http/"];
 
 /// A component that implements a class, ready to be instantiated. Cheap to clone.
 #[derive(Clone)]
@@ -150,7 +139,7 @@ impl Engine {
         let binary = read(path)?;
         let component = self.compile(path, &binary)?;
         require_export(self, &component, path, &[OBJECT_HANDLER])?;
-        let pre = self.link(path, &component, "an object", OBJECT_IMPORTS, host::object_linker(self))?;
+        let pre = self.link(path, &component, "an object", IMPORTS_OF_OBJECTS, host::object_linker(self))?;
         check_handler(self, &component, &pre)
             .map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?;
         let pre = ObjectPre::new(pre).map_err(|error| wrong_type(path, error))?;
@@ -162,7 +151,7 @@ impl Engine {
     pub(crate) fn load_worker_pre(&self, path: &Path) -> Result<InstancePre<GuestState>, LoadError> {
         let component = self.compile(path, &read(path)?)?;
         require_export(self, &component, path, &WORKER_HANDLERS)?;
-        self.link(path, &component, "a Worker", WORKER_IMPORTS, host::worker_linker(self))
+        self.link(path, &component, "a Worker", IMPORTS_OF_WORKERS, host::worker_linker(self))
     }
 
     fn compile(&self, path: &Path, binary: &[u8]) -> Result<Component, LoadError> {
@@ -181,7 +170,7 @@ impl Engine {
             .component_type()
             .imports(&self.wasmtime)
             .map(|(name, _)| name.to_owned())
-            .filter(|name| !offered.iter().any(|prefix| name.starts_with(prefix)))
+            .filter(|name| !IMPORTS_OF_BOTH.iter().chain(offered).any(|prefix| name.starts_with(prefix)))
             .collect();
         if !unknown.is_empty() {
             return Err(LoadError::UnknownImports { path: path.to_owned(), imports: unknown.join(", "), role });
