@@ -18,6 +18,7 @@ pub use progress::Progress;
 
 use crate::numbers::{ClassNumber, LifeId, ObjectNumber};
 use crate::record::ObjectRecord;
+use crate::size::ObjectSize;
 
 /// A key and its value; `None` says that the key is absent, or is to be deleted.
 pub type KeyValue = (Arc<str>, Option<Bytes>);
@@ -39,12 +40,15 @@ pub struct WriteSet {
     pub clear: bool,
     /// Values by key, applied in order; `None` deletes. Keys and values are within the limits of this crate.
     pub writes: Vec<KeyValue>,
+    /// The size that [`crate::Store::load`] gave for this life, for the committer to keep. Every write set of a life
+    /// carries it, or none does; without it the size is counted anew when the object is loaded the next time.
+    pub size: Option<ObjectSize>,
 }
 
 impl WriteSet {
     /// A write set that changes nothing yet.
     pub fn new(object: ObjectNumber, life: LifeId) -> WriteSet {
-        WriteSet { object, life, record: None, forget: None, clear: false, writes: Vec::new() }
+        WriteSet { object, life, record: None, forget: None, clear: false, writes: Vec::new(), size: None }
     }
 
     /// Bytes of keys, values and the record.

@@ -5,6 +5,7 @@ mod crash;
 mod failures;
 mod model;
 mod opening;
+mod size;
 
 use std::sync::Arc;
 
