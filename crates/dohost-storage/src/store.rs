@@ -225,6 +225,11 @@ impl Store {
         }
     }
 
+    /// The number that was given last. See [`Progress::give_up`].
+    pub fn last_submitted(&self) -> CommitNumber {
+        self.shared().queue.last_submitted()
+    }
+
     /// Bytes of keys and values submitted and not settled. See [`crate::PENDING_BYTES_MAX`] for what to do about it.
     pub fn pending_bytes(&self) -> usize {
         self.shared().queue.pending_bytes()

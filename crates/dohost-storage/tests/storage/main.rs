@@ -6,6 +6,7 @@ mod failures;
 mod model;
 mod opening;
 mod size;
+mod stalled;
 
 use std::sync::Arc;
 
