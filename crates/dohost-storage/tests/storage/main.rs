@@ -2,6 +2,7 @@
 
 mod commits;
 mod crash;
+mod damage;
 mod failures;
 mod model;
 mod opening;
@@ -23,7 +24,12 @@ const CLASS: ClassNumber = ClassNumber(1);
 const WHOLE: usize = usize::MAX;
 
 fn options() -> StoreOptions {
-    StoreOptions { cache_bytes: 1024 * 1024, namespace_key: Some([7; 32]), created_ms: Some(1_000) }
+    StoreOptions {
+        cache_bytes: 1024 * 1024,
+        namespace_key: Some([7; 32]),
+        created_ms: Some(1_000),
+        ..StoreOptions::default()
+    }
 }
 
 fn open(disk: &FaultyDisk) -> Store {
