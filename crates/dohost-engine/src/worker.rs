@@ -21,7 +21,7 @@ pub use wasmtime_wasi_http::{Error as BodyError, WasiBody as Body};
 
 use crate::component::LoadError;
 use crate::config::Engine;
-use crate::guest::{self, GuestState};
+use crate::guest::{self, GuestLimits, GuestState};
 use crate::imports::Outside;
 use crate::instance::Trap;
 
@@ -69,9 +69,13 @@ pub struct Worker {
 
 impl Worker {
     /// `outside` makes the imports of one instance.
-    pub fn new(component: WorkerComponent, outside: impl Fn() -> Box<dyn Outside> + Send + Sync + 'static) -> Worker {
+    pub fn new(
+        component: WorkerComponent,
+        limits: GuestLimits,
+        outside: impl Fn() -> Box<dyn Outside> + Send + Sync + 'static,
+    ) -> Worker {
         let is_stopping = Arc::new(AtomicBool::new(false));
-        let instances = Instances { component, outside: Box::new(outside), is_stopping: is_stopping.clone() };
+        let instances = Instances { component, limits, outside: Box::new(outside), is_stopping: is_stopping.clone() };
         Worker { handler: ProxyHandler::new(instances), is_stopping }
     }
 
@@ -97,6 +101,7 @@ impl Worker {
 /// Makes instances.
 struct Instances {
     component: WorkerComponent,
+    limits: GuestLimits,
     outside: Box<dyn Fn() -> Box<dyn Outside> + Send + Sync>,
     is_stopping: Arc<AtomicBool>,
 }
@@ -107,7 +112,7 @@ impl HandlerState for Instances {
     type WorkerState = Life;
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<GuestState, Expiration, Life>> {
-        let (mut store, _) = guest::store(&self.component.engine, "worker".into(), None, (self.outside)());
+        let (mut store, _) = guest::store(&self.component.engine, "worker".into(), &self.limits, None, (self.outside)());
         let proxy = self.component.pre.instantiate_async(&mut store).await?;
         Ok(Instance {
             store,
