@@ -12,9 +12,10 @@
 //! absent and the store is never asked.
 //!
 //! Bookkeeping only: no clock, no task, no I/O. One owner, the object's executor. There is no way back from a staged
-//! write: a turn that fails ends the life of its object, and the overlay with it.
+//! write but the one of [`Overlay::begin`]: a turn that fails ends the life of its object, and the overlay with it.
 
 mod list;
+mod savepoint;
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, VecDeque};
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use list::{ListStep, Listing};
+use savepoint::Savepoint;
 
 use crate::commit::KeyValue;
 use crate::numbers::{CommitNumber, WriteNumber};
@@ -67,6 +69,8 @@ pub struct Overlay {
     bytes: usize,
     /// Where [`Overlay::trim`] goes on.
     trim_from: Option<Name>,
+    /// The open ones, the innermost last.
+    savepoints: Vec<Savepoint>,
 }
 
 /// A key, ordered by its bytes. Borrowed as bytes because the ends of a range need not be UTF-8.
@@ -116,6 +120,7 @@ impl Overlay {
             last_write: WriteNumber::NONE,
             bytes: 0,
             trim_from: None,
+            savepoints: Vec::new(),
         };
         if let Content::Whole(entries) = content {
             for (key, value) in entries {
@@ -160,7 +165,10 @@ impl Overlay {
     }
 
     /// Stages the deletion of every key. Nothing is left to ask the store for.
+    ///
+    /// Not while a savepoint is open: that would have to keep everything the object has.
     pub fn delete_all(&mut self) -> WriteNumber {
+        assert!(self.savepoints.is_empty(), "everything was deleted under an open savepoint");
         self.entries.clear();
         self.bytes = 0;
         self.staged.clear();
@@ -184,7 +192,10 @@ impl Overlay {
     }
 
     /// The staged writes, to be submitted at once; [`Overlay::submitted`] must follow before the next call of this.
+    ///
+    /// Not while a savepoint is open: what is taken cannot be undone.
     pub fn take_staged(&mut self) -> Option<Staged> {
+        assert!(self.savepoints.is_empty(), "staged writes were taken under an open savepoint");
         if !self.has_staged() {
             return None;
         }
@@ -225,9 +236,11 @@ impl Overlay {
     /// Only while no read of this object is on its way to the store: the answer may be older than the entry dropped
     /// here, and with the entry gone nothing would keep the old value out.
     pub fn trim(&mut self, bytes_max: usize) {
-        // Two rounds: the first may only find entries in use and take their mark away.
-        let mut visits_left = self.entries.len() * 2;
-        while self.bytes > bytes_max && visits_left > 0 {
+        // Two rounds: the first may only find entries in use and take their mark away. And one visit to find that the
+        // place to go on at lies behind the last entry.
+        let mut visits_left = self.entries.len() * 2 + 1;
+        let saved_bytes = self.saved_bytes();
+        while self.bytes + saved_bytes > bytes_max && visits_left > 0 {
             visits_left -= 1;
             let from = self.trim_from.as_ref().map_or(Bound::Unbounded, |name| Bound::Included(name.0.as_bytes()));
             let mut rest = self.entries.range_mut::<[u8], _>((from, Bound::Unbounded));
@@ -245,9 +258,9 @@ impl Overlay {
         }
     }
 
-    /// Bytes held: keys, values and an allowance for each entry.
+    /// Bytes held: keys, values and an allowance for each entry, [`Overlay::saved_bytes`] among them.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.saved_bytes()
     }
 
     /// Bytes of keys and values that are staged.
@@ -267,6 +280,7 @@ impl Overlay {
 
     fn stage(&mut self, key: &str, value: Option<Bytes>) -> WriteNumber {
         self.last_write.0 += 1;
+        self.save(key);
         let len = value.as_ref().map_or(0, Bytes::len);
         match self.entries.get_mut(key.as_bytes()) {
             Some(entry) => {

@@ -39,6 +39,10 @@ enum Operation {
     /// Waits until everything submitted is durable.
     Settle,
     Trim(usize),
+    /// Savepoints. What cannot be done under one is left out while one is open.
+    Begin,
+    Keep,
+    Undo,
     /// Ends the life, once everything is durable, and loads the object again.
     Reload {
         content_bytes_max: usize,
@@ -89,6 +93,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         4 => any::<bool>().prop_map(|held| Operation::Commit { held }),
         2 => Just(Operation::Settle),
         3 => prop_oneof![Just(0), 1usize..800].prop_map(Operation::Trim),
+        3 => Just(Operation::Begin),
+        1 => Just(Operation::Keep),
+        2 => Just(Operation::Undo),
         1 => prop_oneof![Just(0), Just(6), Just(usize::MAX)]
             .prop_map(|content_bytes_max| Operation::Reload { content_bytes_max }),
     ]
@@ -220,7 +227,13 @@ fn model_list(model: &BTreeMap<String, u8>, options: ListOptions<'_>) -> Vec<(St
 fn check(operations: Vec<Operation>) {
     let mut object = Object::new();
     let mut model: BTreeMap<String, u8> = BTreeMap::new();
+    let mut copies = Vec::new();
     for operation in operations {
+        let needs_no_savepoint =
+            matches!(operation, Operation::DeleteAll | Operation::Commit { .. } | Operation::Reload { .. });
+        if needs_no_savepoint && object.overlay.depth() > 0 {
+            continue;
+        }
         match &operation {
             Operation::Put(key, value) => {
                 object.overlay.put(key, Bytes::from(vec![*value]));
@@ -254,10 +267,23 @@ fn check(operations: Vec<Operation>) {
             Operation::Commit { held } => object.commit(*held),
             Operation::Settle => object.settle(),
             Operation::Trim(bytes_max) => object.overlay.trim(*bytes_max),
+            Operation::Begin => {
+                object.overlay.begin();
+                copies.push(model.clone());
+            }
+            Operation::Keep if copies.pop().is_some() => object.overlay.keep(),
+            Operation::Undo if object.overlay.depth() > 0 => {
+                object.overlay.undo();
+                model = copies.pop().unwrap();
+            }
+            Operation::Keep | Operation::Undo => {}
             Operation::Reload { content_bytes_max } => object.reload(*content_bytes_max),
         }
         let overlay_keys = object.overlay.bytes();
         assert!(overlay_keys > 0 || !object.overlay.has_staged() || model.is_empty());
+    }
+    while object.overlay.depth() > 0 {
+        object.overlay.keep();
     }
     object.reload(0);
     let all = object.list(ListOptions::default(), 3);
