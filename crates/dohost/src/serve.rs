@@ -31,6 +31,7 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
         maps_max: maps_max(),
         memory_bytes_max: (args.max_memory as usize) << 20,
         turn_cpu_max: args.max_cpu,
+        ..EngineOptions::default()
     })
     .map_err(engine_failure)?;
     let components = load_classes(&engine, files)?;
