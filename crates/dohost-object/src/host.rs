@@ -10,6 +10,7 @@ use dohost_engine::{ObjectComponent, Request, Response};
 use dohost_storage::{NAME_BYTES_MAX, Store, StoreError};
 
 use crate::class::{Class, ClassInner};
+use crate::environment::Environment;
 use crate::event::{Event, EventError, Reply, ReplySlot};
 use crate::executor::{Executors, current, with_residents};
 use crate::id::{IdKey, InvalidId, ObjectId};
@@ -17,7 +18,7 @@ use crate::limits::Limits;
 use crate::outside::WorkerOutside;
 
 /// How often a shutdown looks whether the last object has gone.
-const SHUTDOWN_POLL: Duration = Duration::from_millis(10);
+pub(crate) const SHUTDOWN_POLL: Duration = Duration::from_millis(10);
 
 /// Sends the requests of guests to the network.
 pub trait OutgoingFetch: Send + Sync + 'static {
@@ -33,17 +34,20 @@ pub struct HostOptions {
     pub limits: Limits,
     /// How guests reach the network.
     pub outgoing: Arc<dyn OutgoingFetch>,
+    /// The machine underneath.
+    pub environment: Arc<dyn Environment>,
 }
 
 /// All objects of one data directory. Cheap to clone.
 #[derive(Clone)]
-pub struct Host(Arc<HostInner>);
+pub struct Host(pub(crate) Arc<HostInner>);
 
 pub(crate) struct HostInner {
     pub store: Store,
     pub classes: HashMap<Arc<str>, Class>,
     pub limits: Limits,
     pub outgoing: Arc<dyn OutgoingFetch>,
+    pub environment: Arc<dyn Environment>,
     pub executors: Executors,
     is_stopping: AtomicBool,
 }
@@ -88,23 +92,8 @@ impl Host {
         components: Vec<(String, ObjectComponent)>,
         options: HostOptions,
     ) -> Result<Host, StartError> {
-        let mut classes = HashMap::new();
-        for (name, component) in components {
-            let registered = store.class(&name)?;
-            let name: Arc<str> = name.into();
-            let ids = IdKey::new(&registered.unique_key);
-            let class = Class(Arc::new(ClassInner { name: name.clone(), number: registered.number, ids, component }));
-            classes.insert(name, class);
-        }
         let (executors, idle) = Executors::prepare(options.executors, || store.progress())?;
-        let inner = Arc::new(HostInner {
-            store,
-            classes,
-            limits: options.limits,
-            outgoing: options.outgoing,
-            executors,
-            is_stopping: AtomicBool::new(false),
-        });
+        let inner = HostInner::new(store, components, options, executors)?;
         Executors::start(&inner, idle)?;
         Ok(Host(inner))
     }
@@ -142,7 +131,7 @@ impl Host {
     /// Refuses new events, waits for the running ones for up to `patience`, commits everything, and closes the store.
     /// Must not be called on an executor. Returns whether all objects ended in time.
     pub fn shut_down(&self, patience: Duration) -> bool {
-        self.0.is_stopping.store(true, Ordering::Relaxed);
+        self.0.stop_accepting();
         let deadline = std::time::Instant::now() + patience;
         let mut all_ended = false;
         while !all_ended && std::time::Instant::now() < deadline {
@@ -176,6 +165,37 @@ impl Host {
 }
 
 impl HostInner {
+    /// Registers the classes.
+    pub fn new(
+        store: Store,
+        components: Vec<(String, ObjectComponent)>,
+        options: HostOptions,
+        executors: Executors,
+    ) -> Result<Arc<HostInner>, StoreError> {
+        let mut classes = HashMap::new();
+        for (name, component) in components {
+            let registered = store.class(&name)?;
+            let name: Arc<str> = name.into();
+            let ids = IdKey::new(&registered.unique_key);
+            let class = Class(Arc::new(ClassInner { name: name.clone(), number: registered.number, ids, component }));
+            classes.insert(name, class);
+        }
+        Ok(Arc::new(HostInner {
+            store,
+            classes,
+            limits: options.limits,
+            outgoing: options.outgoing,
+            environment: options.environment,
+            executors,
+            is_stopping: AtomicBool::new(false),
+        }))
+    }
+
+    /// Refuses new events from now on.
+    pub fn stop_accepting(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
     pub fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
     }

@@ -13,6 +13,7 @@ use dohost_storage::{
     check_key, check_value,
 };
 
+use crate::environment::ask_blocking;
 use crate::object::{Gate, GateHold, Object, Residence};
 
 /// The imports of one object.
@@ -226,13 +227,12 @@ impl ObjectInside {
     ) -> BoxFuture<Result<T, Fatal>> {
         let number = self.storage(|storage| storage.number);
         let store = self.0.host.store.clone();
-        let task = tokio::task::spawn_blocking(move || read(&store, number));
+        let answer = ask_blocking(&self.0.host.environment, move || read(&store, number));
         Box::pin(async move {
-            match task.await {
-                Ok(Ok(answer)) => Ok(answer),
-                Ok(Err(error)) => Err(Fatal(format!("failed to {error}"))),
-                Err(error) if error.is_panic() => Err(Fatal("the host failed to read the store".into())),
-                Err(_) => Err(Fatal("the host is shutting down".into())),
+            match answer.await {
+                Some(Ok(answer)) => Ok(answer),
+                Some(Err(error)) => Err(Fatal(format!("failed to {error}"))),
+                None => Err(Fatal("the host failed to read the store".into())),
             }
         })
     }

@@ -18,8 +18,10 @@
 #![forbid(unsafe_code)]
 
 pub mod class;
+pub mod environment;
 pub mod event;
 pub mod executor;
+pub mod here;
 pub mod host;
 pub mod id;
 mod input_gate;
@@ -31,7 +33,9 @@ mod outside;
 mod residents;
 
 pub use class::{Class, ClassNameError, check_class_name};
+pub use environment::{Environment, Machine};
 pub use event::{EventError, Reply};
+pub use here::HostHere;
 pub use host::{Host, HostOptions, OutgoingFetch, Target};
 pub use id::{InvalidId, ObjectId};
 pub use limits::Limits;

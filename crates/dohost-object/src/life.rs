@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dohost_engine::Trap;
 use futures_util::FutureExt;
 
+use crate::environment::ask_blocking;
 use crate::executor::with_residents;
 use crate::inside::ObjectInside;
 use crate::object::{EndReason, Feed, Object, Residence};
@@ -49,6 +50,7 @@ async fn run(object: &Arc<Object>) -> Result<(), EndReason> {
     tracing::debug!(class = object.class.name(), id = %object.id, generation = object.generation, "started");
     let feed = Feed(object.clone());
     tokio::select! {
+        biased;
         ended = instance.run(&feed) => ended.map_err(|trap| reset(object, &trap)),
         () = object.doom.notified() => {
             tracing::warn!(class = object.class.name(), id = %object.id, "reset: a commit failed");
@@ -60,22 +62,21 @@ async fn run(object: &Arc<Object>) -> Result<(), EndReason> {
 /// Reads the object's record and content. The disk is waited for on another thread.
 async fn load(object: &Arc<Object>) -> Result<Residence, EndReason> {
     let reader = object.clone();
-    let loaded = tokio::task::spawn_blocking(move || {
+    let loaded = ask_blocking(&object.host.environment, move || {
         let bytes_max = reader.host.limits.whole_content_bytes_max;
         reader.host.store.load(reader.class.0.number, &reader.id.0, bytes_max)
-    })
-    .await;
-    match loaded {
-        Ok(Ok(loaded)) => Ok(Residence {
+    });
+    match loaded.await {
+        Some(Ok(loaded)) => Ok(Residence {
             number: loaded.number,
             record: loaded.record,
             overlay: dohost_storage::Overlay::new(loaded.content),
         }),
-        Ok(Err(error)) => {
+        Some(Err(error)) => {
             tracing::error!(class = object.class.name(), id = %object.id, "failed to {error}");
             Err(EndReason::StartFailed(format!("failed to {error}")))
         }
-        Err(_) => Err(EndReason::StartFailed("the host is shutting down".into())),
+        None => Err(EndReason::StartFailed("the host failed to read the store".into())),
     }
 }
 

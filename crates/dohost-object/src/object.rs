@@ -7,13 +7,13 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use dohost_engine::{Call, Events, Response};
 use dohost_storage::{CommitNumber, LifeId, ObjectNumber, ObjectRecord, Overlay, Progress, WriteSet};
 use parking_lot::{Mutex, MutexGuard};
 use slab::Slab;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 use crate::class::Class;
 use crate::event::{Event, EventError, Reply, ReplySlot};
@@ -335,7 +335,8 @@ impl Object {
             set.forget = storage.record.take().map(|_| (class, self.id.0));
             storage.number = self.host.store.new_object();
         } else if storage.record.as_ref().is_none_or(|record| record.name.is_none() && name.is_some()) {
-            let created_ms = storage.record.as_ref().map_or_else(now_ms, |record| record.created_ms);
+            let created_ms =
+                storage.record.as_ref().map_or_else(|| self.host.environment.now_ms(), |record| record.created_ms);
             let name = name.map(|name| name.to_string());
             let record = ObjectRecord { number: storage.number, name, created_ms };
             storage.record = Some(record.clone());
@@ -519,8 +520,4 @@ impl Drop for Enter {
             self.object.lock().gate.give_up(ticket);
         }
     }
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

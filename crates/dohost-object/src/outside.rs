@@ -9,7 +9,6 @@ use dohost_engine::imports::{
     BoxFuture, CallError, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside, Request, Response, Stub,
 };
 use parking_lot::Mutex;
-use rand::RngCore;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::class::Class;
@@ -181,9 +180,7 @@ fn id_from_string(host: &HostInner, class: &str, id: &str) -> Result<String, Nam
 }
 
 fn new_unique_id(host: &HostInner, class: &str) -> Result<String, NamespaceError> {
-    let mut random = [0; 16];
-    rand::rng().fill_bytes(&mut random);
-    Ok(class_of(host, class)?.0.ids.id_from_random(random).to_string())
+    Ok(class_of(host, class)?.0.ids.id_from_random(host.environment.random_bytes()).to_string())
 }
 
 fn stub(

@@ -15,10 +15,11 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
-use std::time::Instant;
 
 use dohost_storage::ClassNumber;
+use tokio::time::Instant;
 
 use crate::class::Class;
 use crate::event::{Event, EventError};
@@ -41,10 +42,14 @@ const EVICTED_AT_ONCE_PART: usize = 16;
 /// See the module.
 pub(crate) struct Residents {
     host: Arc<HostInner>,
-    slots: HashMap<ObjectKey, Slot>,
+    slots: Slots,
     residents_max: usize,
     generations: u64,
 }
+
+/// Nobody can choose ids (they are made with a secret), so the hash needs no secret: an order that is the same in every run
+/// is worth more.
+type Slots = HashMap<ObjectKey, Slot, BuildHasherDefault<DefaultHasher>>;
 
 struct Slot {
     object: Arc<Object>,
@@ -60,7 +65,7 @@ struct Waiting {
 impl Residents {
     pub fn new(host: &Arc<HostInner>) -> Residents {
         let share = host.limits.residents_max.div_ceil(host.executors.len());
-        Residents { host: host.clone(), slots: HashMap::new(), residents_max: share, generations: 0 }
+        Residents { host: host.clone(), slots: Slots::default(), residents_max: share, generations: 0 }
     }
 
     /// Brings an event to its object, and starts the object if it is not resident.

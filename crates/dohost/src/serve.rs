@@ -7,7 +7,7 @@ use anyhow::Context;
 use dohost_egress::{Egress, EgressOptions, Policy};
 use dohost_engine::{Engine, EngineError, EngineOptions, LoadError, ObjectComponent};
 use dohost_ingress::{BindError, Front, HttpLimits, listener};
-use dohost_object::{Host, HostOptions, Limits, check_class_name};
+use dohost_object::{Host, HostOptions, Limits, Machine, check_class_name};
 use dohost_storage::{OpenError, Store, StoreOptions};
 
 use crate::args::Serve;
@@ -118,7 +118,8 @@ fn host_options(args: &Serve, residents_max: u32) -> anyhow::Result<HostOptions>
         ..Limits::default()
     };
     let executors = args.threads.map_or(cores.get(), usize::from);
-    Ok(HostOptions { executors, limits, outgoing: Arc::new(Egress::new(egress_options(args))) })
+    let outgoing = Arc::new(Egress::new(egress_options(args)));
+    Ok(HostOptions { executors, limits, outgoing, environment: Arc::new(Machine) })
 }
 
 fn http_limits(args: &Serve) -> HttpLimits {
