@@ -25,8 +25,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use wasmtime::component::{Accessor, TypedFunc};
 use wasmtime::Store;
+use wasmtime::component::{Accessor, TypedFunc};
 
 use crate::bindings::Object;
 use crate::bindings::types::{Request, Response};

@@ -41,18 +41,19 @@ const STREAM_MAX: Duration = Duration::from_secs(15 * 60);
 pub struct WorkerComponent {
     engine: Engine,
     pre: Arc<ProxyPre<GuestState>>,
+    limits: GuestLimits,
 }
 
 impl Engine {
-    /// Reads, compiles and checks the component of a Worker.
-    pub fn load_worker(&self, path: &Path) -> Result<WorkerComponent, LoadError> {
+    /// Reads, compiles and checks the component of a Worker; its instances have these limits.
+    pub fn load_worker(&self, path: &Path, limits: GuestLimits) -> Result<WorkerComponent, LoadError> {
         let pre = self.load_worker_pre(path)?;
         let p3 = wasmtime_wasi_http::p3::bindings::ServicePre::new(pre.clone()).map(ProxyPre::P3);
         let pre = p3.or_else(|p3_error| {
             wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre).map(ProxyPre::P2).map_err(|_| p3_error)
         });
         match pre {
-            Ok(pre) => Ok(WorkerComponent { engine: self.clone(), pre: Arc::new(pre) }),
+            Ok(pre) => Ok(WorkerComponent { engine: self.clone(), pre: Arc::new(pre), limits }),
             Err(error) => {
                 Err(LoadError::WrongType { path: path.to_owned(), reason: crate::component::one_line(&error) })
             }
@@ -69,13 +70,9 @@ pub struct Worker {
 
 impl Worker {
     /// `outside` makes the imports of one instance.
-    pub fn new(
-        component: WorkerComponent,
-        limits: GuestLimits,
-        outside: impl Fn() -> Box<dyn Outside> + Send + Sync + 'static,
-    ) -> Worker {
+    pub fn new(component: WorkerComponent, outside: impl Fn() -> Box<dyn Outside> + Send + Sync + 'static) -> Worker {
         let is_stopping = Arc::new(AtomicBool::new(false));
-        let instances = Instances { component, limits, outside: Box::new(outside), is_stopping: is_stopping.clone() };
+        let instances = Instances { component, outside: Box::new(outside), is_stopping: is_stopping.clone() };
         Worker { handler: ProxyHandler::new(instances), is_stopping }
     }
 
@@ -101,7 +98,6 @@ impl Worker {
 /// Makes instances.
 struct Instances {
     component: WorkerComponent,
-    limits: GuestLimits,
     outside: Box<dyn Fn() -> Box<dyn Outside> + Send + Sync>,
     is_stopping: Arc<AtomicBool>,
 }
@@ -112,7 +108,8 @@ impl HandlerState for Instances {
     type WorkerState = Life;
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<GuestState, Expiration, Life>> {
-        let (mut store, _) = guest::store(&self.component.engine, "worker".into(), &self.limits, None, (self.outside)());
+        let (mut store, _) =
+            guest::store(&self.component.engine, "worker".into(), &self.component.limits, None, (self.outside)());
         let proxy = self.component.pre.instantiate_async(&mut store).await?;
         Ok(Instance {
             store,

@@ -16,6 +16,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+use dohost_storage::LifeId;
+
 use crate::class::Class;
 use crate::id::ObjectId;
 use crate::residents::ObjectKey;
@@ -30,11 +32,11 @@ pub(crate) enum EventKey {
     /// The event that a call is.
     Call(CallId),
     /// The n-th event of a life that came from elsewhere.
-    Other { life: u64, number: u64 },
+    Other { life: LifeId, number: u64 },
     /// The construction of a life.
-    Construction { life: u64 },
+    Construction { life: LifeId },
     /// Work that a life goes on with after its replies.
-    Background { life: u64 },
+    Background { life: LifeId },
 }
 
 /// An object, for people.
@@ -123,8 +125,12 @@ impl CallGraph {
     /// Notes a call; or the circle that it would close.
     pub fn begin(&mut self, chain: &Arc<CallChain>, callee: &Label, holding: Holding) -> Result<(), String> {
         self.note(chain, callee, holding);
-        let mut search =
-            Search { graph: self, waiting: chain.callers().collect(), seen: HashSet::new(), path: vec![callee.clone()] };
+        let mut search = Search {
+            graph: self,
+            waiting: chain.callers().collect(),
+            seen: HashSet::new(),
+            path: vec![callee.clone()],
+        };
         if let Some(closing) = search.reaches(chain, callee.key()) {
             let path = search.path;
             let text = circle(chain, closing, &path);

@@ -72,7 +72,9 @@ impl Object {
         };
         let depth_max = self.limits().call_depth_max as usize;
         if chain.depth() > depth_max {
-            return Err(EventError::Loop(format!("{depth_max} objects call each other in a row, the limit call-depth")));
+            return Err(EventError::Loop(format!(
+                "{depth_max} objects call each other in a row, the limit call-depth"
+            )));
         }
         let chain = Arc::new(chain);
         self.host.call_graph.lock().begin(&chain, callee, holding).map_err(EventError::Loop)?;
@@ -81,7 +83,7 @@ impl Object {
     }
 
     fn who_calls(&self, state: &State, caller: Caller) -> (EventKey, Option<Arc<CallChain>>) {
-        let life = self.life.0;
+        let life = self.life;
         if let Some(event) = state.event_of(caller) {
             return (event.key, event.chain.clone());
         }

@@ -3,8 +3,6 @@
 //! When nothing more may enter the guest for now, what its turns have staged is taken out of the overlay as one write set and
 //! submitted. Output that was held back learns the number of that commit; so does whoever waits in `sync`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use dohost_storage::{ObjectRecord, WriteSet};
 use tokio::sync::oneshot;
 
@@ -93,7 +91,8 @@ impl Object {
             set.forget = storage.record.take().map(|_| (class, self.id.0));
             storage.number = self.host.store.new_object();
         } else if storage.record.as_ref().is_none_or(|record| record.name.is_none() && name.is_some()) {
-            let created_ms = storage.record.as_ref().map_or_else(now_ms, |record| record.created_ms);
+            let created_ms =
+                storage.record.as_ref().map_or_else(|| self.host.environment.now_ms(), |record| record.created_ms);
             let name = name.map(|name| name.to_string());
             let record = ObjectRecord { number: storage.number, name, created_ms };
             storage.record = Some(record.clone());
@@ -120,8 +119,4 @@ impl Object {
         }
         true
     }
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

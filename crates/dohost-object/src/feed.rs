@@ -52,7 +52,7 @@ impl Events for Feed {
         let event = state.mailbox.take_first(|event| may_run(event, is_serial, &state.running));
         let Event { request, reply, chain } = event.expect("an event that may run was found above");
         state.events_begun += 1;
-        let other = EventKey::Other { life: self.0.life.0, number: state.events_begun };
+        let other = EventKey::Other { life: self.0.life, number: state.events_begun };
         let key = chain.as_ref().map_or(other, |chain| EventKey::Call(chain.id));
         let event = state.running.insert(Running { slot: reply, key, chain, task: None, since: Instant::now() });
         Poll::Ready(Some(Call { event, request }))
@@ -70,7 +70,7 @@ impl Events for Feed {
         let timer = Timer::start(&self.0, "the construction");
         let mut state = self.0.lock();
         state.gate.open_section(Some(task));
-        state.construction = Some(Construction { task, timer });
+        state.construction = Some(Construction { task, _timer: timer });
     }
 
     fn constructed(&self) {

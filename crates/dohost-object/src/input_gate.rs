@@ -239,7 +239,8 @@ impl<T: PartialEq> InputGate<T> {
     /// Who enters next, apart from events.
     fn next(&self) -> Option<&Waker> {
         let section = self.waiting_sections.front().filter(|_| self.sections.is_empty());
-        let completion = || self.waiters.iter().find(|waiter| self.is_inside(&waiter.scope)).map(|waiter| &waiter.waker);
+        let completion =
+            || self.waiters.iter().find(|waiter| self.is_inside(&waiter.scope)).map(|waiter| &waiter.waker);
         section.map(|(_, waker)| waker).or_else(completion)
     }
 

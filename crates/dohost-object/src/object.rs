@@ -10,15 +10,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use dohost_engine::imports::{Caller, TaskId};
 use dohost_engine::Response;
+use dohost_engine::imports::{Caller, TaskId};
 use dohost_storage::{CommitNumber, LifeId, ObjectNumber, ObjectRecord, Overlay, Progress};
 use parking_lot::{Mutex, MutexGuard};
 use slab::Slab;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use crate::call_graph::{CallChain, EventKey, Label};
+use crate::call_graph::{CallChain, EventKey};
 use crate::class::Class;
 use crate::event::{Event, EventError, Reply, ReplySlot};
 use crate::host::HostInner;
@@ -90,7 +90,8 @@ pub(crate) struct Running {
 /// The construction while it runs.
 pub(crate) struct Construction {
     pub task: TaskId,
-    pub timer: Timer,
+    /// Ends the life if it takes too long.
+    pub _timer: Timer,
 }
 
 /// What leaves the guest after it has written: it learns its commit when the turn ends.
@@ -173,6 +174,7 @@ impl Object {
         if !self.settle(&mut state) {
             // Its commit failed while it had nothing to do, so it does not know yet.
             state.is_closing = true;
+            self.doom_with(&mut state, EndReason::Reset("a commit failed".into()));
         }
         if state.is_closing {
             return Err(Refused::Over(Box::new(event)));
@@ -195,11 +197,6 @@ impl Object {
 
     pub fn name(&self) -> Option<Arc<str>> {
         self.lock().name.clone()
-    }
-
-    /// What people know it by.
-    pub fn label(&self) -> Label {
-        Label { class: self.class.clone(), id: self.id, name: self.name() }
     }
 
     /// What the store gave: from now on the guest can run.
@@ -372,6 +369,18 @@ pub(crate) enum EndReason {
     Overloaded(String),
     Reset(String),
     TimedOut(String),
+}
+
+impl std::fmt::Display for EndReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            EndReason::StartFailed(text)
+            | EndReason::ConstructionFailed(text)
+            | EndReason::Overloaded(text)
+            | EndReason::Reset(text)
+            | EndReason::TimedOut(text) => f.write_str(text),
+        }
+    }
 }
 
 impl EndReason {

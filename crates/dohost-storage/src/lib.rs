@@ -40,7 +40,7 @@ pub use overlay::{Answer, ListStep, Listing, Overlay, Staged};
 pub use range::{InvalidList, KeyRange, ListOptions};
 pub use read::{Content, Loaded, Page, StoreError};
 pub use record::{Class, InvalidRecord, ObjectRecord};
-pub use store::{Store, StoreOptions, StoreStats};
+pub use store::{Committing, Store, StoreOptions, StoreStats};
 
 #[cfg(any(test, feature = "faulty"))]
 pub use disk::faulty;

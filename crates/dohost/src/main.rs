@@ -7,6 +7,7 @@
 
 mod args;
 mod failure;
+mod limit;
 mod logging;
 mod serve;
 
@@ -22,6 +23,10 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let result = match args.command {
         args::Command::Serve(serve) => serve::run(serve),
+        args::Command::Limits => {
+            println!("{}", limit::table());
+            Ok(())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
