@@ -98,6 +98,7 @@ impl Object {
             storage.record = Some(record.clone());
             set.record = Some((class, self.id.0, record));
         }
+        set.size = Some(storage.size.clone());
         set.clear = staged.clear;
         set.writes = staged.writes;
         Some(set)

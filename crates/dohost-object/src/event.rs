@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dohost_engine::{Request, Response};
-use dohost_storage::CommitNumber;
+use dohost_storage::{CommitError, CommitNumber};
 use tokio::sync::oneshot;
 
 use crate::call_graph::CallChain;
@@ -55,6 +55,14 @@ pub enum EventError {
 }
 
 impl EventError {
+    /// What became of a reply whose commit failed.
+    pub(crate) fn of_commit(error: &CommitError) -> EventError {
+        match error {
+            CommitError::Stalled => EventError::TimedOut(format!("failed to {error}")),
+            _ => EventError::CommitFailed(error.to_string()),
+        }
+    }
+
     /// Thrown by the guest's own code.
     pub fn is_remote(&self) -> bool {
         matches!(self, EventError::Exception(_) | EventError::ConstructionFailed(_))

@@ -226,7 +226,7 @@ impl HostInner {
             if let Some(commit) = gated.after
                 && let Err(error) = progress.durable(commit).await
             {
-                return Err(EventError::CommitFailed(error.to_string()));
+                return Err(EventError::of_commit(&error));
             }
             gated.reply
         }

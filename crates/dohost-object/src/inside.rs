@@ -169,6 +169,13 @@ impl Inside for ObjectInside {
 struct IsConfirmed(bool);
 
 impl State {
+    fn stage(&mut self, entries: Vec<Entry>, is_confirmed: IsConfirmed) {
+        for Entry { key, value } in entries {
+            self.storage().overlay.put(&key, value.into());
+        }
+        self.wrote(is_confirmed);
+    }
+
     /// Tells the output gate of a write.
     fn wrote(&mut self, is_confirmed: IsConfirmed) {
         if !is_confirmed.0 {
@@ -215,10 +222,11 @@ impl ObjectInside {
         if let Err(error) = object.check_turn(&state, bytes) {
             return Step::Ready(Err(error));
         }
-        for Entry { key, value } in entries {
-            state.storage().overlay.put(&key, value.into());
+        if object.check_size(&mut state, &entries).is_err() {
+            drop(state);
+            return self.write_if_it_fits(entries, is_confirmed);
         }
-        state.wrote(is_confirmed);
+        state.stage(entries, is_confirmed);
         let last_commit = state.last_submitted;
         drop(state);
         match last_commit.filter(|_| object.host.store.pending_bytes() > PENDING_BYTES_MAX) {
@@ -233,6 +241,32 @@ impl ObjectInside {
                 }))
             }
         }
+    }
+
+    /// Writes when it is known how large the object is: what is under way counts in full where an old value is not known,
+    /// so close to the limit it pays to wait.
+    fn write_if_it_fits(&self, entries: Vec<Entry>, is_confirmed: IsConfirmed) -> StorageStep<()> {
+        let object = self.0.clone();
+        let under_way = object.lock().last_submitted;
+        let hold = GateHold::new(&object);
+        let keys = entries.iter().map(|entry| Arc::from(entry.key.as_str())).collect();
+        let this = ObjectInside(object.clone());
+        Step::Wait(Box::pin(async move {
+            let _hold = hold;
+            if let Some(commit) = under_way {
+                object.progress.durable(commit).await.map_err(|error| Fatal(format!("failed to {error}")))?;
+                object.settle(&mut object.lock());
+            }
+            let then = move |state: &mut State, _: &[Arc<str>]| {
+                object.check_size(state, &entries)?;
+                state.stage(entries, is_confirmed);
+                Ok(())
+            };
+            match this.with_keys(keys, then) {
+                Step::Ready(written) => Ok(written),
+                Step::Wait(written) => written.await,
+            }
+        }))
     }
 
     /// Goes on once the overlay knows all these keys, at once if it does already.
@@ -317,6 +351,18 @@ impl ObjectInside {
 }
 
 impl Object {
+    /// Whether the object may have these entries too, as far as its size is known.
+    fn check_size(&self, state: &mut State, entries: &[Entry]) -> Result<(), StorageError> {
+        let Residence { overlay, size, .. } = state.storage();
+        let growth = entries.iter().map(|entry| overlay.growth_max(&entry.key, Some(entry.value.len()))).sum::<i64>();
+        let max = self.limits().storage_bytes_max;
+        // A write that makes nothing larger is always allowed: it may be the way out.
+        if growth <= 0 || overlay.size_max(size).saturating_add_signed(growth) <= max {
+            return Ok(());
+        }
+        Err(StorageError::TooLarge(format!("the object would have more than {max} bytes stored, the limit storage")))
+    }
+
     /// Whether the turn may write so many bytes more.
     fn check_turn(&self, state: &State, bytes: usize) -> Result<(), StorageError> {
         let max = self.limits().turn_writes_bytes_max;

@@ -31,7 +31,7 @@ pub(crate) async fn live(key: ObjectKey, object: Arc<Object>) {
     let last_commit = object.end(reason);
     if let Some(commit) = last_commit {
         // Failed or not: the next life begins from what the store then has.
-        let _ = object.progress.durable(commit).await;
+        let _ = object.progress.settled(commit).await;
     }
     object.host.store.end_life(object.life);
     tracing::debug!(class = object.class.name(), id = %object.id, generation = object.generation, "evicted");
@@ -74,6 +74,7 @@ async fn load(object: &Arc<Object>) -> Result<Residence, EndReason> {
             number: loaded.number,
             record: loaded.record,
             overlay: dohost_storage::Overlay::new(loaded.content),
+            size: loaded.size,
         }),
         Some(Err(error)) => {
             tracing::error!(class = object.class.name(), id = %object.id, "failed to {error}");

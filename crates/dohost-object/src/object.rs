@@ -12,7 +12,7 @@ use std::task::Waker;
 
 use dohost_engine::Response;
 use dohost_engine::imports::{Caller, TaskId};
-use dohost_storage::{CommitNumber, LifeId, ObjectNumber, ObjectRecord, Overlay, Progress};
+use dohost_storage::{CommitNumber, LifeId, ObjectNumber, ObjectRecord, ObjectSize, Overlay, Progress};
 use parking_lot::{Mutex, MutexGuard};
 use slab::Slab;
 use tokio::sync::{Notify, oneshot};
@@ -105,6 +105,7 @@ pub(crate) struct Residence {
     pub number: ObjectNumber,
     pub record: Option<ObjectRecord>,
     pub overlay: Overlay,
+    pub size: ObjectSize,
 }
 
 /// Why an event did not get into the mailbox.
@@ -229,9 +230,12 @@ impl Object {
         self.lock().close();
     }
 
-    /// Ends the life at once if something in it takes too long.
+    /// Ends the life at once if something in it takes too long, or if a commit failed and it does not know yet.
     pub fn check_time(&self, now: Instant) {
         let mut state = self.lock();
+        if !self.settle(&mut state) {
+            self.doom_with(&mut state, EndReason::Reset("a commit failed".into()));
+        }
         let max = self.limits().event_time_max;
         let is_late = |since: Instant| now.saturating_duration_since(since) > max;
         let what = if state.running.iter().any(|(_, event)| is_late(event.since)) {

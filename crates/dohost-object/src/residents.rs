@@ -13,12 +13,12 @@
 //! Invariant: an object has one slot, a slot has one life, and the next life begins only after the one before has let go
 //! of everything and its commits are settled. Events that come while a life ends wait in the slot.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
-use dohost_storage::ClassNumber;
+use dohost_storage::{ClassNumber, CommitNumber};
 use tokio::time::Instant;
 
 use crate::class::Class;
@@ -44,6 +44,8 @@ pub(crate) struct Residents {
     slots: Slots,
     residents_max: usize,
     generations: u64,
+    /// Commits, and since when they are under way at least.
+    commits: VecDeque<(CommitNumber, Instant)>,
 }
 
 /// Nobody can choose ids (they are made with a secret), so the hash needs no secret: an order that is the same in every run
@@ -64,7 +66,13 @@ struct Waiting {
 impl Residents {
     pub fn new(host: &Arc<HostInner>) -> Residents {
         let share = host.limits.residents_max.div_ceil(host.executors.len());
-        Residents { host: host.clone(), slots: Slots::default(), residents_max: share, generations: 0 }
+        Residents {
+            host: host.clone(),
+            slots: Slots::default(),
+            residents_max: share,
+            generations: 0,
+            commits: VecDeque::new(),
+        }
     }
 
     /// Brings an event to its object, and starts the object if it is not resident.
@@ -116,8 +124,30 @@ impl Residents {
     /// Ends the lives of objects in which something takes too long.
     pub fn check_times(&mut self) {
         let now = Instant::now();
+        self.check_commits(now);
         for slot in self.slots.values() {
             slot.object.check_time(now);
+        }
+    }
+
+    /// Gives up commits that the disk does not answer for.
+    fn check_commits(&mut self, now: Instant) {
+        let last = self.host.store.last_submitted();
+        if self.commits.back().is_none_or(|(number, _)| *number < last) {
+            self.commits.push_back((last, now));
+        }
+        let progress = self.host.executors.progress(crate::executor::current());
+        let max = self.host.limits.commit_time_max;
+        while let Some((number, since)) = self.commits.front().copied() {
+            let is_late = now.saturating_duration_since(since) > max;
+            if is_late && progress.is_durable(number).is_none() {
+                tracing::error!(commit = number.0, "the disk has not answered for {max:?}, the limit of a commit");
+                progress.give_up(number);
+            }
+            if progress.is_durable(number).is_none() {
+                break;
+            }
+            self.commits.pop_front();
         }
     }
 

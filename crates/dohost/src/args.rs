@@ -19,7 +19,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// List the limits of an object, with their defaults and what happens when they are hit.
     Limits,
 }

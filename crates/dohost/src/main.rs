@@ -22,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let args = args::Args::parse();
     let result = match args.command {
-        args::Command::Serve(serve) => serve::run(serve),
+        args::Command::Serve(serve) => serve::run(*serve),
         args::Command::Limits => {
             println!("{}", limit::table());
             Ok(())

@@ -16,6 +16,7 @@
 
 mod list;
 mod savepoint;
+mod size;
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, VecDeque};
@@ -26,6 +27,7 @@ use bytes::Bytes;
 
 pub use list::{ListStep, Listing};
 use savepoint::Savepoint;
+use size::Growth;
 
 use crate::commit::KeyValue;
 use crate::numbers::{CommitNumber, WriteNumber};
@@ -62,6 +64,7 @@ pub struct Overlay {
     staged: Vec<Name>,
     staged_clear: bool,
     staged_bytes: usize,
+    staged_growth: Growth,
     in_flight: VecDeque<Batch>,
     /// Number of the batch that [`Overlay::take_staged`] makes next.
     next_batch: u64,
@@ -104,6 +107,7 @@ struct Batch {
     number: u64,
     commit: Option<CommitNumber>,
     keys: Vec<Name>,
+    growth: Growth,
 }
 
 impl Overlay {
@@ -115,6 +119,7 @@ impl Overlay {
             staged: Vec::new(),
             staged_clear: false,
             staged_bytes: 0,
+            staged_growth: Growth::default(),
             in_flight: VecDeque::new(),
             next_batch: 0,
             last_write: WriteNumber::NONE,
@@ -174,6 +179,7 @@ impl Overlay {
         self.staged.clear();
         self.staged_bytes = 0;
         self.staged_clear = true;
+        self.staged_growth = Growth::after_clear();
         self.knows_all = true;
         self.trim_from = None;
         self.last_write.0 += 1;
@@ -210,7 +216,8 @@ impl Overlay {
             writes.push((key.0.clone(), entry.value.clone()));
         }
         self.staged_bytes = 0;
-        self.in_flight.push_back(Batch { number, commit: None, keys });
+        let growth = std::mem::take(&mut self.staged_growth);
+        self.in_flight.push_back(Batch { number, commit: None, keys, growth });
         Some(Staged { clear: std::mem::take(&mut self.staged_clear), writes })
     }
 
@@ -282,6 +289,7 @@ impl Overlay {
         self.last_write.0 += 1;
         self.save(key);
         let len = value.as_ref().map_or(0, Bytes::len);
+        self.staged_growth.bytes += self.growth_max(key, value.as_ref().map(Bytes::len));
         match self.entries.get_mut(key.as_bytes()) {
             Some(entry) => {
                 let old_len = entry.value.as_ref().map_or(0, Bytes::len);

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::size::Growth;
 use super::{Entry, Name, Overlay, State, entry_bytes};
 
 /// Where an undo goes back to.
@@ -26,6 +27,7 @@ pub(super) struct Savepoint {
     /// How many keys were staged. While a savepoint is open keys are only added to the staged ones.
     staged_len: usize,
     staged_bytes: usize,
+    staged_growth: Growth,
 }
 
 /// An entry before it was written.
@@ -38,8 +40,13 @@ struct Before {
 impl Overlay {
     /// Opens a savepoint, inside of those that are open already.
     pub fn begin(&mut self) {
-        let (staged_len, staged_bytes) = (self.staged.len(), self.staged_bytes);
-        self.savepoints.push(Savepoint { before: BTreeMap::new(), bytes: 0, staged_len, staged_bytes });
+        self.savepoints.push(Savepoint {
+            before: BTreeMap::new(),
+            bytes: 0,
+            staged_len: self.staged.len(),
+            staged_bytes: self.staged_bytes,
+            staged_growth: self.staged_growth,
+        });
     }
 
     /// Ends the innermost savepoint and keeps what was written since. An `undo` of one around it takes it back all the
@@ -76,6 +83,7 @@ impl Overlay {
         }
         self.staged.truncate(savepoint.staged_len);
         self.staged_bytes = savepoint.staged_bytes;
+        self.staged_growth = savepoint.staged_growth;
     }
 
     /// How many savepoints are open.

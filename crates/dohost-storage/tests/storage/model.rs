@@ -11,8 +11,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dohost_storage::faulty::{FaultyDisk, HeldSyncs};
 use dohost_storage::{
-    Answer, CommitNumber, KeyRange, LifeId, ListOptions, ListStep, Listing, Loaded, ObjectNumber, Overlay, Page,
-    Progress, Store, WriteSet,
+    Answer, CommitNumber, KeyRange, LifeId, ListOptions, ListStep, Listing, Loaded, ObjectNumber, ObjectSize, Overlay,
+    Page, Progress, Store, WriteSet,
 };
 use proptest::prelude::*;
 
@@ -108,6 +108,7 @@ struct Object {
     progress: Progress,
     overlay: Overlay,
     number: ObjectNumber,
+    size: ObjectSize,
     life: LifeId,
     is_recorded: bool,
     last_commit: Option<CommitNumber>,
@@ -118,10 +119,10 @@ impl Object {
     fn new() -> Object {
         let disk = FaultyDisk::new();
         let store = open(&disk);
-        let Loaded { number, content, .. } = store.load(CLASS, &id(1), 0).unwrap();
+        let Loaded { number, content, size, .. } = store.load(CLASS, &id(1), 0).unwrap();
         let (progress, life) = (store.progress(), store.new_life());
         let overlay = Overlay::new(content);
-        Object { disk, store, progress, overlay, number, life, is_recorded: false, last_commit: None, held: None }
+        Object { disk, store, progress, overlay, number, size, life, is_recorded: false, last_commit: None, held: None }
     }
 
     fn get(&mut self, key: &str) -> Option<Bytes> {
@@ -161,7 +162,7 @@ impl Object {
             self.held = Some(self.disk.hold_syncs());
         }
         let mut set = WriteSet::new(self.number, self.life);
-        (set.clear, set.writes) = (staged.clear, staged.writes);
+        (set.clear, set.writes, set.size) = (staged.clear, staged.writes, Some(self.size.clone()));
         if !std::mem::replace(&mut self.is_recorded, true) {
             set.record = Some((CLASS, id(1), record(self.number)));
         }
@@ -185,7 +186,7 @@ impl Object {
         self.life = self.store.new_life();
         let loaded = self.store.load(CLASS, &id(1), content_bytes_max).unwrap();
         assert_eq!(loaded.record.is_some(), self.is_recorded);
-        self.number = loaded.number;
+        (self.number, self.size) = (loaded.number, loaded.size);
         self.overlay = Overlay::new(loaded.content);
     }
 }
@@ -279,6 +280,11 @@ fn check(operations: Vec<Operation>) {
             Operation::Keep | Operation::Undo => {}
             Operation::Reload { content_bytes_max } => object.reload(*content_bytes_max),
         }
+        let bytes = model.keys().map(|key| key.len() as u64 + 1).sum();
+        let bytes_max = object.overlay.size_max(&object.size);
+        assert!(bytes_max >= bytes, "{bytes} bytes, and not more than {bytes_max}");
+        let all_is_durable = object.last_commit.is_none() && !object.overlay.has_staged();
+        assert!(!all_is_durable || bytes_max == bytes, "{bytes} bytes on disk, counted as {bytes_max}");
         let overlay_keys = object.overlay.bytes();
         assert!(overlay_keys > 0 || !object.overlay.has_staged() || model.is_empty());
     }
