@@ -12,7 +12,8 @@
 //! | `delete K` | `true` or `false` |
 //! | `delete-unconfirmed K…` | how many there were |
 //! | `put-many K=V…`, `put-many-unconfirmed K=V…` | `ok` |
-//! | `increment K` | the new number |
+//! | `put-large K BYTES`, `put-large-unconfirmed K BYTES` | `ok` |
+//! | `increment K`, `slow-increment K` | the new number; the slow one lets others in between reading and writing |
 //! | `enter S`, `leave S`, `drop-section S`, `leak-section S`, `enter-many N` | see [`crate::sections`] |
 //! | `begin T`, `commit T`, `rollback T`, `drop T`, `leak T` | see [`crate::transactions`] |
 //! | `fetch K`, `call OBJECT PATH`, `sleep MS` | the answer; see [`crate::pending`] |
@@ -169,14 +170,28 @@ async fn store(words: &[&str]) -> Line {
             storage::sync().await;
             ok()
         }
-        ["increment", key] => {
-            let old = storage::get(key.to_string()).await?.map_or("0".to_string(), text);
-            let new = old.parse().unwrap_or(0_u64) + 1;
-            storage::put(key.to_string(), new.to_string().into_bytes()).await?;
-            Ok(new.to_string())
+        ["put-large", key, bytes] => {
+            storage::put(key.to_string(), large(bytes)).await?;
+            ok()
         }
+        ["put-large-unconfirmed", key, bytes] => {
+            storage::put_unconfirmed(vec![Entry { key: key.to_string(), value: large(bytes) }]).await?;
+            ok()
+        }
+        ["increment", key] => increment(key, false).await,
+        ["slow-increment", key] => increment(key, true).await,
         _ => Err(Failure::of_probe(format!("no such step: {}", words.join(" ")))),
     }
+}
+
+async fn increment(key: &str, is_slow: bool) -> Line {
+    let old = storage::get(key.to_string()).await?.map_or("0".to_string(), text);
+    if is_slow {
+        storage::sync().await;
+    }
+    let new = old.parse().unwrap_or(0_u64) + 1;
+    storage::put(key.to_string(), new.to_string().into_bytes()).await?;
+    Ok(new.to_string())
 }
 
 async fn list(prefix: &str, reverse: bool) -> Line {
@@ -191,6 +206,10 @@ pub fn ok() -> Line {
 
 fn text(value: Vec<u8>) -> String {
     String::from_utf8_lossy(&value).into_owned()
+}
+
+fn large(bytes: &str) -> Vec<u8> {
+    vec![b'x'; bytes.parse().unwrap_or(0)]
 }
 
 fn owned(words: &[&str]) -> Vec<String> {
