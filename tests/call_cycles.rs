@@ -61,7 +61,8 @@ fn a_circle_of_four_synchronous_objects_is_refused_and_named() {
 #[test]
 fn of_two_opposite_calls_one_is_refused_and_the_other_arrives() {
     let (outside, host) = start();
-    let path = |from: &str, to: &str| format!("/relay-sync/{from}/wait/{from}/hop/relay-sync/{to}/end?{}", outside.address);
+    let path =
+        |from: &str, to: &str| format!("/relay-sync/{from}/wait/{from}/hop/relay-sync/{to}/end?{}", outside.address);
     let (first, second) = (ask(&host, &path("alpha", "beta")), ask(&host, &path("beta", "alpha")));
     outside.wait_for("alpha");
     outside.wait_for("beta");
@@ -77,7 +78,8 @@ fn of_two_opposite_calls_one_is_refused_and_the_other_arrives() {
 #[test]
 fn the_call_that_closes_the_circle_is_the_one_that_is_refused() {
     let (outside, host) = start();
-    let path = |from: &str, to: &str| format!("/relay-sync/{from}/wait/{from}/hop/relay-sync/{to}/end?{}", outside.address);
+    let path =
+        |from: &str, to: &str| format!("/relay-sync/{from}/wait/{from}/hop/relay-sync/{to}/end?{}", outside.address);
     let (early, late) = (ask(&host, &path("alpha", "beta")), ask(&host, &path("beta", "alpha")));
     outside.wait_for("alpha");
     outside.wait_for("beta");

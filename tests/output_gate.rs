@@ -267,7 +267,17 @@ fn a_transaction_with_a_confirmed_write_is_waited_for() {
     let Some((_outside, host, _disk)) = start_on_a_full_disk() else { return };
     let mixed = ["begin t", PUT_LARGE_UNCONFIRMED, "sleep 1", "put a 1", "commit t"];
     let nested = ["begin t", "begin u", "put a 1", "commit u", PUT_LARGE_UNCONFIRMED, "sleep 1", "commit t"];
-    let deep = ["begin t", PUT_LARGE_UNCONFIRMED, "begin u", "begin v", "put a 1", "commit v", "sleep 1", "commit u", "commit t"];
+    let deep = [
+        "begin t",
+        PUT_LARGE_UNCONFIRMED,
+        "begin u",
+        "begin v",
+        "put a 1",
+        "commit v",
+        "sleep 1",
+        "commit u",
+        "commit t",
+    ];
     for steps in [&mixed[..], &nested, &deep] {
         Script::of(A).does(steps).run(&host).says(500, "");
         assert_reset_without(&host, "k");

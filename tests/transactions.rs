@@ -136,7 +136,8 @@ fn a_dropped_transaction_is_rolled_back_and_the_object_lives_on() {
 #[test]
 fn dropping_the_outer_transaction_undoes_the_inner_one_that_was_committed() {
     let (_outside, host) = start();
-    let steps = ["begin outer", "begin inner", "put k 1", "commit inner", "drop inner", "sleep 1", "drop outer", "list"];
+    let steps =
+        ["begin outer", "begin inner", "put k 1", "commit inner", "drop inner", "sleep 1", "drop outer", "list"];
     assert_eq!(lines(&host, A, &steps).last().expect("it said something"), "nothing");
 }
 
@@ -287,7 +288,8 @@ fn transactions_of_different_objects_do_not_wait_for_each_other() {
 #[test]
 fn what_a_transaction_wrote_does_not_hold_back_what_leaves_before_its_end() {
     let (outside, host) = start();
-    let steps = ["put before 1", "begin t", "put k 1", "call probe/B /storage/put?key=k&value=1", "fetch x", "commit t"];
+    let steps =
+        ["put before 1", "begin t", "put k 1", "call probe/B /storage/put?key=k&value=1", "fetch x", "commit t"];
     let asked = Script::of(A).does(&steps).outside(&outside).ask(&host);
     outside.wait_for("x");
     let host = kill_and_start(host);
