@@ -43,7 +43,7 @@ pub use range::{InvalidList, KeyRange, ListOptions};
 pub use read::{Content, Loaded, Page, StoreError};
 pub use record::{Class, InvalidRecord, ObjectRecord};
 pub use size::ObjectSize;
-pub use store::{Store, StoreOptions, StoreStats};
+pub use store::{Committing, Store, StoreOptions, StoreStats};
 
 #[cfg(any(test, feature = "faulty"))]
 pub use disk::faulty;

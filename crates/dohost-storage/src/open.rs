@@ -189,7 +189,9 @@ pub(crate) fn open_database(
     let mut builder = Database::builder();
     builder.set_cache_size(cache_bytes);
     let len = backend.len().map_err(OpenError::from_io)?;
-    builder.set_check_integrity_on_open(len <= verify_bytes_max);
+    // The repair of a file that was not closed verifies it too, unless nothing was committed since it was opened: whoever
+    // damage brought down then would meet it again and again.
+    builder.set_check_integrity_on_open(!was_closed || len <= verify_bytes_max);
     let last_tenth = std::cell::Cell::new(None);
     builder.set_repair_callback(move |repair| {
         let tenth = (repair.progress() * 10.0) as u32;

@@ -1,4 +1,4 @@
-//! The committer: one thread, one transaction at a time, one fsync each.
+//! The committer: one thread (or, in simulations, whoever holds the store), one transaction at a time, one fsync each.
 //!
 //! It takes whatever has gathered in the queue, writes it as one transaction, and publishes what became of it. It is
 //! also the only one who decides after a failure:
@@ -30,7 +30,7 @@ use crate::record::{Class, ObjectRecord, decode_next_object};
 use crate::size::{ObjectSize, Size};
 use crate::store::{Shared, Slot};
 
-/// How long the committer rests when the full disk does not let it open the file anew. Each try reads the file; write
+/// How long the committer rests after the full disk did not let it open the file anew. Each try reads the file; write
 /// sets that come meanwhile wait so long for their refusal.
 const REOPEN_PAUSE: Duration = Duration::from_millis(250);
 
@@ -39,10 +39,14 @@ type Rows<'transaction> = Table<'transaction, &'static [u8], &'static [u8]>;
 /// See the module.
 pub(crate) struct Committer {
     shared: Arc<Shared>,
+    /// What the next commit takes.
+    batch: VecDeque<Item>,
     failed_lives: HashSet<LifeId>,
     next_class: u32,
     /// Set once nothing may be written any more.
     failed: Option<CommitError>,
+    /// The disk is full: the next try should wait a while.
+    needs_rest: bool,
 }
 
 /// What became of the write sets of a transaction that was committed, where it is not "durable".
@@ -56,15 +60,43 @@ struct Written {
 
 impl Committer {
     pub(crate) fn new(shared: Arc<Shared>, next_class: u32) -> Committer {
-        Committer { shared, failed_lives: HashSet::new(), next_class, failed: None }
+        let (batch, failed_lives) = (VecDeque::new(), HashSet::new());
+        Committer { shared, batch, failed_lives, next_class, failed: None, needs_rest: false }
     }
 
-    /// Commits until the queue is closed and empty.
+    /// Commits until the queue is closed and empty: the thread of the committer.
     pub(crate) fn run(mut self) {
-        let mut batch = VecDeque::new();
-        while self.shared.queue.take(&mut batch, !self.failed_lives.is_empty()) {
-            let outcome = self.commit(&batch);
-            self.settle(&mut batch, outcome);
+        while self.gather() {
+            self.commit_gathered();
+            if std::mem::take(&mut self.needs_rest) {
+                std::thread::sleep(REOPEN_PAUSE);
+            }
+        }
+    }
+
+    /// Waits for items and takes them for the next commit; false once the queue is closed and empty.
+    pub(crate) fn gather(&mut self) -> bool {
+        self.shared.queue.take(&mut self.batch, !self.failed_lives.is_empty())
+    }
+
+    /// Whether something was taken that is not committed yet.
+    pub(crate) fn has_gathered(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
+    /// Commits what was taken and publishes what became of it.
+    pub(crate) fn commit_gathered(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        let outcome = self.commit(&batch);
+        self.settle(&mut batch, outcome);
+        // Empty by now: only its memory is kept.
+        self.batch = batch;
+    }
+
+    /// Commits what was taken and what is queued, without waiting for more.
+    pub(crate) fn commit_queued(&mut self) {
+        while self.has_gathered() || (!self.shared.queue.is_empty() && self.gather()) {
+            self.commit_gathered();
         }
     }
 
@@ -262,12 +294,12 @@ impl Committer {
         match (self.shared.faults.worst(), failure) {
             (Some(Fault::Fatal(detail)), _) => Err(self.fail_for_good(detail)),
             (Some(Fault::Full(detail)), _) => {
-                std::thread::sleep(REOPEN_PAUSE);
+                self.needs_rest = true;
                 Err(CommitError::NoSpace { detail })
             }
             // Not even the backend could be made, so nobody noted a fault.
             (None, OpenError::NoSpace) => {
-                std::thread::sleep(REOPEN_PAUSE);
+                self.needs_rest = true;
                 Err(CommitError::NoSpace { detail: "opening the file failed".into() })
             }
             (None, failure) => Err(self.fail_for_good(failure.to_string().into())),

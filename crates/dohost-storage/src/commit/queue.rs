@@ -148,6 +148,11 @@ impl Queue {
         true
     }
 
+    /// Whether nothing is queued.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state.lock().items.is_empty()
+    }
+
     /// Notes that `bytes` of write sets are settled.
     pub(crate) fn settled(&self, bytes: usize) {
         self.pending_bytes.fetch_sub(bytes, Ordering::Relaxed);
