@@ -20,7 +20,7 @@ use parking_lot::RwLockWriteGuard;
 use redb::{Database, Durability, ReadableTable, Table};
 use tracing::{error, info, warn};
 
-use super::queue::Item;
+use super::schedule::Item;
 use super::{CommitError, WriteSet};
 use crate::disk::Fault;
 use crate::key::{Key, KvRange, write_kv};

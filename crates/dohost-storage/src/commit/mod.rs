@@ -1,12 +1,14 @@
 //! From a write set to "it is durable".
 //!
-//! [`queue`] orders what executors submit, [`committer`] is the thread that writes it in batches, [`settled`] is the
-//! memory of what became of every commit number, [`progress`] wakes those who wait, [`stalled`] knows who waits no more.
+//! [`queue`] takes what executors submit, [`schedule`] says what is committed when, [`committer`] is the thread that
+//! writes it in batches, [`settled`] is the memory of what became of every commit number, [`progress`] wakes those who
+//! wait, [`stalled`] knows who waits no more.
 
 pub(crate) mod committer;
 mod error;
 pub(crate) mod progress;
 pub(crate) mod queue;
+pub(crate) mod schedule;
 pub(crate) mod settled;
 pub(crate) mod stalled;
 
