@@ -20,6 +20,7 @@ use crate::commit::committer::Committer;
 use crate::commit::progress::Subscribers;
 use crate::commit::queue::{Queue, Submitted};
 use crate::commit::settled::Settled;
+use crate::commit::sweep::Sweep;
 use crate::commit::{CommitError, KeyValue, Progress, WriteSet};
 use crate::disk::{Disk, Faults, FileDisk};
 use crate::numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber};
@@ -162,7 +163,7 @@ impl Store {
             next_object: AtomicU64::new(opened.next_object),
             next_life: AtomicU64::new(1),
         });
-        let committer = Committer::new(shared.clone(), opened.next_class);
+        let committer = Committer::new(shared.clone(), opened.next_class, Sweep::new(opened.retired));
         let commits = match options.committing {
             Committing::OnThread => {
                 let thread = std::thread::Builder::new().name("committer".into()).spawn(move || committer.run());

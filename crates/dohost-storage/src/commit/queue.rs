@@ -81,6 +81,11 @@ impl Queue {
         }
     }
 
+    /// Whether nothing is queued, and more may come.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.schedule.lock().is_idle()
+    }
+
     /// Whether nothing is queued.
     pub(crate) fn is_empty(&self) -> bool {
         self.schedule.lock().is_empty()

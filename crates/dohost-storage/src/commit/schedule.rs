@@ -150,6 +150,11 @@ impl Schedule {
         self.last
     }
 
+    /// Whether nothing is queued, and more may come.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.items.is_empty() && !self.is_closing
+    }
+
     /// Whether nothing is queued.
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()
