@@ -344,6 +344,8 @@ mod tests {
                 }
             }
             assert_eq!(self.schedule.pending_bytes(), self.pending_bytes);
+            let bytes = |item: &Expected| if let Expected::Set { bytes, .. } = item { *bytes } else { 0 };
+            assert_eq!(self.schedule.queued_bytes, self.expected.iter().map(bytes).sum::<usize>());
             assert!(!self.sleeps || self.expected.is_empty(), "the committer sleeps and there is something to do");
         }
 

@@ -120,11 +120,14 @@ fn what_was_not_swept_before_a_close_is_swept_after_it() {
 
 #[test]
 fn a_crash_at_any_step_leaves_the_object_whole_or_gone_and_the_rest_is_swept() {
+    let before = FaultyDisk::new();
+    let store = store_by_hand(&before);
+    let number = three_objects(&store);
+    store.close();
     let mut crashes = 0;
     for operation in 0.. {
-        let disk = FaultyDisk::new();
+        let disk = before.after_crash(|| true);
         let store = store_by_hand(&disk);
-        let number = three_objects(&store);
         let set = forget(&store);
         disk.crash_at(disk.operations() + operation);
         let forgotten = store.submit(set);
