@@ -17,6 +17,7 @@
 //! | `/fetch?url=` | sends a request of the same method and body to the network |
 //! | `/storage/…` | see [`storage`] |
 //! | `/namespace/…` | see [`namespace`] |
+//! | `/script` | see [`script`] |
 //! | `/trap`, `/put-then-trap`, `/spin`… | see [`harm`] |
 //!
 //! What the host refuses comes back as status 400 and `<case>: <text>`, such as `too-large: …`; what the probe itself
@@ -27,6 +28,7 @@ mod namespace;
 mod network;
 mod query;
 mod reply;
+mod script;
 mod storage;
 
 use std::cell::Cell;
@@ -91,6 +93,7 @@ async fn deed(request: &Request, query: &Query) -> Result<Response, Failure> {
         }
         "/overlap" => Ok(text(200, MOST_IN_FLIGHT.get())),
         "/fetch" => network::fetch(request, query).await,
+        "/script" => script::run(request).await,
         _ => harm::call(path, query).await,
     }
 }
