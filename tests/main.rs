@@ -17,6 +17,7 @@ mod crash;
 mod failure;
 mod full_disk;
 mod gates;
+mod hostile;
 mod keys_and_lists;
 mod limits;
 mod memory;
