@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `/hello` | none |
 //! | `/memory` | takes memory for good until it gets no more; how many MiB it got |
+//! | `/memory-then-trap` | the same, and then panics, so that it can be done again |
 //! | `/spin` | computes for ever |
 //! | `/yield`, `/yield?blocking=true` | gives way for ever, and waits for nothing |
 //! | `/recurse` | calls itself until the stack is full |
@@ -44,6 +45,10 @@ impl Guest for Hostile {
         match request.path.as_str() {
             "/hello" => Ok(text("hello")),
             "/memory" => Ok(text(take_memory())),
+            "/memory-then-trap" => {
+                take_memory();
+                panic!("it has enough")
+            }
             "/spin" => loop {
                 black_box(());
             },
