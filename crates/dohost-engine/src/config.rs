@@ -50,11 +50,12 @@ pub struct EngineOptions {
     pub instances_max: u32,
     /// Memory mappings that this process may have.
     pub maps_max: u64,
-    /// Bytes that the linear memories of one instance may have together. A guest that asks for more sees its `memory.grow`
-    /// fail.
+    /// Bytes that a linear memory of any instance may have: so much address space is reserved for each. What a guest gets
+    /// is in its [`GuestLimits`](crate::GuestLimits).
     pub memory_bytes_max: usize,
-    /// How long one turn may have the thread before the guest is interrupted for good.
-    pub turn_cpu_max: Duration,
+    /// Whether the epoch advances. If not, a guest that never gives way keeps its thread for ever, and nothing that guests
+    /// do depends on the wall clock: for simulations.
+    pub has_epochs: bool,
 }
 
 impl Default for EngineOptions {
@@ -63,7 +64,7 @@ impl Default for EngineOptions {
             instances_max: 5_000,
             maps_max: MAPS_MAX_DEFAULT,
             memory_bytes_max: 128 << 20,
-            turn_cpu_max: Duration::from_secs(30),
+            has_epochs: true,
         }
     }
 }
@@ -131,11 +132,11 @@ impl EngineOptions {
 pub struct Engine {
     pub(crate) wasmtime: wasmtime::Engine,
     pub(crate) options: Arc<EngineOptions>,
-    _ticker: Arc<Ticker>,
+    _ticker: Option<Arc<Ticker>>,
 }
 
 impl Engine {
-    /// Makes the engine and starts the thread that advances its epoch.
+    /// Makes the engine and, unless told otherwise, starts the thread that advances its epoch.
     pub fn new(options: EngineOptions) -> Result<Engine, EngineError> {
         if options.maps_needed() > options.maps_max {
             return Err(EngineError::TooFewMaps {
@@ -146,8 +147,9 @@ impl Engine {
         }
         let refused = |reason: String| EngineError::Refused(reason);
         let wasmtime = wasmtime::Engine::new(&config(&options)).map_err(|error| refused(format!("{error:#}")))?;
-        let ticker = Ticker::start(wasmtime.weak()).map_err(|error| refused(error.to_string()))?;
-        Ok(Engine { wasmtime, options: Arc::new(options), _ticker: Arc::new(ticker) })
+        let ticker = options.has_epochs.then(|| Ticker::start(wasmtime.weak())).transpose();
+        let ticker = ticker.map_err(|error| refused(error.to_string()))?.map(Arc::new);
+        Ok(Engine { wasmtime, options: Arc::new(options), _ticker: ticker })
     }
 
     /// The options it was made with.

@@ -22,7 +22,7 @@ use crate::residents::Residents;
 pub struct ExecutorIndex(usize);
 
 /// Something to do on another executor.
-type Job = Box<dyn FnOnce() + Send>;
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// All executors of the host.
 pub struct Executors {
@@ -56,8 +56,11 @@ fn local() -> Option<std::rc::Rc<Local>> {
 /// An executor that has a runtime and an inbox, but no thread yet.
 pub(crate) struct Idle {
     runtime: tokio::runtime::Runtime,
-    jobs: mpsc::UnboundedReceiver<Job>,
+    jobs: Jobs,
 }
+
+/// The inbox of an executor.
+pub(crate) type Jobs = mpsc::UnboundedReceiver<Job>;
 
 impl Executors {
     /// Prepares `count` executors; [`Executors::start`] sets them going.
@@ -72,6 +75,13 @@ impl Executors {
         }
         let executors = Executors { all, stop: watch::Sender::new(false), threads: Default::default() };
         Ok((executors, idle))
+    }
+
+    /// One executor that the current thread will be, with [`move_in`].
+    pub(crate) fn here(progress: Progress) -> (Executors, Jobs) {
+        let (inbox, jobs) = mpsc::unbounded_channel();
+        let here = Handle { inbox, runtime: tokio::runtime::Handle::current(), progress };
+        (Executors { all: vec![here], stop: watch::Sender::new(false), threads: Default::default() }, jobs)
     }
 
     /// Starts the threads.
@@ -162,8 +172,20 @@ pub(crate) fn with_residents<R>(f: impl FnOnce(&mut Residents) -> R) -> R {
 }
 
 fn run(index: ExecutorIndex, host: Arc<HostInner>, idle: Idle, mut stop: watch::Receiver<bool>) {
-    let Idle { runtime, mut jobs } = idle;
-    let residents = RefCell::new(Residents::new(&host));
+    let Idle { runtime, jobs } = idle;
+    move_in(index, &host, runtime.handle(), jobs);
+    runtime.block_on(async {
+        // An error means that the sender is gone, which is as good as a stop.
+        let _ = stop.wait_for(|stop| *stop).await;
+    });
+    // Tasks that are left hold objects and with them the host: they go before the thread's own state does.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    move_out();
+}
+
+/// Makes the current thread an executor; its tasks begin when the runtime runs.
+pub(crate) fn move_in(index: ExecutorIndex, host: &Arc<HostInner>, runtime: &tokio::runtime::Handle, mut jobs: Jobs) {
+    let residents = RefCell::new(Residents::new(host));
     let sweep = sweep_interval(host.limits.idle_timeout);
     LOCAL.set(Some(std::rc::Rc::new(Local { index, host: host.clone(), residents })));
     runtime.spawn(host.executors.progress(Some(index)).drive());
@@ -175,15 +197,14 @@ fn run(index: ExecutorIndex, host: Arc<HostInner>, idle: Idle, mut stop: watch::
     runtime.spawn(async move {
         loop {
             tokio::time::sleep(sweep).await;
+            survive(|| with_residents(Residents::check_times));
             survive(|| with_residents(Residents::evict_idle));
         }
     });
-    runtime.block_on(async {
-        // An error means that the sender is gone, which is as good as a stop.
-        let _ = stop.wait_for(|stop| *stop).await;
-    });
-    // Tasks that are left hold objects and with them the host: they go before the thread's own state does.
-    runtime.shutdown_timeout(Duration::from_secs(1));
+}
+
+/// The current thread is no executor any more. Its tasks are gone by now.
+pub(crate) fn move_out() {
     LOCAL.set(None);
 }
 

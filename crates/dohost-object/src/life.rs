@@ -6,9 +6,11 @@ use std::sync::Arc;
 use dohost_engine::Trap;
 use futures_util::FutureExt;
 
+use crate::environment::ask_blocking;
 use crate::executor::with_residents;
+use crate::feed::Feed;
 use crate::inside::ObjectInside;
-use crate::object::{EndReason, Feed, Object, Residence};
+use crate::object::{EndReason, Object, Residence};
 use crate::outside::ObjectOutside;
 use crate::residents::{ObjectKey, Residents};
 
@@ -29,7 +31,7 @@ pub(crate) async fn live(key: ObjectKey, object: Arc<Object>) {
     let last_commit = object.end(reason);
     if let Some(commit) = last_commit {
         // Failed or not: the next life begins from what the store then has.
-        let _ = object.progress.durable(commit).await;
+        let _ = object.progress.settled(commit).await;
     }
     object.host.store.end_life(object.life);
     tracing::debug!(class = object.class.name(), id = %object.id, generation = object.generation, "evicted");
@@ -44,38 +46,41 @@ async fn run(object: &Arc<Object>) -> Result<(), EndReason> {
     };
     let inside = Box::new(ObjectInside(object.clone()));
     let outside = Box::new(ObjectOutside(object.clone()));
-    let instance = object.class.0.component.instantiate(log_name, inside, outside).await;
+    let guest_limits = &object.limits().guest;
+    let instance = object.class.0.component.instantiate(log_name, guest_limits, inside, outside).await;
     let instance = instance.map_err(|trap| start_failed(object, &trap))?;
     tracing::debug!(class = object.class.name(), id = %object.id, generation = object.generation, "started");
     let feed = Feed(object.clone());
     tokio::select! {
-        ended = instance.run(&feed) => ended.map_err(|trap| reset(object, &trap)),
+        biased;
         () = object.doom.notified() => {
-            tracing::warn!(class = object.class.name(), id = %object.id, "reset: a commit failed");
-            Err(EndReason::Reset("a commit failed".into()))
+            let reason = object.doom_reason();
+            tracing::warn!(class = object.class.name(), id = %object.id, "reset: {reason}");
+            Err(reason)
         }
+        ended = instance.run(&feed) => ended.map_err(|trap| reset(object, &trap)),
     }
 }
 
 /// Reads the object's record and content. The disk is waited for on another thread.
 async fn load(object: &Arc<Object>) -> Result<Residence, EndReason> {
     let reader = object.clone();
-    let loaded = tokio::task::spawn_blocking(move || {
-        let bytes_max = reader.host.limits.whole_content_bytes_max;
+    let loaded = ask_blocking(&object.host.environment, move || {
+        let bytes_max = reader.limits().whole_content_bytes_max;
         reader.host.store.load(reader.class.0.number, &reader.id.0, bytes_max)
-    })
-    .await;
-    match loaded {
-        Ok(Ok(loaded)) => Ok(Residence {
+    });
+    match loaded.await {
+        Some(Ok(loaded)) => Ok(Residence {
             number: loaded.number,
             record: loaded.record,
             overlay: dohost_storage::Overlay::new(loaded.content),
+            size: loaded.size,
         }),
-        Ok(Err(error)) => {
+        Some(Err(error)) => {
             tracing::error!(class = object.class.name(), id = %object.id, "failed to {error}");
             Err(EndReason::StartFailed(format!("failed to {error}")))
         }
-        Err(_) => Err(EndReason::StartFailed("the host is shutting down".into())),
+        None => Err(EndReason::StartFailed("the host failed to read the store".into())),
     }
 }
 
@@ -96,5 +101,8 @@ fn reset(object: &Object, trap: &Trap) -> EndReason {
     let name = object.name();
     let (class, generation) = (object.class.name(), object.generation);
     tracing::warn!(class, id = %object.id, name = name.as_deref(), generation, "reset: {}", trap.detail);
-    EndReason::Reset(trap.reason.clone())
+    match trap.is_exception {
+        true => EndReason::ConstructionFailed(trap.reason.clone()),
+        false => EndReason::Reset(trap.reason.clone()),
+    }
 }

@@ -26,6 +26,7 @@ use crate::open::{self, Birth, OpenError};
 use crate::range::KeyRange;
 use crate::read::{Content, Loaded, Page, Snapshot, StoreError};
 use crate::record::{Class, ObjectRecord};
+use crate::size::ObjectSize;
 
 /// Memory that the store may use to keep pages of the file, unless told otherwise.
 const CACHE_BYTES_DEFAULT: usize = 64 * 1024 * 1024;
@@ -39,11 +40,29 @@ pub struct StoreOptions {
     pub namespace_key: Option<[u8; 32]>,
     /// The creation time of a data directory that is made now, in milliseconds since 1970; now if `None`.
     pub created_ms: Option<u64>,
+    /// Who commits.
+    pub committing: Committing,
+}
+
+/// Who commits what was submitted, and when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Committing {
+    /// A thread of the store, as soon as it can.
+    #[default]
+    OnThread,
+    /// The holder of the store, with [`Store::gather`] and [`Store::commit_gathered`]. For simulations, which decide
+    /// themselves what happens when.
+    ByHand,
 }
 
 impl Default for StoreOptions {
     fn default() -> StoreOptions {
-        StoreOptions { cache_bytes: CACHE_BYTES_DEFAULT, namespace_key: None, created_ms: None }
+        StoreOptions {
+            cache_bytes: CACHE_BYTES_DEFAULT,
+            namespace_key: None,
+            created_ms: None,
+            committing: Committing::OnThread,
+        }
     }
 }
 
@@ -64,7 +83,14 @@ pub struct Store {
 
 struct Handle {
     shared: Arc<Shared>,
-    committer: Mutex<Option<JoinHandle<()>>>,
+    /// None once the store is closed.
+    commits: Mutex<Option<Commits>>,
+}
+
+/// Who commits.
+enum Commits {
+    OnThread(JoinHandle<()>),
+    ByHand(Committer),
 }
 
 /// What the handle and the committer share.
@@ -128,15 +154,42 @@ impl Store {
             next_life: AtomicU64::new(1),
         });
         let committer = Committer::new(shared.clone(), opened.next_class);
-        let thread = std::thread::Builder::new().name("committer".into()).spawn(move || committer.run());
-        let thread = thread.map_err(OpenError::Io)?;
-        Ok(Store { handle: Arc::new(Handle { shared, committer: Mutex::new(Some(thread)) }) })
+        let commits = match options.committing {
+            Committing::OnThread => {
+                let thread = std::thread::Builder::new().name("committer".into()).spawn(move || committer.run());
+                Commits::OnThread(thread.map_err(OpenError::Io)?)
+            }
+            Committing::ByHand => Commits::ByHand(committer),
+        };
+        Ok(Store { handle: Arc::new(Handle { shared, commits: Mutex::new(Some(commits)) }) })
     }
 
     /// The class of this name, registered now if it is new. Waits for the disk; durable when it returns.
     pub fn class(&self, name: &str) -> Result<Class, StoreError> {
         let answer = self.shared().queue.class(name);
+        if let Some(Commits::ByHand(committer)) = &mut *self.handle.commits.lock() {
+            committer.commit_queued();
+        }
         Ok(answer.recv().unwrap_or(Err(CommitError::Closed))?)
+    }
+
+    /// Takes what is queued for the next commit, unless something was taken and is not committed yet. Whether there is
+    /// something to commit. Does not wait.
+    ///
+    /// # Panics
+    ///
+    /// If the store does not commit by hand, as for [`Store::commit_gathered`].
+    pub fn gather(&self) -> bool {
+        self.handle.by_hand(|committer| {
+            let is_idle = self.shared().queue.is_empty();
+            committer.has_gathered() || (!is_idle && committer.gather())
+        })
+    }
+
+    /// Commits what was gathered, in one transaction with one fsync, and tells those who wait for it. Waits for the
+    /// disk.
+    pub fn commit_gathered(&self) {
+        self.handle.by_hand(Committer::commit_gathered);
     }
 
     /// The secret of this data directory.
@@ -167,10 +220,11 @@ impl Store {
         self.read(|snapshot| {
             let Some(record) = snapshot.record(class, id)? else {
                 let number = ObjectNumber(self.shared().next_object.fetch_add(1, Ordering::Relaxed));
-                return Ok(Loaded { number, record: None, content: Content::Whole(Vec::new()) });
+                let size = ObjectSize::new(0, false);
+                return Ok(Loaded { number, record: None, content: Content::Whole(Vec::new()), size });
             };
-            let content = snapshot.content(record.number, content_bytes_max)?;
-            Ok(Loaded { number: record.number, record: Some(record), content })
+            let (content, size) = snapshot.content(record.number, content_bytes_max)?;
+            Ok(Loaded { number: record.number, record: Some(record), content, size })
         })
     }
 
@@ -223,6 +277,11 @@ impl Store {
         }
     }
 
+    /// The number that was given last. See [`Progress::give_up`].
+    pub fn last_submitted(&self) -> CommitNumber {
+        self.shared().queue.last_submitted()
+    }
+
     /// Bytes of keys and values submitted and not settled. See [`crate::PENDING_BYTES_MAX`] for what to do about it.
     pub fn pending_bytes(&self) -> usize {
         self.shared().queue.pending_bytes()
@@ -263,14 +322,29 @@ impl Store {
 }
 
 impl Handle {
+    fn by_hand<R>(&self, f: impl FnOnce(&mut Committer) -> R) -> R {
+        match &mut *self.commits.lock() {
+            Some(Commits::ByHand(committer)) => f(committer),
+            _ => panic!("the store does not commit by hand, or was closed"),
+        }
+    }
+
     fn close(&self) {
-        let mut committer = self.committer.lock();
-        let Some(thread) = committer.take() else {
+        let mut commits = self.commits.lock();
+        let Some(last) = commits.take() else {
             return;
         };
         self.shared.queue.close();
-        if thread.join().is_err() {
-            error!("the committer stopped with a panic");
+        match last {
+            Commits::OnThread(thread) => {
+                if thread.join().is_err() {
+                    error!("the committer stopped with a panic");
+                }
+            }
+            Commits::ByHand(mut committer) => {
+                committer.commit_queued();
+                committer.run();
+            }
         }
         let slot = std::mem::replace(&mut *self.shared.database.write(), Slot::Closed);
         if let Slot::Open(database) = slot {

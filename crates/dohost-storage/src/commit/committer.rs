@@ -1,4 +1,4 @@
-//! The committer: one thread, one transaction at a time, one fsync each.
+//! The committer: one thread (or, in simulations, whoever holds the store), one transaction at a time, one fsync each.
 //!
 //! It takes whatever has gathered in the queue, writes it as one transaction, and publishes what became of it. It is
 //! also the only one who decides after a failure:
@@ -24,12 +24,13 @@ use super::queue::Item;
 use super::{CommitError, WriteSet};
 use crate::disk::Fault;
 use crate::key::{Key, KvRange, write_kv};
-use crate::numbers::{ClassNumber, LifeId};
+use crate::numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber};
 use crate::open::{self, OpenError, ROWS};
 use crate::record::{Class, ObjectRecord, decode_next_object};
+use crate::size::{ObjectSize, Size};
 use crate::store::{Shared, Slot};
 
-/// How long the committer rests when the full disk does not let it open the file anew. Each try reads the file; write
+/// How long the committer rests after the full disk did not let it open the file anew. Each try reads the file; write
 /// sets that come meanwhile wait so long for their refusal.
 const REOPEN_PAUSE: Duration = Duration::from_millis(250);
 
@@ -38,10 +39,14 @@ type Rows<'transaction> = Table<'transaction, &'static [u8], &'static [u8]>;
 /// See the module.
 pub(crate) struct Committer {
     shared: Arc<Shared>,
+    /// What the next commit takes.
+    batch: VecDeque<Item>,
     failed_lives: HashSet<LifeId>,
     next_class: u32,
     /// Set once nothing may be written any more.
     failed: Option<CommitError>,
+    /// The disk is full: the next try should wait a while.
+    needs_rest: bool,
 }
 
 /// What became of the write sets of a transaction that was committed, where it is not "durable".
@@ -55,15 +60,43 @@ struct Written {
 
 impl Committer {
     pub(crate) fn new(shared: Arc<Shared>, next_class: u32) -> Committer {
-        Committer { shared, failed_lives: HashSet::new(), next_class, failed: None }
+        let (batch, failed_lives) = (VecDeque::new(), HashSet::new());
+        Committer { shared, batch, failed_lives, next_class, failed: None, needs_rest: false }
     }
 
-    /// Commits until the queue is closed and empty.
+    /// Commits until the queue is closed and empty: the thread of the committer.
     pub(crate) fn run(mut self) {
-        let mut batch = VecDeque::new();
-        while self.shared.queue.take(&mut batch, !self.failed_lives.is_empty()) {
-            let outcome = self.commit(&batch);
-            self.settle(&mut batch, outcome);
+        while self.gather() {
+            self.commit_gathered();
+            if std::mem::take(&mut self.needs_rest) {
+                std::thread::sleep(REOPEN_PAUSE);
+            }
+        }
+    }
+
+    /// Waits for items and takes them for the next commit; false once the queue is closed and empty.
+    pub(crate) fn gather(&mut self) -> bool {
+        self.shared.queue.take(&mut self.batch, !self.failed_lives.is_empty())
+    }
+
+    /// Whether something was taken that is not committed yet.
+    pub(crate) fn has_gathered(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
+    /// Commits what was taken and publishes what became of it.
+    pub(crate) fn commit_gathered(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        let outcome = self.commit(&batch);
+        self.settle(&mut batch, outcome);
+        // Empty by now: only its memory is kept.
+        self.batch = batch;
+    }
+
+    /// Commits what was taken and what is queued, without waiting for more.
+    pub(crate) fn commit_queued(&mut self) {
+        while self.has_gathered() || (!self.shared.queue.is_empty() && self.gather()) {
+            self.commit_gathered();
         }
     }
 
@@ -106,7 +139,7 @@ impl Committer {
                             written.refused.push((*number, refusal));
                         }
                         None => {
-                            write_set(&mut rows, set, &mut buffer)?;
+                            write_set(&mut rows, set, CommitNumber(*number), &mut buffer)?;
                             let number = set.record.as_ref().map(|(_, _, record)| record.number.0 + 1);
                             next_object = next_object.max(number);
                             changes = true;
@@ -182,9 +215,14 @@ impl Committer {
                 Item::Set { number, bytes, set } => {
                     through = Some(number);
                     bytes_settled += bytes;
-                    if let Err(error) = &outcome {
-                        self.failed_lives.insert(set.life);
-                        self.shared.settled.fail(number, number, error);
+                    let size = set.size.as_ref();
+                    match &outcome {
+                        Ok(_) => drop(size.map(ObjectSize::commit)),
+                        Err(error) => {
+                            size.map(ObjectSize::roll_back);
+                            self.failed_lives.insert(set.life);
+                            self.shared.settled.fail(number, number, error);
+                        }
                     }
                 }
                 Item::EndLife(life) => {
@@ -253,12 +291,12 @@ impl Committer {
         match (self.shared.faults.worst(), failure) {
             (Some(Fault::Fatal(detail)), _) => Err(self.fail_for_good(detail)),
             (Some(Fault::Full(detail)), _) => {
-                std::thread::sleep(REOPEN_PAUSE);
+                self.needs_rest = true;
                 Err(CommitError::NoSpace { detail })
             }
             // Not even the backend could be made, so nobody noted a fault.
             (None, OpenError::NoSpace) => {
-                std::thread::sleep(REOPEN_PAUSE);
+                self.needs_rest = true;
                 Err(CommitError::NoSpace { detail: "opening the file failed".into() })
             }
             (None, failure) => Err(self.fail_for_good(failure.to_string().into())),
@@ -273,24 +311,60 @@ impl Committer {
     }
 }
 
-fn write_set(rows: &mut Rows<'_>, set: &WriteSet, buffer: &mut Vec<u8>) -> Result<(), redb::Error> {
+fn write_set(
+    rows: &mut Rows<'_>,
+    set: &WriteSet,
+    number: CommitNumber,
+    buffer: &mut Vec<u8>,
+) -> Result<(), redb::Error> {
     if let Some((class, id)) = set.forget {
         rows.remove(&Key::Object { class, id }.encode()[..])?;
     }
     if let Some((class, id, record)) = &set.record {
         rows.insert(&Key::Object { class: *class, id: *id }.encode()[..], &record.encode()[..])?;
     }
+    let mut size = set.size.as_ref().map(ObjectSize::written);
     if set.clear {
-        rows.retain_in::<&[u8], _>(KvRange::all(set.object).as_slices(), |_, _| false)?;
+        rows.retain_in::<&[u8], _>(KvRange::with_size(set.object).as_slices(), |_, _| false)?;
+        size = size.map(|size| Size { bytes: 0, has_row: false, ..size });
     }
+    let (mut added, mut removed) = (0, 0);
     for (key, value) in &set.writes {
         write_kv(buffer, set.object, key);
-        match value {
-            Some(value) => drop(rows.insert(&buffer[..], Bytes::as_ref(value))?),
-            None => drop(rows.remove(&buffer[..])?),
+        let old = match value {
+            Some(value) => {
+                added += (key.len() + value.len()) as u64;
+                rows.insert(&buffer[..], Bytes::as_ref(value))?
+            }
+            None => rows.remove(&buffer[..])?,
+        };
+        removed += old.map_or(0, |old| (key.len() + old.value().len()) as u64);
+    }
+    match (&set.size, size) {
+        (Some(handle), Some(before)) => {
+            let bytes = (before.bytes + added).saturating_sub(removed);
+            let has_row = write_size(rows, set.object, before, bytes)?;
+            handle.write(Size { bytes, through: number, has_row });
         }
+        // Not known: a row that would not be true any more goes, and the next load counts.
+        _ if !set.clear => drop(rows.remove(&Key::Size { object: set.object }.encode()[..])?),
+        _ => {}
     }
     Ok(())
+}
+
+/// Brings the row of an object's size up to date; whether there is one now.
+fn write_size(rows: &mut Rows<'_>, object: ObjectNumber, before: Size, bytes: u64) -> Result<bool, redb::Error> {
+    let needs_row = Size::needs_row(bytes);
+    if needs_row == before.has_row && (!needs_row || bytes == before.bytes) {
+        return Ok(needs_row);
+    }
+    let key = Key::Size { object }.encode();
+    match needs_row {
+        true => drop(rows.insert(&key[..], &bytes.to_be_bytes()[..])?),
+        false => drop(rows.remove(&key[..])?),
+    }
+    Ok(needs_row)
 }
 
 fn raise_next_object(rows: &mut Rows<'_>, next_object: u64) -> Result<(), redb::Error> {

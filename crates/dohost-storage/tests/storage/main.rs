@@ -1,10 +1,13 @@
 //! The store from outside: commits, failures, crashes, and the overlay against a model.
 
+mod by_hand;
 mod commits;
 mod crash;
 mod failures;
 mod model;
 mod opening;
+mod size;
+mod stalled;
 
 use std::sync::Arc;
 
@@ -21,7 +24,12 @@ const CLASS: ClassNumber = ClassNumber(1);
 const WHOLE: usize = usize::MAX;
 
 fn options() -> StoreOptions {
-    StoreOptions { cache_bytes: 1024 * 1024, namespace_key: Some([7; 32]), created_ms: Some(1_000) }
+    StoreOptions {
+        cache_bytes: 1024 * 1024,
+        namespace_key: Some([7; 32]),
+        created_ms: Some(1_000),
+        ..StoreOptions::default()
+    }
 }
 
 fn open(disk: &FaultyDisk) -> Store {
