@@ -209,6 +209,21 @@ fn a_sibling_of_the_same_event_waits_too() {
 }
 
 #[test]
+fn what_waits_outside_of_a_section_may_be_given_up_inside_it() {
+    let (outside, host) = start();
+    let begin = ["begin-fetch x", "begin-sleep t 1", "enter s", "begin-fetch z", "fetch y"];
+    let end = ["give-up x", "give-up z", "give-up t", "leave s", "enter s", "sleep 1", "leave s", "memory"];
+    let asked = Script::of(A).does(&begin).does(&end).outside(&outside).ask(&host);
+    outside.wait_for("x");
+    outside.wait_for("y");
+    outside.release("x");
+    let_arrive(&host);
+    outside.release("y");
+    assert_eq!(asked.lines()[5..], ["ok", "ok", "ok", "ok", "entered", "slept", "ok", "1"]);
+    assert_eq!(line(&host, A, "memory"), "2");
+}
+
+#[test]
 fn a_section_that_an_event_begins_inside_its_own_lies_inside_that() {
     let (outside, host) = start();
     outside.release("b");
@@ -438,6 +453,16 @@ fn sections_lie_inside_each_other_64_deep_and_not_deeper() {
     let said = line(&host, A, "enter-many 65");
     assert!(said.starts_with("64 too-deep: "), "{said}");
     assert_eq!(lines(&host, A, &["enter s", "sleep 1", "leave s", "memory"]), ["entered", "slept", "ok", "2"]);
+}
+
+#[test]
+fn a_trap_deep_inside_of_sections_resets_the_object() {
+    let (_outside, host) = start();
+    assert_eq!(line(&host, A, "memory"), "1");
+    let enter: Vec<String> = (0..64).map(|number| format!("enter {number}")).collect();
+    let enter: Vec<&str> = enter.iter().map(String::as_str).collect();
+    Script::of(A).does(&enter).does(&["sleep 1", "trap"]).run(&host).says(500, "the object was reset");
+    assert_eq!(lines(&host, A, &["memory", "enter-many 64"]), ["1", "64"]);
 }
 
 #[test]

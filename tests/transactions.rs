@@ -141,13 +141,17 @@ fn dropping_the_outer_transaction_undoes_the_inner_one_that_was_committed() {
     assert_eq!(lines(&host, A, &steps).last().expect("it said something"), "nothing");
 }
 
+/// The inner one goes on inside, and whatever becomes of it goes with the outer one.
 #[test]
 fn dropping_the_outer_transaction_before_the_inner_one_undoes_both() {
-    let (_outside, host) = start();
-    let steps = ["memory", "begin outer", "put a 1", "begin inner", "put b 1", "sleep 1", "drop outer", "list"];
-    let said = lines(&host, A, &[&steps[..], &["drop inner", "begin t", "put c 1", "commit t", "list"]].concat());
-    assert_eq!(said[6..], ["ok", "nothing", "ok", "begun", "ok", "ok", "c=1"]);
-    assert_eq!(line(&host, A, "memory"), "2");
+    for end in ["commit inner", "rollback inner", "drop inner"] {
+        let (_outside, host) = start();
+        let steps = ["memory", "begin outer", "put a 1", "begin inner", "put b 1", "sleep 1", "drop outer", "put b 2"];
+        let said = lines(&host, A, &[&steps[..], &[end, "list", "begin t", "put c 1", "commit t", "list"]].concat());
+        assert_eq!(said[6..], ["ok", "ok", "ok", "nothing", "begun", "ok", "ok", "c=1"], "{end}");
+        assert_eq!(lines(&host, A, &["memory", "enter s", "leave s"]), ["2", "entered", "ok"]);
+        assert_eq!(line(&kill_and_start(host), A, "list"), "c=1");
+    }
 }
 
 #[test]
