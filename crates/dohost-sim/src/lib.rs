@@ -11,16 +11,17 @@
 //! In each seed clients work on a few objects (see `operation`) while the host is restarted, loses power at any operation
 //! on the disk, finds it full, stalled or failing (see `life`). What is checked:
 //!
-//! - the history of every object is linearizable (`history`): nothing acknowledged is lost, nothing comes twice, no turn is
+//! - the history of every object is linearizable (`check`): nothing acknowledged is lost, nothing comes twice, no turn is
 //!   seen in the middle, nothing of a turn that trapped is ever seen;
 //! - two keys that one turn writes are always equal (`operation`);
-//! - an object never has two instances (`journal`, and its memory in `history`);
+//! - an object never has two instances (`journal`, and its memory in `check`);
 //! - every request is answered, a host stops when it is told to, and one that crashed starts again;
 //! - a seed gives the same journal every time.
 //!
 //! What is not covered: two threads at the same time (there is one executor and no committer's thread; the races between
 //! threads are for the end-to-end tests), HTTP, Workers and the network, the CPU time of guests (there are no epochs).
 
+pub mod check;
 pub mod client;
 pub mod guests;
 pub mod history;

@@ -28,7 +28,7 @@ pub struct Operation {
 /// What the request does. Objects are numbers of subjects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Deed {
-    Add(i64),
+    Add,
     Count,
     Put(u64),
     Get,
@@ -77,18 +77,15 @@ impl Operation {
         let any = |random: &mut Random| random.below(subjects.len() as u64) as usize;
         let target = if random.one_in(10) { any(random) } else { home };
         let deed = match subjects[target].class {
-            "counter" => match random.below(4) {
-                0 => Deed::Count,
-                1 => Deed::Add(-1),
-                _ => Deed::Add(1),
-            },
+            "counter" if random.one_in(4) => Deed::Count,
+            "counter" => Deed::Add,
             _ if traps => match random.below(4) {
                 0 | 1 => Deed::Trap,
                 2 => Deed::PutThenTrap(value),
                 _ => Deed::PutThenThrow(value),
             },
             _ => match random.below(24) {
-                0..4 => Deed::Add(1),
+                0..4 => Deed::Add,
                 4 => Deed::Count,
                 5..7 => Deed::Put(value),
                 7 => Deed::Get,
@@ -100,7 +97,7 @@ impl Operation {
                 17..19 => Deed::Remember,
                 19 => Deed::Sync,
                 _ => match (any(random), random.one_in(2)) {
-                    (other, _) if other == target || subjects[other].class == "counter" => Deed::Add(1),
+                    (other, _) if other == target || subjects[other].class == "counter" => Deed::Add,
                     (other, true) => Deed::AppendElsewhere(other, value),
                     (other, false) => Deed::AppendElsewhereThenAdd(other, value),
                 },
@@ -145,7 +142,7 @@ impl Operation {
     pub fn acts(&self) -> Vec<(Place, Act)> {
         let here = |cell| Place { object: self.target, cell };
         match self.deed {
-            Deed::Add(by) => vec![(here(Cell::Count), Act::Add(by, None))],
+            Deed::Add => vec![(here(Cell::Count), Act::Increment(None))],
             Deed::Count => vec![(here(Cell::Count), Act::Count(0))],
             Deed::Put(value) | Deed::PutThenTrap(value) | Deed::PutThenThrow(value) => {
                 vec![(here(Cell::Register), Act::Set(value))]
@@ -154,13 +151,16 @@ impl Operation {
             Deed::Delete => vec![(here(Cell::Register), Act::Delete(None))],
             Deed::PutPair(value) => vec![(here(Cell::Pair), Act::Set(value))],
             Deed::GetPair => vec![(here(Cell::Pair), Act::Get(None))],
-            Deed::Append(value) => vec![(here(Cell::Log), Act::Append(value))],
+            Deed::Append(value) => vec![(here(Cell::Log), Act::Append(value, None))],
             Deed::GetLog => vec![(here(Cell::Log), Act::Text(Vec::new()))],
-            Deed::Remember => vec![(here(Cell::Memory), Act::Remember(0))],
+            Deed::Remember => vec![(here(Cell::Memory), Act::Remember(0, 0))],
             Deed::Sync | Deed::Trap => Vec::new(),
-            Deed::AppendElsewhere(object, value) => vec![(Place { object, cell: Cell::Log }, Act::Append(value))],
+            Deed::AppendElsewhere(object, value) => vec![(Place { object, cell: Cell::Log }, Act::Append(value, None))],
             Deed::AppendElsewhereThenAdd(object, value) => {
-                vec![(Place { object, cell: Cell::Log }, Act::Append(value)), (here(Cell::Count), Act::Add(1, None))]
+                vec![
+                    (Place { object, cell: Cell::Log }, Act::Append(value, None)),
+                    (here(Cell::Count), Act::Increment(None)),
+                ]
             }
         }
     }
@@ -184,13 +184,13 @@ impl Operation {
         let answer = match (&self.deed, response.status) {
             (Deed::Trap | Deed::PutThenTrap(_) | Deed::PutThenThrow(_), _) => None,
             (Deed::AppendElsewhere(..), 502) => Some(Understood::Unknown),
-            // It did not count.
-            (Deed::AppendElsewhereThenAdd(..), 502) => Some(Understood::Done(vec![None, Some(Act::Add(0, None))])),
+            // It did not count, but who can tell what the other one did.
+            (Deed::AppendElsewhereThenAdd(..), 502) => Some(Understood::Done(vec![None, None])),
             (Deed::Count, 404) => Some(done(Act::Count(0))),
             (Deed::Get, 404) => Some(done(Act::Get(None))),
             (Deed::GetLog, 404) => Some(done(Act::Text(Vec::new()))),
             (deed, 200) => match deed {
-                Deed::Add(by) => text.parse().ok().map(|number| done(Act::Add(*by, Some(number)))),
+                Deed::Add => text.parse().ok().map(|number| done(Act::Increment(Some(number)))),
                 Deed::Count => text.parse().ok().map(|number| done(Act::Count(number))),
                 Deed::Get => value(&text).map(|value| done(Act::Get(Some(value)))),
                 Deed::Delete => text.parse().ok().map(|existed| done(Act::Delete(Some(existed)))),
@@ -199,9 +199,9 @@ impl Operation {
                     let values = text.split_terminator(',').map(value);
                     values.collect::<Option<Vec<u64>>>().map(|log| done(Act::Text(log)))
                 }
-                Deed::Remember => text.parse().ok().map(|number| done(Act::Remember(number))),
+                Deed::Remember => text.parse().ok().map(|number| done(Act::Remember(number, 0))),
                 Deed::AppendElsewhereThenAdd(_, appended) => text.parse().ok().map(|number| {
-                    Understood::Done(vec![Some(Act::Append(*appended)), Some(Act::Add(1, Some(number)))])
+                    Understood::Done(vec![Some(Act::Append(*appended, None)), Some(Act::Increment(Some(number)))])
                 }),
                 _ if text == "ok" => Some(self.as_acted()),
                 _ => None,
@@ -225,11 +225,9 @@ fn url(deed: &Deed, subjects: &[Subject], class: &str, random: &mut Random, fill
         format!("class={class}&name={name}&path=/storage/append?key=log%26value={value}-{filler},")
     };
     match deed {
-        Deed::Add(by) if class == "counter" => {
-            if *by > 0 { "/increment".to_string() } else { "/decrement".to_string() }
-        }
+        Deed::Add if class == "counter" => "/increment".to_string(),
         Deed::Count if class == "counter" => "/value".to_string(),
-        Deed::Add(_) => format!("/storage/increment?key=count{beside}"),
+        Deed::Add => format!("/storage/increment?key=count{beside}"),
         Deed::Count => "/storage/get?key=count".to_string(),
         Deed::Put(value) => format!("/storage/put?key=register&value={value}-{filler}"),
         Deed::Get => "/storage/get?key=register".to_string(),
