@@ -117,7 +117,7 @@ fn wait_until_fresh(host: &Host, name: &str) {
 
 #[test]
 fn an_object_that_waits_for_another_is_not_evicted() {
-    let host = Setup::new().guest("probe").with(["--idle-timeout", "20ms", "--max-cpu", "400ms"]).start();
+    let host = Setup::new().guest("probe").with(["--idle-timeout", "20ms", "--limit", "turn-cpu=400ms"]).start();
     // The other one spins until its CPU time is up, far longer than the idle timeout.
     let reply = host.get("/probe/A/namespace/call?class=probe&name=B&path=/spin");
     assert_eq!(reply.status, 502, "{}", reply.text());

@@ -142,7 +142,7 @@ fn increments_that_were_answered_survive_traps_beside_them() {
 
 #[test]
 fn a_guest_that_never_gives_way_is_stopped() {
-    let host = Setup::new().guest("probe").with(["--max-cpu", "300ms", "--threads", "1"]).start();
+    let host = Setup::new().guest("probe").with(["--limit", "turn-cpu=300ms", "--threads", "1"]).start();
     at_once(2, |thread| match thread {
         0 => {
             let reply = host.get("/probe/A/spin");
@@ -158,7 +158,7 @@ fn a_guest_that_never_gives_way_is_stopped() {
 #[test]
 fn a_guest_that_yields_for_ever_is_stopped() {
     for path in ["/probe/A/yield", "/probe/A/yield?blocking=true"] {
-        let host = Setup::new().guest("probe").with(["--max-cpu", "300ms", "--threads", "1"]).start();
+        let host = Setup::new().guest("probe").with(["--limit", "turn-cpu=300ms", "--threads", "1"]).start();
         at_once(2, |thread| match thread {
             0 => {
                 let reply = host.get(path);
@@ -182,7 +182,7 @@ fn a_guest_that_runs_out_of_stack_is_reset() {
 
 #[test]
 fn a_guest_gets_no_more_memory_than_it_may_have() {
-    let host = Setup::new().guest("probe").with(["--max-memory", "32"]).start();
+    let host = Setup::new().guest("probe").with(["--limit", "memory=32MiB"]).start();
     let grow = |object: &str, mib: usize| host.get(&format!("/probe/{object}/grow?bytes={}", mib << 20)).status;
     assert_eq!(grow("A", 20), 200);
     assert_eq!(grow("A", 20), 507);
@@ -193,7 +193,7 @@ fn a_guest_gets_no_more_memory_than_it_may_have() {
 
 #[test]
 fn an_object_with_too_many_requests_says_when_to_come_back() {
-    let host = Setup::new().guest("probe").with(["--max-events", "4", "--max-cpu", "2s"]).start();
+    let host = Setup::new().guest("probe").with(["--limit", "events=4", "--limit", "turn-cpu=2s"]).start();
     let replies = at_once(24, |_| host.get("/probe/A/storage/increment?key=n&pause=true"));
     let refused: Vec<&Reply> = replies.iter().filter(|reply| reply.status != 200).collect();
     for reply in &refused {

@@ -7,22 +7,31 @@
 
 mod host;
 mod http;
+mod outside;
 mod random;
+mod script;
 mod small_disk;
 
+mod call_cycles;
 mod command_line;
 mod concurrency;
+mod construction;
 mod counter;
 mod crash;
 mod failure;
 mod full_disk;
 mod gates;
+mod lifecycle;
 mod limits;
 mod memory;
 mod namespace;
+mod output_gate;
+mod sections;
+mod serial;
 mod shutdown;
 mod spec;
 mod startup;
 mod storage;
 mod storage_model;
+mod transactions;
 mod worker;

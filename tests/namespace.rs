@@ -165,7 +165,7 @@ fn a_trap_comes_to_the_caller_as_a_failure_of_the_host() {
 
 #[test]
 fn an_overloaded_object_says_so_to_its_callers() {
-    let host = Setup::new().guest("probe").with(["--max-events", "4"]).start();
+    let host = Setup::new().guest("probe").with(["--limit", "events=4"]).start();
     let paths = format!("&path={}", encoded("/storage/increment?key=n&pause=true")).repeat(30);
     let reply = host.get(&format!("/probe/A/namespace/call?class=probe&name=B&at-once=true{paths}"));
     let lines = reply.lines();

@@ -85,7 +85,7 @@ fn a_worker_without_its_class_says_which_one_is_missing() {
 /// An instance of a Worker lives through many requests. What it may use is CPU time, not time.
 #[test]
 fn a_worker_is_not_stopped_for_its_age() {
-    let host = Setup::new().guest("counter").worker("tutorial").with(["--max-cpu", "300ms"]).start();
+    let host = Setup::new().guest("counter").worker("tutorial").with(["--limit", "turn-cpu=300ms"]).start();
     let mut connection = host.connect();
     for count in 1..=15 {
         assert_eq!(connection.get("/increment?name=A").ok(), format!("Durable Object 'A' count: {count}"));

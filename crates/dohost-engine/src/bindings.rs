@@ -6,16 +6,20 @@ mod generated {
         path: "../../wit",
         world: "dohost:object/object",
         imports: {
+            "dohost:object/concurrency.[drop]critical-section": trappable,
             "dohost:object/namespace.[drop]stub": trappable,
+            "dohost:object/transactions.[drop]transaction": trappable,
             default: trappable,
         },
         exports: { default: async },
         with: {
+            "dohost:object/concurrency.critical-section": crate::imports::OpenSection,
             "dohost:object/namespace.stub": crate::imports::Stub,
+            "dohost:object/transactions.transaction": crate::imports::OpenTransaction,
         },
         additional_derives: [PartialEq],
     });
 }
 
-pub use generated::dohost::object::{namespace, outgoing, state, storage, types};
+pub use generated::dohost::object::{concurrency, namespace, outgoing, state, storage, transactions, types};
 pub use generated::{Object, ObjectPre};

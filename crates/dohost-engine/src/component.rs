@@ -6,8 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
 use crate::bindings::ObjectPre;
 use crate::bindings::types::{Request, Response};
@@ -17,6 +17,8 @@ use crate::host;
 
 /// What an object exports.
 pub(crate) const OBJECT_HANDLER: &str = "dohost:object/handler@0.1.0";
+/// What an object may export beside it.
+pub(crate) const OBJECT_CONSTRUCTION: &str = "dohost:object/construction@0.1.0";
 /// What a Worker exports: one of these, in any patch version.
 const WORKER_HANDLERS: [&str; 2] = ["wasi:http/handler@0.3", "wasi:http/incoming-handler@0.2"];
 
@@ -33,7 +35,12 @@ const IMPORTS_OF_BOTH: &[&str] = &[
     "wasi:sockets/",
 ];
 /// Those that only an object can.
-const IMPORTS_OF_OBJECTS: &[&str] = &["dohost:object/storage@0.1.", "dohost:object/state@0.1."];
+const IMPORTS_OF_OBJECTS: &[&str] = &[
+    "dohost:object/concurrency@0.1.",
+    "dohost:object/state@0.1.",
+    "dohost:object/storage@0.1.",
+    "dohost:object/transactions@0.1.",
+];
 /// Those that only a Worker can.
 const IMPORTS_OF_WORKERS: &[&str] = &["wasi:http/"];
 
@@ -42,6 +49,8 @@ const IMPORTS_OF_WORKERS: &[&str] = &["wasi:http/"];
 pub struct ObjectComponent {
     pub(crate) engine: Engine,
     pub(crate) pre: ObjectPre<GuestState>,
+    /// Its `construct`, if it has one.
+    pub(crate) construct: Option<ComponentExportIndex>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
 }
@@ -140,11 +149,11 @@ impl Engine {
         let component = self.compile(path, &binary)?;
         require_export(self, &component, path, &[OBJECT_HANDLER])?;
         let pre = self.link(path, &component, "an object", IMPORTS_OF_OBJECTS, host::object_linker(self))?;
-        check_handler(self, &component, &pre)
-            .map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?;
+        let checked = check_handler(self, &component, &pre).and_then(|()| find_construct(self, &component, &pre));
+        let construct = checked.map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?;
         let pre = ObjectPre::new(pre).map_err(|error| wrong_type(path, error))?;
         let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
-        Ok(ObjectComponent { engine: self.clone(), pre, takes_strict_turns })
+        Ok(ObjectComponent { engine: self.clone(), pre, construct, takes_strict_turns })
     }
 
     /// Reads, compiles and checks the component of a Worker.
@@ -195,21 +204,46 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
 
 /// Compares the handler with ours; linking does not, and a first request is too late.
 fn check_handler(engine: &Engine, component: &Component, pre: &InstancePre<GuestState>) -> Result<(), String> {
-    let ty = component.component_type();
-    let handler = ty.exports(&engine.wasmtime).find(|(name, _)| *name == OBJECT_HANDLER).map(|(_, item)| item.ty);
-    let Some(ComponentItem::ComponentInstance(handler)) = handler else {
-        return Err(format!("{OBJECT_HANDLER} is not an interface"));
-    };
-    let fetch = handler.get_export(&engine.wasmtime, "fetch").map(|item| item.ty);
-    let Some(ComponentItem::ComponentFunc(fetch)) = fetch else {
-        return Err(format!("{OBJECT_HANDLER} has no function fetch"));
-    };
-    if !fetch.async_() {
-        return Err(format!("fetch of {OBJECT_HANDLER} is a func, expected an async func"));
-    }
+    let fetch = exported_function(engine, component, OBJECT_HANDLER, "fetch")?;
     fetch
         .typecheck::<(Request,), (Result<Response, String>,)>(&pre.instance_type())
         .map_err(|error| format!("fetch of {OBJECT_HANDLER}: {}", one_line(&error)))
+}
+
+/// The construction, if the component has one, compared with ours.
+fn find_construct(
+    engine: &Engine,
+    component: &Component,
+    pre: &InstancePre<GuestState>,
+) -> Result<Option<ComponentExportIndex>, String> {
+    let Some((_, interface)) = component.get_export(None, OBJECT_CONSTRUCTION) else { return Ok(None) };
+    let construct = exported_function(engine, component, OBJECT_CONSTRUCTION, "construct")?;
+    construct
+        .typecheck::<(), (Result<(), String>,)>(&pre.instance_type())
+        .map_err(|error| format!("construct of {OBJECT_CONSTRUCTION}: {}", one_line(&error)))?;
+    Ok(component.get_export_index(Some(&interface), "construct"))
+}
+
+/// A function of an interface that the component exports. All of them may wait.
+fn exported_function(
+    engine: &Engine,
+    component: &Component,
+    interface: &str,
+    name: &str,
+) -> Result<ComponentFunc, String> {
+    let ty = component.component_type();
+    let exported = ty.exports(&engine.wasmtime).find(|(exported, _)| *exported == interface).map(|(_, item)| item.ty);
+    let Some(ComponentItem::ComponentInstance(exported)) = exported else {
+        return Err(format!("{interface} is not an interface"));
+    };
+    let function = exported.get_export(&engine.wasmtime, name).map(|item| item.ty);
+    let Some(ComponentItem::ComponentFunc(function)) = function else {
+        return Err(format!("{interface} has no function {name}"));
+    };
+    match function.async_() {
+        true => Ok(function),
+        false => Err(format!("{name} of {interface} is a func, expected an async func")),
+    }
 }
 
 /// Whether any function of the component is lifted with the asynchronous ABI.

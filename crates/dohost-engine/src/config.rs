@@ -50,11 +50,9 @@ pub struct EngineOptions {
     pub instances_max: u32,
     /// Memory mappings that this process may have.
     pub maps_max: u64,
-    /// Bytes that the linear memories of one instance may have together. A guest that asks for more sees its `memory.grow`
-    /// fail.
+    /// Bytes that a linear memory of any instance may have: so much address space is reserved for each. What a guest gets
+    /// is in its [`GuestLimits`](crate::GuestLimits).
     pub memory_bytes_max: usize,
-    /// How long one turn may have the thread before the guest is interrupted for good.
-    pub turn_cpu_max: Duration,
     /// Whether the epoch advances. If not, a guest that never gives way keeps its thread for ever, and nothing that guests
     /// do depends on the wall clock: for simulations.
     pub has_epochs: bool,
@@ -66,7 +64,6 @@ impl Default for EngineOptions {
             instances_max: 5_000,
             maps_max: MAPS_MAX_DEFAULT,
             memory_bytes_max: 128 << 20,
-            turn_cpu_max: Duration::from_secs(30),
             has_epochs: true,
         }
     }

@@ -14,8 +14,25 @@ use crate::host::http::HttpHooks;
 use crate::imports::{Inside, Outside};
 use crate::slice::{Slice, Verdict};
 
-/// Resources (stubs, streams, header lists…) that one guest may hold handles to at once.
-const RESOURCES_MAX: usize = 100_000;
+/// What one guest may use.
+#[derive(Clone, Debug)]
+pub struct GuestLimits {
+    /// Bytes that the linear memories of one instance may have together, at most [`EngineOptions::memory_bytes_max`]. A guest
+    /// that asks for more sees its `memory.grow` fail.
+    ///
+    /// [`EngineOptions::memory_bytes_max`]: crate::EngineOptions::memory_bytes_max
+    pub memory_bytes_max: usize,
+    /// How long one turn may have the thread before the guest is interrupted for good.
+    pub turn_cpu_max: Duration,
+    /// Resources (stubs, streams, header lists…) that the guest may hold handles to at once. Over it, it traps.
+    pub handles_max: usize,
+}
+
+impl Default for GuestLimits {
+    fn default() -> GuestLimits {
+        GuestLimits { memory_bytes_max: 128 << 20, turn_cpu_max: Duration::from_secs(30), handles_max: 100_000 }
+    }
+}
 
 /// The state of one guest: the data of its store.
 pub(crate) struct GuestState {
@@ -35,17 +52,18 @@ pub(crate) struct GuestState {
 pub(crate) fn store(
     engine: &Engine,
     log_name: Arc<str>,
+    limits: &GuestLimits,
     inside: Option<Box<dyn Inside>>,
     outside: Box<dyn Outside>,
 ) -> (Store<GuestState>, Arc<Slice>) {
-    let slice = Arc::new(Slice::new(engine.options.turn_cpu_max));
+    let slice = Arc::new(Slice::new(limits.turn_cpu_max));
     let mut table = ResourceTable::new();
-    table.set_max_capacity(RESOURCES_MAX);
+    table.set_max_capacity(limits.handles_max);
     let state = GuestState {
         inside,
         outside,
         table,
-        memory: MemoryLimit { bytes: 0, bytes_max: engine.options.memory_bytes_max },
+        memory: MemoryLimit { bytes: 0, bytes_max: limits.memory_bytes_max },
         slice: slice.clone(),
         log_name,
         wasi: None,
@@ -106,5 +124,5 @@ impl ResourceLimiter for MemoryLimit {
 
 /// A turn took more CPU time than it may.
 #[derive(Debug, thiserror::Error)]
-#[error("it ran for more than {} ms without waiting for anything, the limit", .0.as_millis())]
+#[error("it ran for more than {} ms without waiting for anything, the limit turn-cpu", .0.as_millis())]
 pub(crate) struct CpuExceeded(Duration);

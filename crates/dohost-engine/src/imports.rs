@@ -9,7 +9,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use crate::bindings::types::{Request, Response};
-use crate::bindings::{namespace, outgoing, storage};
+use crate::bindings::{concurrency, namespace, outgoing, storage};
+pub use concurrency::Error as ConcurrencyError;
 pub use namespace::{CallError, Error as NamespaceError};
 pub use outgoing::Error as OutgoingError;
 pub use storage::{Entry, Error as StorageError, ListOptions};
@@ -21,6 +22,13 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct Fatal(pub String);
+
+/// A task of a guest: an event that it handles, or its construction. Numbers of tasks that are over are given again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskId(pub(crate) wasmtime::component::GuestTaskId);
+
+/// Which task called an import; none if it could not be told.
+pub type Caller = Option<TaskId>;
 
 /// The answer of an import: at once, or later.
 pub enum Step<T> {
@@ -42,8 +50,17 @@ pub trait Inside: Send + 'static {
     /// The name of the class.
     fn class(&self) -> String;
 
-    /// Waits until the object's input gate lets the completion of an import in.
-    fn enter(&self) -> BoxFuture<()>;
+    /// See `state.abort`. With this error the instance ends.
+    fn abort(&self, reason: Option<String>) -> Fatal;
+
+    /// To be called when the guest calls an import that may wait for something else than storage. The future waits until
+    /// the object's input gate lets the completion of that import in.
+    fn enter(&self, caller: Caller) -> BoxFuture<()>;
+
+    /// See `transactions.begin`.
+    fn begin_transaction(&self, caller: Caller) -> StorageStep<OpenTransaction>;
+    /// See `concurrency.block-concurrency`.
+    fn block_concurrency(&self, caller: Caller) -> Step<Result<OpenSection, ConcurrencyError>>;
 
     /// See `storage.get` in `wit/object.wit`, as for all below.
     fn get(&self, key: String) -> StorageStep<Option<Vec<u8>>>;
@@ -61,8 +78,36 @@ pub trait Inside: Send + 'static {
     fn list(&self, options: ListOptions) -> StorageStep<Vec<Entry>>;
     /// See `storage.delete-all`.
     fn delete_all(&self) -> StorageStep<()>;
+    /// See `storage.put-unconfirmed`.
+    fn put_unconfirmed(&self, entries: Vec<Entry>) -> StorageStep<()>;
+    /// See `storage.delete-unconfirmed`.
+    fn delete_unconfirmed(&self, keys: Vec<String>) -> StorageStep<u32>;
     /// See `storage.sync`.
-    fn sync(&self) -> Step<()>;
+    fn sync(&self, caller: Caller) -> Step<()>;
+}
+
+/// A transaction as the host holds it; the guest has a handle to it.
+pub struct OpenTransaction(pub Box<dyn Transaction>);
+
+/// What a guest can do with a transaction.
+pub trait Transaction: Send + Sync {
+    /// Keeps what was written in it.
+    fn commit(&mut self) -> Result<(), StorageError>;
+    /// Undoes what was written in it.
+    fn rollback(&mut self) -> Result<(), StorageError>;
+    /// The guest dropped its handle. (An instance that goes down does not call this.)
+    fn dropped(self: Box<Self>);
+}
+
+/// A critical section as the host holds it; the guest has a handle to it.
+pub struct OpenSection(pub Box<dyn CriticalSection>);
+
+/// What a guest can do with a critical section.
+pub trait CriticalSection: Send + Sync {
+    /// Ends it; an error if it cannot end yet.
+    fn end(&mut self) -> Result<(), Fatal>;
+    /// The guest dropped its handle; an error if the section had not ended. (An instance that goes down does not call this.)
+    fn dropped(self: Box<Self>) -> Result<(), Fatal>;
 }
 
 /// The imports that objects and Workers share: other objects, and the network.
@@ -78,7 +123,7 @@ pub trait Outside: Send + 'static {
     /// See `namespace.get-by-name`.
     fn stub_by_name(&self, class: &str, name: &str) -> Result<Stub, NamespaceError>;
     /// See `outgoing.fetch`.
-    fn fetch(&self, request: Request) -> BoxFuture<Result<Result<Response, OutgoingError>, Fatal>>;
+    fn fetch(&self, caller: Caller, request: Request) -> BoxFuture<Result<Result<Response, OutgoingError>, Fatal>>;
 }
 
 /// A stub as the host holds it; the guest has a handle to it.
@@ -91,5 +136,5 @@ pub trait ObjectStub: Send + Sync {
     /// The name that the stub was made from.
     fn name(&self) -> Option<String>;
     /// Sends the request at once, in call order, and resolves with the reply.
-    fn fetch(&self, request: Request) -> BoxFuture<Result<Result<Response, CallError>, Fatal>>;
+    fn fetch(&self, caller: Caller, request: Request) -> BoxFuture<Result<Result<Response, CallError>, Fatal>>;
 }

@@ -13,6 +13,11 @@
 //! is done with that. (wasmtime would queue the calls itself, but a queue inside the instance is one that nobody can limit,
 //! and its cost grows with its length.)
 //!
+//! A component may export a construction: it is the first call of an instance, and no event starts before it is done.
+//!
+//! A guest task may go on after it has returned its reply. Such *background work* keeps the instance alive, and
+//! [`Events::works_in_background`] tells of it.
+//!
 //! A trap ends everything at once: wasmtime gives up all tasks of the instance, and so does [`ObjectInstance::run`].
 
 use std::pin::{Pin, pin};
@@ -23,10 +28,11 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use wasmtime::Store;
 use wasmtime::component::{Accessor, TypedFunc};
 
+use crate::bindings::Object;
 use crate::bindings::types::{Request, Response};
 use crate::component::{ObjectComponent, one_line};
-use crate::guest::{self, CpuExceeded, GuestState};
-use crate::imports::{Fatal, Inside, Outside};
+use crate::guest::{self, CpuExceeded, GuestLimits, GuestState};
+use crate::imports::{Fatal, Inside, Outside, TaskId};
 use crate::slice::{Slice, Wakes};
 
 /// Turns that an instance may make before others get the thread.
@@ -34,17 +40,31 @@ const TURNS_AT_ONCE_MAX: usize = 128;
 
 /// An event for the guest.
 pub struct Call {
+    /// What the source of events knows it by.
+    pub event: usize,
     /// What the handler is given.
     pub request: Request,
-    /// Called with what the handler returned, as soon as it did and before its turn ends. Not called if the instance goes
-    /// down before.
-    pub done: Box<dyn FnOnce(Result<Response, String>) + Send>,
 }
 
 /// Where an instance gets its events from.
 pub trait Events: Sync {
     /// The next event that may start now. `None` asks the instance to end once the events that it has started are done.
     fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Option<Call>>;
+
+    /// The guest got a task for this event; it has not run yet.
+    fn started(&self, event: usize, task: TaskId);
+
+    /// The handler returned, and its turn is not over. Not called if the instance goes down before.
+    fn finished(&self, event: usize, result: Result<Response, String>);
+
+    /// The guest got a task for its construction; it has not run yet. Not called for a component that has none.
+    fn construction_started(&self, task: TaskId);
+
+    /// The construction returned well: from now on events are asked for.
+    fn constructed(&self);
+
+    /// Whether tasks of the guest go on that have returned their replies, when no event is left that has not.
+    fn works_in_background(&self, works: bool);
 
     /// Every guest task waits for something: may another event or completion enter? If so, it is ready to by now.
     fn admit_next(&self) -> bool;
@@ -67,6 +87,8 @@ pub struct Trap {
     pub is_host: bool,
     /// There was no room for another instance.
     pub is_full: bool,
+    /// The guest's own code said so: its construction returned an exception.
+    pub is_exception: bool,
 }
 
 impl From<wasmtime::Error> for Trap {
@@ -83,6 +105,8 @@ impl Trap {
             cpu.to_string()
         } else if let Some(fatal) = error.downcast_ref::<Fatal>() {
             fatal.to_string()
+        } else if let Some(failed) = error.downcast_ref::<ConstructionFailed>() {
+            failed.to_string()
         } else {
             one_line(error)
         };
@@ -92,11 +116,12 @@ impl Trap {
             is_limit: error.is::<CpuExceeded>(),
             is_host: error.is::<Fatal>(),
             is_full: error.is::<wasmtime::PoolConcurrencyLimitError>() || is_out_of_memory(error),
+            is_exception: error.is::<ConstructionFailed>(),
         }
     }
 
     pub(crate) fn of_limit(reason: String) -> Trap {
-        Trap { detail: reason.clone(), reason, is_limit: true, is_host: false, is_full: false }
+        Trap { detail: reason.clone(), reason, is_limit: true, is_host: false, is_full: false, is_exception: false }
     }
 }
 
@@ -106,15 +131,24 @@ fn is_out_of_memory(error: &wasmtime::Error) -> bool {
     causes.any(|cause| cause.kind() == std::io::ErrorKind::OutOfMemory)
 }
 
+/// The construction of an object returned an exception.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct ConstructionFailed(String);
+
 /// A live instance of an object.
 pub struct ObjectInstance {
     store: Store<GuestState>,
     slice: Arc<Slice>,
-    fetch: Fetch,
+    exports: Exports,
     takes_strict_turns: bool,
 }
 
-type Fetch = TypedFunc<(Request,), (Result<Response, String>,)>;
+#[derive(Clone, Copy)]
+struct Exports {
+    fetch: TypedFunc<(Request,), (Result<Response, String>,)>,
+    construct: Option<TypedFunc<(), (Result<(), String>,)>>,
+}
 
 impl ObjectComponent {
     /// Makes a new instance with these imports; runs the component's start code.
@@ -123,12 +157,13 @@ impl ObjectComponent {
     pub async fn instantiate(
         &self,
         log_name: Arc<str>,
+        limits: &GuestLimits,
         inside: Box<dyn Inside>,
         outside: Box<dyn Outside>,
     ) -> Result<ObjectInstance, Trap> {
-        let (mut store, slice) = guest::store(&self.engine, log_name, Some(inside), outside);
-        let object = {
-            let mut starting = pin!(self.pre.instantiate_async(&mut store));
+        let (mut store, slice) = guest::store(&self.engine, log_name, limits, Some(inside), outside);
+        let exports = {
+            let mut starting = pin!(self.exports(&mut store));
             std::future::poll_fn(|cx| {
                 let poll = slice.poll(|| starting.as_mut().poll(cx));
                 slice.pause_turn();
@@ -136,8 +171,18 @@ impl ObjectComponent {
             })
             .await?
         };
-        let fetch = object.dohost_object_handler().func_fetch();
-        Ok(ObjectInstance { store, slice, fetch, takes_strict_turns: self.takes_strict_turns })
+        Ok(ObjectInstance { store, slice, exports, takes_strict_turns: self.takes_strict_turns })
+    }
+
+    async fn exports(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Exports> {
+        let Some(construct) = &self.construct else {
+            let object = self.pre.instantiate_async(store).await?;
+            return Ok(Exports { fetch: object.dohost_object_handler().func_fetch(), construct: None });
+        };
+        let instance = self.pre.instance_pre().instantiate_async(&mut *store).await?;
+        let object = Object::new(&mut *store, &instance)?;
+        let construct = instance.get_typed_func(&mut *store, construct)?;
+        Ok(Exports { fetch: object.dohost_object_handler().func_fetch(), construct: Some(construct) })
     }
 }
 
@@ -147,8 +192,13 @@ impl ObjectInstance {
     /// Dropping the future drops the instance with everything that it was doing.
     pub async fn run(mut self, events: &dyn Events) -> Result<(), Trap> {
         let slice = self.slice.clone();
-        let (fetch, takes_strict_turns) = (self.fetch, self.takes_strict_turns);
-        let feed = async |accessor: &Accessor<GuestState>| feed(accessor, fetch, takes_strict_turns, events).await;
+        let (exports, takes_strict_turns) = (self.exports, self.takes_strict_turns);
+        let feed = async |accessor: &Accessor<GuestState>| {
+            if let Some(construct) = exports.construct {
+                construct_object(accessor, construct, events).await?;
+            }
+            feed(accessor, exports, takes_strict_turns, events).await
+        };
         let mut running = pin!(self.store.run_concurrent(feed));
         let wakes = Arc::new(Wakes::default());
         let waker = wakes.waker();
@@ -200,15 +250,29 @@ fn take_turns(
     Poll::Pending
 }
 
+/// Makes the first call of an instance.
+async fn construct_object(
+    accessor: &Accessor<GuestState>,
+    construct: TypedFunc<(), (Result<(), String>,)>,
+    events: &dyn Events,
+) -> wasmtime::Result<()> {
+    let started = accessor.with(|access| construct.start_call_concurrent(access, ()))?;
+    events.construction_started(TaskId(started.task()));
+    let (result,) = construct.finish_call_concurrent(accessor, started).await?;
+    result.map_err(|exception| wasmtime::Error::from(ConstructionFailed(exception)))?;
+    events.constructed();
+    Ok(())
+}
+
 /// Starts events as they come and finishes them as they are done.
 async fn feed(
     accessor: &Accessor<GuestState>,
-    fetch: Fetch,
+    exports: Exports,
     takes_strict_turns: bool,
     events: &dyn Events,
 ) -> wasmtime::Result<()> {
     let mut tasks = pin!(FuturesUnordered::<Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>>::new());
-    let mut has_ended = false;
+    let (mut has_ended, mut worked_in_background) = (false, false);
     std::future::poll_fn(|cx| {
         let mut may_start = true;
         loop {
@@ -217,15 +281,20 @@ async fn feed(
                     return Poll::Ready(Err(error));
                 }
             }
+            let works_in_background = tasks.is_empty() && accessor.poll_no_interesting_tasks(cx).is_pending();
+            if works_in_background != worked_in_background {
+                events.works_in_background(works_in_background);
+                worked_in_background = works_in_background;
+            }
             if has_ended && tasks.is_empty() {
-                return Poll::Ready(Ok(()));
+                return if works_in_background { Poll::Pending } else { Poll::Ready(Ok(())) };
             }
             if !may_start || has_ended || (takes_strict_turns && !tasks.is_empty()) {
                 return Poll::Pending;
             }
             match events.poll_event(cx) {
                 Poll::Ready(Some(call)) => {
-                    tasks.push(Box::pin(start(accessor, fetch, call)));
+                    tasks.push(Box::pin(start(accessor, exports, call, events)));
                     may_start = false;
                 }
                 Poll::Ready(None) => has_ended = true,
@@ -239,14 +308,19 @@ async fn feed(
 /// Starts one guest task now and gives the future of its end.
 fn start<'a>(
     accessor: &'a Accessor<GuestState>,
-    fetch: Fetch,
+    exports: Exports,
     call: Call,
+    events: &'a dyn Events,
 ) -> impl Future<Output = wasmtime::Result<()>> + Send + 'a {
-    let Call { request, done } = call;
+    let Call { event, request } = call;
+    let fetch = exports.fetch;
     let started = accessor.with(|access| fetch.start_call_concurrent(access, (request,)));
+    if let Ok(started) = &started {
+        events.started(event, TaskId(started.task()));
+    }
     async move {
         let (reply,) = fetch.finish_call_concurrent(accessor, started?).await?;
-        done(reply);
+        events.finished(event, reply);
         Ok(())
     }
 }

@@ -23,5 +23,6 @@ pub mod worker;
 pub use bindings::types::{Header, Request, Response};
 pub use component::{LoadError, ObjectComponent};
 pub use config::{Engine, EngineError, EngineOptions};
+pub use guest::GuestLimits;
 pub use instance::{Call, Events, ObjectInstance, Trap};
 pub use worker::{Worker, WorkerComponent};

@@ -21,7 +21,7 @@ pub use wasmtime_wasi_http::{Error as BodyError, WasiBody as Body};
 
 use crate::component::LoadError;
 use crate::config::Engine;
-use crate::guest::{self, GuestState};
+use crate::guest::{self, GuestLimits, GuestState};
 use crate::imports::Outside;
 use crate::instance::Trap;
 
@@ -41,18 +41,19 @@ const STREAM_MAX: Duration = Duration::from_secs(15 * 60);
 pub struct WorkerComponent {
     engine: Engine,
     pre: Arc<ProxyPre<GuestState>>,
+    limits: GuestLimits,
 }
 
 impl Engine {
-    /// Reads, compiles and checks the component of a Worker.
-    pub fn load_worker(&self, path: &Path) -> Result<WorkerComponent, LoadError> {
+    /// Reads, compiles and checks the component of a Worker; its instances have these limits.
+    pub fn load_worker(&self, path: &Path, limits: GuestLimits) -> Result<WorkerComponent, LoadError> {
         let pre = self.load_worker_pre(path)?;
         let p3 = wasmtime_wasi_http::p3::bindings::ServicePre::new(pre.clone()).map(ProxyPre::P3);
         let pre = p3.or_else(|p3_error| {
             wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre).map(ProxyPre::P2).map_err(|_| p3_error)
         });
         match pre {
-            Ok(pre) => Ok(WorkerComponent { engine: self.clone(), pre: Arc::new(pre) }),
+            Ok(pre) => Ok(WorkerComponent { engine: self.clone(), pre: Arc::new(pre), limits }),
             Err(error) => {
                 Err(LoadError::WrongType { path: path.to_owned(), reason: crate::component::one_line(&error) })
             }
@@ -107,7 +108,8 @@ impl HandlerState for Instances {
     type WorkerState = Life;
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<GuestState, Expiration, Life>> {
-        let (mut store, _) = guest::store(&self.component.engine, "worker".into(), None, (self.outside)());
+        let (mut store, _) =
+            guest::store(&self.component.engine, "worker".into(), &self.component.limits, None, (self.outside)());
         let proxy = self.component.pre.instantiate_async(&mut store).await?;
         Ok(Instance {
             store,

@@ -57,6 +57,13 @@ impl Refusal {
             EventError::CommitFailed(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "the object's writes could not be made durable")
             }
+            EventError::TimedOut(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "the object took too long and was reset during the request")
+            }
+            EventError::Loop(_) => (StatusCode::LOOP_DETECTED, "objects call each other in a circle"),
+            EventError::ConstructionFailed(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "the object's construction threw an exception")
+            }
             EventError::StartFailed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the object did not start"),
             EventError::NotStarted(_) => (StatusCode::SERVICE_UNAVAILABLE, "the object was reset before the request"),
             EventError::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "the object is overloaded"),

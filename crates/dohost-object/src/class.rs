@@ -6,6 +6,7 @@ use dohost_engine::ObjectComponent;
 use dohost_storage::ClassNumber;
 
 use crate::id::IdKey;
+use crate::limits::Limits;
 
 /// Bytes that the name of a class may have.
 pub const CLASS_NAME_BYTES_MAX: usize = 64;
@@ -19,6 +20,21 @@ pub(crate) struct ClassInner {
     pub number: ClassNumber,
     pub ids: IdKey,
     pub component: ObjectComponent,
+    pub limits: Limits,
+    pub is_serial: bool,
+}
+
+/// How a class is served.
+pub struct ClassOptions {
+    /// The name under which it is served.
+    pub name: String,
+    /// What implements it.
+    pub component: ObjectComponent,
+    /// What each of its objects may use.
+    pub limits: Limits,
+    /// Strict turns: an object handles one event after the other, also where it waits for something else than storage.
+    /// Only calls that it makes to itself, perhaps through others, are let in meanwhile.
+    pub is_serial: bool,
 }
 
 impl Class {

@@ -1,10 +1,13 @@
 //! Events, and what comes back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dohost_engine::{Request, Response};
-use dohost_storage::CommitNumber;
+use dohost_storage::{CommitError, CommitNumber};
 use tokio::sync::oneshot;
+
+use crate::call_graph::CallChain;
 
 /// How long a caller should wait before it calls an overloaded object again.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -28,24 +31,41 @@ pub enum EventError {
     /// The object went down before the event reached it.
     #[error("the object was reset before it saw the event: {0}")]
     NotStarted(String),
+    /// The object went down because something took too long. Nothing that it wrote after the last reply is kept.
+    #[error("the object was reset: {0}")]
+    TimedOut(String),
     /// The object could not be started.
     #[error("the object did not start: {0}")]
     StartFailed(String),
+    /// The construction of the object returned an exception.
+    #[error("{0}")]
+    ConstructionFailed(String),
     /// The commit that the reply depends on failed; the object was reset.
     #[error("the object was reset: failed to {0}")]
     CommitFailed(String),
     /// A limit on waiting events or resident objects was hit.
     #[error("{0}")]
     Overloaded(String),
+    /// The call would wait for itself, or too many objects call each other in a row.
+    #[error("{0}")]
+    Loop(String),
     /// The host is shutting down.
     #[error("the host is shutting down")]
     ShuttingDown,
 }
 
 impl EventError {
+    /// What became of a reply whose commit failed.
+    pub(crate) fn of_commit(error: &CommitError) -> EventError {
+        match error {
+            CommitError::Stalled => EventError::TimedOut(format!("failed to {error}")),
+            _ => EventError::CommitFailed(error.to_string()),
+        }
+    }
+
     /// Thrown by the guest's own code.
     pub fn is_remote(&self) -> bool {
-        matches!(self, EventError::Exception(_))
+        matches!(self, EventError::Exception(_) | EventError::ConstructionFailed(_))
     }
 
     /// Whether the same event may succeed if it is sent again.
@@ -58,7 +78,7 @@ impl EventError {
 
     /// Whether sending it again at once makes things worse.
     pub fn is_overloaded(&self) -> bool {
-        matches!(self, EventError::Overloaded(_))
+        matches!(self, EventError::Overloaded(_) | EventError::TimedOut(_))
     }
 }
 
@@ -66,6 +86,8 @@ impl EventError {
 pub(crate) struct Event {
     pub request: Request,
     pub reply: ReplySlot,
+    /// The calls that led to it, if it is one.
+    pub chain: Option<Arc<CallChain>>,
 }
 
 impl Event {

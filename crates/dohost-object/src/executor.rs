@@ -197,6 +197,7 @@ pub(crate) fn move_in(index: ExecutorIndex, host: &Arc<HostInner>, runtime: &tok
     runtime.spawn(async move {
         loop {
             tokio::time::sleep(sweep).await;
+            survive(|| with_residents(Residents::check_times));
             survive(|| with_residents(Residents::evict_idle));
         }
     });

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use dohost_engine::ObjectComponent;
 use dohost_storage::Store;
 use tokio::time::{Instant, sleep};
 
+use crate::class::ClassOptions;
 use crate::executor::{self, Executors, with_residents};
 use crate::host::{Host, HostInner, HostOptions, SHUTDOWN_POLL, StartError};
 use crate::residents::Residents;
@@ -27,13 +27,9 @@ impl HostHere {
     /// # Panics
     ///
     /// Outside of a single-threaded tokio runtime.
-    pub fn start(
-        store: Store,
-        components: Vec<(String, ObjectComponent)>,
-        options: HostOptions,
-    ) -> Result<HostHere, StartError> {
+    pub fn start(store: Store, classes: Vec<ClassOptions>, options: HostOptions) -> Result<HostHere, StartError> {
         let (executors, jobs) = Executors::here(store.progress());
-        let inner = HostInner::new(store, components, options, executors)?;
+        let inner = HostInner::new(store, classes, options, executors)?;
         let index = inner.executors.indices().next().expect("there is one");
         executor::move_in(index, &inner, &tokio::runtime::Handle::current(), jobs);
         Ok(HostHere { host: Host(inner), _stays: std::marker::PhantomData })

@@ -2,19 +2,21 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use dohost_engine::imports::{BoxFuture, OutgoingError, Outside};
-use dohost_engine::{ObjectComponent, Request, Response};
+use dohost_engine::{Request, Response};
 use dohost_storage::{NAME_BYTES_MAX, Store, StoreError};
+use parking_lot::Mutex;
 
-use crate::class::{Class, ClassInner};
+use crate::call_graph::{CallChain, CallGraph};
+use crate::class::{Class, ClassInner, ClassOptions};
 use crate::environment::Environment;
 use crate::event::{Event, EventError, Reply, ReplySlot};
 use crate::executor::{Executors, current, with_residents};
 use crate::id::{IdKey, InvalidId, ObjectId};
-use crate::limits::Limits;
+use crate::limits::HostLimits;
 use crate::outside::WorkerOutside;
 
 /// How often a shutdown looks whether the last object has gone.
@@ -30,8 +32,8 @@ pub trait OutgoingFetch: Send + Sync + 'static {
 pub struct HostOptions {
     /// Threads that objects and connections run on.
     pub executors: usize,
-    /// What objects may use.
-    pub limits: Limits,
+    /// What all objects together may use.
+    pub limits: HostLimits,
     /// How guests reach the network.
     pub outgoing: Arc<dyn OutgoingFetch>,
     /// The machine underneath.
@@ -45,10 +47,13 @@ pub struct Host(pub(crate) Arc<HostInner>);
 pub(crate) struct HostInner {
     pub store: Store,
     pub classes: HashMap<Arc<str>, Class>,
-    pub limits: Limits,
+    pub limits: HostLimits,
     pub outgoing: Arc<dyn OutgoingFetch>,
     pub environment: Arc<dyn Environment>,
     pub executors: Executors,
+    /// Calls from object to object that are under way.
+    pub call_graph: Mutex<CallGraph>,
+    pub last_call: AtomicU64,
     is_stopping: AtomicBool,
 }
 
@@ -87,13 +92,9 @@ impl Target<'_> {
 
 impl Host {
     /// Registers the classes and starts the executors.
-    pub fn start(
-        store: Store,
-        components: Vec<(String, ObjectComponent)>,
-        options: HostOptions,
-    ) -> Result<Host, StartError> {
+    pub fn start(store: Store, classes: Vec<ClassOptions>, options: HostOptions) -> Result<Host, StartError> {
         let (executors, idle) = Executors::prepare(options.executors, || store.progress())?;
-        let inner = HostInner::new(store, components, options, executors)?;
+        let inner = HostInner::new(store, classes, options, executors)?;
         Executors::start(&inner, idle)?;
         Ok(Host(inner))
     }
@@ -120,7 +121,7 @@ impl Host {
     /// Dropping the future gives up the reply, not the event.
     pub async fn send(&self, class: &Class, target: Target<'_>, request: Request) -> Result<Reply, InvalidId> {
         let (id, name) = target.resolve(class)?;
-        Ok(self.0.clone().send(class, id, name, request).await)
+        Ok(self.0.clone().send(class, id, name, request, None).await)
     }
 
     /// Makes the imports of one instance of a Worker.
@@ -168,25 +169,27 @@ impl HostInner {
     /// Registers the classes.
     pub fn new(
         store: Store,
-        components: Vec<(String, ObjectComponent)>,
+        classes: Vec<ClassOptions>,
         options: HostOptions,
         executors: Executors,
     ) -> Result<Arc<HostInner>, StoreError> {
-        let mut classes = HashMap::new();
-        for (name, component) in components {
+        let mut by_name = HashMap::new();
+        for ClassOptions { name, component, limits, is_serial } in classes {
             let registered = store.class(&name)?;
-            let name: Arc<str> = name.into();
+            let (name, number): (Arc<str>, _) = (name.into(), registered.number);
             let ids = IdKey::new(&registered.unique_key);
-            let class = Class(Arc::new(ClassInner { name: name.clone(), number: registered.number, ids, component }));
-            classes.insert(name, class);
+            let class = ClassInner { name: name.clone(), number, ids, component, limits, is_serial };
+            by_name.insert(name, Class(Arc::new(class)));
         }
         Ok(Arc::new(HostInner {
             store,
-            classes,
+            classes: by_name,
             limits: options.limits,
             outgoing: options.outgoing,
             environment: options.environment,
             executors,
+            call_graph: Mutex::default(),
+            last_call: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
         }))
     }
@@ -200,19 +203,20 @@ impl HostInner {
         self.is_stopping.load(Ordering::Relaxed)
     }
 
-    /// Sends an event on its way now; the future is its reply.
+    /// Sends an event on its way now; the future is its reply. The chain is that of a call from another object.
     pub fn send(
         self: &Arc<Self>,
         class: &Class,
         id: ObjectId,
         name: Option<Arc<str>>,
         request: Request,
+        chain: Option<Arc<CallChain>>,
     ) -> impl Future<Output = Reply> + Send + use<> {
         let home = current();
         let (reply, receiver) = ReplySlot::new(home);
         let class = class.clone();
         self.executors.run_on(self.executors.of(&id), move || {
-            with_residents(|residents| residents.deliver(&class, id, name, Event { request, reply }));
+            with_residents(|residents| residents.deliver(&class, id, name, Event { request, reply, chain }));
         });
         let progress = self.executors.progress(home).clone();
         async move {
@@ -222,7 +226,7 @@ impl HostInner {
             if let Some(commit) = gated.after
                 && let Err(error) = progress.durable(commit).await
             {
-                return Err(EventError::CommitFailed(error.to_string()));
+                return Err(EventError::of_commit(&error));
             }
             gated.reply
         }

@@ -7,17 +7,24 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dohost_engine::imports::{BoxFuture, Entry, Fatal, Inside, ListOptions, Step, StorageError, StorageStep};
+use dohost_engine::imports::{
+    BoxFuture, Caller, ConcurrencyError, Entry, Fatal, Inside, ListOptions, OpenSection, OpenTransaction, Step,
+    StorageError, StorageStep,
+};
 use dohost_storage::{
     Answer, KEYS_PER_CALL_MAX, KeyRange, ListStep, Listing, ObjectNumber, PENDING_BYTES_MAX, Page, Store, StoreError,
     check_key, check_value,
 };
 
 use crate::environment::ask_blocking;
-use crate::object::{Gate, GateHold, Object, Residence};
+use crate::feed::GateHold;
+use crate::object::{Object, Residence, State};
 
 /// The imports of one object.
 pub(crate) struct ObjectInside(pub Arc<Object>);
+
+/// What an object is reset with that does not say why, in the words of Cloudflare's runtime.
+const ABORTED: &str = "Application called abort() to reset Durable Object.";
 
 type Pairs = Vec<(Arc<str>, Bytes)>;
 
@@ -34,8 +41,20 @@ impl Inside for ObjectInside {
         self.0.class.name().into()
     }
 
-    fn enter(&self) -> BoxFuture<()> {
-        Box::pin(self.0.enter())
+    fn abort(&self, reason: Option<String>) -> Fatal {
+        Fatal(reason.unwrap_or_else(|| ABORTED.into()))
+    }
+
+    fn enter(&self, caller: Caller) -> BoxFuture<()> {
+        Box::pin(self.0.enter(caller))
+    }
+
+    fn begin_transaction(&self, caller: Caller) -> StorageStep<OpenTransaction> {
+        self.0.begin_transaction(caller)
+    }
+
+    fn block_concurrency(&self, caller: Caller) -> Step<Result<OpenSection, ConcurrencyError>> {
+        self.0.block_concurrency(caller)
     }
 
     fn get(&self, key: String) -> StorageStep<Option<Vec<u8>>> {
@@ -45,12 +64,16 @@ impl Inside for ObjectInside {
         if let Answer::Known(value) = self.storage(|storage| storage.overlay.get(&key)) {
             return Step::Ready(Ok(value.map(|value| value.to_vec())));
         }
-        self.fetch_keys(vec![key.into()], |storage, keys| Ok(known(storage, &keys[0]).map(|value| value.to_vec())))
+        self.fetch_keys(
+            vec![key.into()],
+            |state, keys| Ok(known(state.storage(), &keys[0]).map(|value| value.to_vec())),
+        )
     }
 
     fn get_many(&self, keys: Vec<String>) -> StorageStep<Vec<Entry>> {
         match valid_keys(keys) {
-            Ok(keys) => self.with_keys(keys, |storage, keys| {
+            Ok(keys) => self.with_keys(keys, |state, keys| {
+                let storage = state.storage();
                 let entries = keys.iter().filter_map(|key| Some((key.clone(), known(storage, key)?)));
                 Ok(entries.map(entry).collect())
             }),
@@ -59,26 +82,26 @@ impl Inside for ObjectInside {
     }
 
     fn put(&self, key: String, value: Vec<u8>) -> StorageStep<()> {
-        self.write(vec![Entry { key, value }])
+        self.write(vec![Entry { key, value }], IsConfirmed(true))
     }
 
     fn put_many(&self, entries: Vec<Entry>) -> StorageStep<()> {
         match check_count(entries.len()) {
-            Ok(()) => self.write(entries),
+            Ok(()) => self.write(entries, IsConfirmed(true)),
             Err(error) => Step::Ready(Err(error)),
         }
     }
 
     fn delete(&self, key: String) -> StorageStep<bool> {
         match valid_keys(vec![key]) {
-            Ok(keys) => self.with_keys(keys, |storage, keys| Ok(delete_known(storage, keys) == 1)),
+            Ok(keys) => self.delete_keys(keys, IsConfirmed(true), |existed| existed == 1),
             Err(error) => Step::Ready(Err(error)),
         }
     }
 
     fn delete_many(&self, keys: Vec<String>) -> StorageStep<u32> {
         match valid_keys(keys) {
-            Ok(keys) => self.with_keys(keys, |storage, keys| Ok(delete_known(storage, keys))),
+            Ok(keys) => self.delete_keys(keys, IsConfirmed(true), |existed| existed),
             Err(error) => Step::Ready(Err(error)),
         }
     }
@@ -97,7 +120,7 @@ impl Inside for ObjectInside {
             Ok(None) => return Step::Ready(Ok(Vec::new())),
             Err(error) => return Step::Ready(Err(StorageError::Invalid(error.to_string()))),
         };
-        let bytes_max = self.0.host.limits.list_bytes_max;
+        let bytes_max = self.0.limits().list_bytes_max;
         match self.storage(|storage| storage.overlay.list(&range)) {
             Answer::Known(pairs) => Step::Ready(list_entries(pairs, bytes_max)),
             Answer::Ask => self.fetch_list(Listing::new(range)),
@@ -105,18 +128,63 @@ impl Inside for ObjectInside {
     }
 
     fn delete_all(&self) -> StorageStep<()> {
-        self.storage(|storage| storage.overlay.delete_all());
+        let mut state = self.0.lock();
+        if state.is_in_transaction() {
+            let text = "delete-all inside of a transaction; delete the keys one by one";
+            return Step::Ready(Err(StorageError::NotAllowed(text.into())));
+        }
+        state.storage().overlay.delete_all();
+        state.wrote(IsConfirmed(true));
         Step::Ready(Ok(()))
     }
 
-    fn sync(&self) -> Step<()> {
+    fn put_unconfirmed(&self, entries: Vec<Entry>) -> StorageStep<()> {
+        match check_count(entries.len()) {
+            Ok(()) => self.write(entries, IsConfirmed(false)),
+            Err(error) => Step::Ready(Err(error)),
+        }
+    }
+
+    fn delete_unconfirmed(&self, keys: Vec<String>) -> StorageStep<u32> {
+        match valid_keys(keys) {
+            Ok(keys) => self.delete_keys(keys, IsConfirmed(false), |existed| existed),
+            Err(error) => Step::Ready(Err(error)),
+        }
+    }
+
+    fn sync(&self, caller: Caller) -> Step<()> {
         let object = self.0.clone();
-        let gate = object.output_gate();
+        let gate = object.sync_gate();
+        let entered = object.enter(caller);
         Step::Wait(Box::pin(async move {
             object.leave(gate).await?;
-            object.enter().await;
+            entered.await;
             Ok(())
         }))
+    }
+}
+
+/// Whether output waits for a write.
+#[derive(Clone, Copy)]
+struct IsConfirmed(bool);
+
+impl State {
+    fn stage(&mut self, entries: Vec<Entry>, is_confirmed: IsConfirmed) {
+        for Entry { key, value } in entries {
+            self.storage().overlay.put(&key, value.into());
+        }
+        self.wrote(is_confirmed);
+    }
+
+    /// Tells the output gate of a write.
+    fn wrote(&mut self, is_confirmed: IsConfirmed) {
+        if !is_confirmed.0 {
+            return;
+        }
+        match self.is_in_transaction() {
+            true => self.transaction_is_confirmed = true,
+            false => self.output.wrote(),
+        }
     }
 }
 
@@ -125,22 +193,41 @@ impl ObjectInside {
         f(self.0.lock().storage())
     }
 
-    fn write(&self, entries: Vec<Entry>) -> StorageStep<()> {
+    fn delete_keys<R: Send + 'static>(
+        &self,
+        keys: Vec<Arc<str>>,
+        is_confirmed: IsConfirmed,
+        then: impl FnOnce(u32) -> R + Send + 'static,
+    ) -> StorageStep<R> {
+        let bytes: usize = keys.iter().map(|key| key.len()).sum();
+        if let Err(error) = self.0.check_turn(&self.0.lock(), bytes) {
+            return Step::Ready(Err(error));
+        }
+        self.with_keys(keys, move |state, keys| {
+            let existed = delete_known(state.storage(), keys);
+            if existed > 0 {
+                state.wrote(is_confirmed);
+            }
+            Ok(then(existed))
+        })
+    }
+
+    fn write(&self, entries: Vec<Entry>, is_confirmed: IsConfirmed) -> StorageStep<()> {
         if let Err(error) = entries.iter().try_for_each(valid_entry) {
             return Step::Ready(Err(error));
         }
         let object = &self.0;
         let mut state = object.lock();
         let bytes: usize = entries.iter().map(|entry| entry.key.len() + entry.value.len()).sum();
-        if state.staged_in_turn_bytes() + bytes > object.host.limits.staged_bytes_max {
-            let max = object.host.limits.staged_bytes_max;
-            let text = format!("more than {max} bytes written without waiting in between, the limit of one commit");
-            return Step::Ready(Err(StorageError::TooLarge(text)));
+        if let Err(error) = object.check_turn(&state, bytes) {
+            return Step::Ready(Err(error));
         }
-        for Entry { key, value } in entries {
-            state.storage().overlay.put(&key, value.into());
+        if object.check_size(&mut state, &entries).is_err() {
+            drop(state);
+            return self.write_if_it_fits(entries, is_confirmed);
         }
-        let last_commit = state.last_commit();
+        state.stage(entries, is_confirmed);
+        let last_commit = state.last_submitted;
         drop(state);
         match last_commit.filter(|_| object.host.store.pending_bytes() > PENDING_BYTES_MAX) {
             None => Step::Ready(Ok(())),
@@ -156,16 +243,42 @@ impl ObjectInside {
         }
     }
 
+    /// Writes when it is known how large the object is: what is under way counts in full where an old value is not known,
+    /// so close to the limit it pays to wait.
+    fn write_if_it_fits(&self, entries: Vec<Entry>, is_confirmed: IsConfirmed) -> StorageStep<()> {
+        let object = self.0.clone();
+        let under_way = object.lock().last_submitted;
+        let hold = GateHold::new(&object);
+        let keys = entries.iter().map(|entry| Arc::from(entry.key.as_str())).collect();
+        let this = ObjectInside(object.clone());
+        Step::Wait(Box::pin(async move {
+            let _hold = hold;
+            if let Some(commit) = under_way {
+                object.progress.durable(commit).await.map_err(|error| Fatal(format!("failed to {error}")))?;
+                object.settle(&mut object.lock());
+            }
+            let then = move |state: &mut State, _: &[Arc<str>]| {
+                object.check_size(state, &entries)?;
+                state.stage(entries, is_confirmed);
+                Ok(())
+            };
+            match this.with_keys(keys, then) {
+                Step::Ready(written) => Ok(written),
+                Step::Wait(written) => written.await,
+            }
+        }))
+    }
+
     /// Goes on once the overlay knows all these keys, at once if it does already.
     fn with_keys<R: Send + 'static>(
         &self,
         keys: Vec<Arc<str>>,
-        then: impl FnOnce(&mut Residence, &[Arc<str>]) -> Result<R, StorageError> + Send + 'static,
+        then: impl FnOnce(&mut State, &[Arc<str>]) -> Result<R, StorageError> + Send + 'static,
     ) -> StorageStep<R> {
         let mut state = self.0.lock();
         let storage = state.storage();
         if keys.iter().all(|key| matches!(storage.overlay.get(key), Answer::Known(_))) {
-            return Step::Ready(then(storage, &keys));
+            return Step::Ready(then(&mut state, &keys));
         }
         drop(state);
         self.fetch_keys(keys, then)
@@ -174,7 +287,7 @@ impl ObjectInside {
     fn fetch_keys<R: Send + 'static>(
         &self,
         keys: Vec<Arc<str>>,
-        then: impl FnOnce(&mut Residence, &[Arc<str>]) -> Result<R, StorageError> + Send + 'static,
+        then: impl FnOnce(&mut State, &[Arc<str>]) -> Result<R, StorageError> + Send + 'static,
     ) -> StorageStep<R> {
         let asked = keys.clone();
         let hold = GateHold::new(&self.0);
@@ -184,11 +297,10 @@ impl ObjectInside {
             let found = read.await?;
             let answer = {
                 let mut state = object.lock();
-                let storage = state.storage();
                 for (key, value) in found {
-                    storage.overlay.learn(&key, value);
+                    state.storage().overlay.learn(&key, value);
                 }
-                then(storage, &keys)
+                then(&mut state, &keys)
             };
             drop(hold);
             Ok(answer)
@@ -197,7 +309,7 @@ impl ObjectInside {
 
     fn fetch_list(&self, listing: Listing) -> StorageStep<Vec<Entry>> {
         let this = ObjectInside(self.0.clone());
-        let bytes_max = self.0.host.limits.list_bytes_max;
+        let bytes_max = self.0.limits().list_bytes_max;
         let hold = GateHold::new(&self.0);
         Step::Wait(Box::pin(async move {
             let _hold = hold;
@@ -239,16 +351,29 @@ impl ObjectInside {
 }
 
 impl Object {
-    /// Waits until what was sampled may leave.
-    pub(crate) async fn leave(&self, gate: Gate) -> Result<(), Fatal> {
-        let commit = match gate {
-            Gate::Now(commit) => commit,
-            Gate::AtEndOfTurn(end) => end.await.map_err(|_| Fatal("the object was reset".into()))?,
-        };
-        match commit {
-            None => Ok(()),
-            Some(commit) => self.progress.durable(commit).await.map_err(|error| Fatal(format!("failed to {error}"))),
+    /// Whether the object may have these entries too, as far as its size is known.
+    fn check_size(&self, state: &mut State, entries: &[Entry]) -> Result<(), StorageError> {
+        let Residence { overlay, size, .. } = state.storage();
+        let growth = entries.iter().map(|entry| overlay.growth_max(&entry.key, Some(entry.value.len()))).sum::<i64>();
+        let max = self.limits().storage_bytes_max;
+        // A write that makes nothing larger is always allowed: it may be the way out.
+        if growth <= 0 || overlay.size_max(size).saturating_add_signed(growth) <= max {
+            return Ok(());
         }
+        Err(StorageError::TooLarge(format!("the object would have more than {max} bytes stored, the limit storage")))
+    }
+
+    /// Whether the turn may write so many bytes more.
+    fn check_turn(&self, state: &State, bytes: usize) -> Result<(), StorageError> {
+        let max = self.limits().turn_writes_bytes_max;
+        if state.staged_in_turn_bytes() + bytes <= max {
+            return Ok(());
+        }
+        let text = match state.is_in_transaction() {
+            true => format!("more than {max} bytes written in one transaction, the limit turn-writes"),
+            false => format!("more than {max} bytes written without waiting in between, the limit turn-writes"),
+        };
+        Err(StorageError::TooLarge(text))
     }
 }
 

@@ -5,8 +5,9 @@
 //! turn, what it wrote goes to be committed, and the reply leaves when the commit it depends on is durable.
 //!
 //! Reading order, which is the order of that path: [`host`] (the door) → [`executor`] (threads) → `residents` (who is
-//! resident) → `life` (one life, from load to end) → `object` (mailbox, turn, output) → `inside` and `outside` (what the
-//! guest's imports do).
+//! resident) → `life` (one life, from load to end) → `object` (mailbox and events) → `feed` (events enter the guest, past the
+//! `input_gate`) → `inside`, `sections` and `outside` (what the guest's imports do) → `commit` (turns become commits) →
+//! `output_gate` (what leaves, and after which commit).
 //!
 //! **Invariants.** At most one live instance of an object exists, because only the executor that its id picks ever starts
 //! one, and only after the life before has ended and its commits are settled. A reply carries the number of the last commit
@@ -17,10 +18,14 @@
 
 #![forbid(unsafe_code)]
 
+mod call_graph;
+mod calls;
 pub mod class;
+mod commit;
 pub mod environment;
 pub mod event;
 pub mod executor;
+mod feed;
 pub mod here;
 pub mod host;
 pub mod id;
@@ -28,14 +33,17 @@ mod input_gate;
 mod inside;
 mod life;
 pub mod limits;
+mod mailbox;
 mod object;
+mod output_gate;
 mod outside;
 mod residents;
+mod sections;
 
-pub use class::{Class, ClassNameError, check_class_name};
+pub use class::{Class, ClassNameError, ClassOptions, check_class_name};
 pub use environment::{Environment, Machine};
 pub use event::{EventError, Reply};
 pub use here::HostHere;
 pub use host::{Host, HostOptions, OutgoingFetch, Target};
 pub use id::{InvalidId, ObjectId};
-pub use limits::Limits;
+pub use limits::{HostLimits, Limits};

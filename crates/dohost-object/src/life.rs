@@ -8,8 +8,9 @@ use futures_util::FutureExt;
 
 use crate::environment::ask_blocking;
 use crate::executor::with_residents;
+use crate::feed::Feed;
 use crate::inside::ObjectInside;
-use crate::object::{EndReason, Feed, Object, Residence};
+use crate::object::{EndReason, Object, Residence};
 use crate::outside::ObjectOutside;
 use crate::residents::{ObjectKey, Residents};
 
@@ -30,7 +31,7 @@ pub(crate) async fn live(key: ObjectKey, object: Arc<Object>) {
     let last_commit = object.end(reason);
     if let Some(commit) = last_commit {
         // Failed or not: the next life begins from what the store then has.
-        let _ = object.progress.durable(commit).await;
+        let _ = object.progress.settled(commit).await;
     }
     object.host.store.end_life(object.life);
     tracing::debug!(class = object.class.name(), id = %object.id, generation = object.generation, "evicted");
@@ -45,17 +46,19 @@ async fn run(object: &Arc<Object>) -> Result<(), EndReason> {
     };
     let inside = Box::new(ObjectInside(object.clone()));
     let outside = Box::new(ObjectOutside(object.clone()));
-    let instance = object.class.0.component.instantiate(log_name, inside, outside).await;
+    let guest_limits = &object.limits().guest;
+    let instance = object.class.0.component.instantiate(log_name, guest_limits, inside, outside).await;
     let instance = instance.map_err(|trap| start_failed(object, &trap))?;
     tracing::debug!(class = object.class.name(), id = %object.id, generation = object.generation, "started");
     let feed = Feed(object.clone());
     tokio::select! {
         biased;
-        ended = instance.run(&feed) => ended.map_err(|trap| reset(object, &trap)),
         () = object.doom.notified() => {
-            tracing::warn!(class = object.class.name(), id = %object.id, "reset: a commit failed");
-            Err(EndReason::Reset("a commit failed".into()))
+            let reason = object.doom_reason();
+            tracing::warn!(class = object.class.name(), id = %object.id, "reset: {reason}");
+            Err(reason)
         }
+        ended = instance.run(&feed) => ended.map_err(|trap| reset(object, &trap)),
     }
 }
 
@@ -63,7 +66,7 @@ async fn run(object: &Arc<Object>) -> Result<(), EndReason> {
 async fn load(object: &Arc<Object>) -> Result<Residence, EndReason> {
     let reader = object.clone();
     let loaded = ask_blocking(&object.host.environment, move || {
-        let bytes_max = reader.host.limits.whole_content_bytes_max;
+        let bytes_max = reader.limits().whole_content_bytes_max;
         reader.host.store.load(reader.class.0.number, &reader.id.0, bytes_max)
     });
     match loaded.await {
@@ -71,6 +74,7 @@ async fn load(object: &Arc<Object>) -> Result<Residence, EndReason> {
             number: loaded.number,
             record: loaded.record,
             overlay: dohost_storage::Overlay::new(loaded.content),
+            size: loaded.size,
         }),
         Some(Err(error)) => {
             tracing::error!(class = object.class.name(), id = %object.id, "failed to {error}");
@@ -97,5 +101,8 @@ fn reset(object: &Object, trap: &Trap) -> EndReason {
     let name = object.name();
     let (class, generation) = (object.class.name(), object.generation);
     tracing::warn!(class, id = %object.id, name = name.as_deref(), generation, "reset: {}", trap.detail);
-    EndReason::Reset(trap.reason.clone())
+    match trap.is_exception {
+        true => EndReason::ConstructionFailed(trap.reason.clone()),
+        false => EndReason::Reset(trap.reason.clone()),
+    }
 }

@@ -1,46 +1,84 @@
-//! What an object may use: every limit with its default and what happens when it is hit.
+//! What objects may use: every limit with its default and what happens when it is hit.
 
 use std::time::Duration;
 
-/// Limits of every object.
+use dohost_engine::GuestLimits;
+
+/// Limits of all objects of the host together.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct HostLimits {
     /// Objects resident at once, over all executors. Over it, those idle the longest go first; if none is idle, events for
     /// objects that are not resident are refused as overloaded.
     pub residents_max: usize,
     /// How long an object without events stays resident.
     pub idle_timeout: Duration,
-    /// Events of one object that run or wait. Over it, new ones are refused as overloaded.
+    /// How long a commit may take. Over it, objects with writes in it are reset and their callers told that they are
+    /// overloaded.
+    pub commit_time_max: Duration,
+}
+
+impl Default for HostLimits {
+    fn default() -> HostLimits {
+        HostLimits {
+            residents_max: 10_000,
+            idle_timeout: Duration::from_secs(10),
+            commit_time_max: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Limits of each object of a class.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// What its guest may use of the machine.
+    pub guest: GuestLimits,
+    /// How long one event may take, from its start to its reply; as long may work go on after the last reply. Over it, the
+    /// object is reset.
+    pub event_time_max: Duration,
+    /// Events that run or wait. Over it, new ones are refused as overloaded.
     pub events_max: usize,
     /// Bytes of the requests of those events that wait. Over it, new ones are refused as overloaded.
     pub event_bytes_max: usize,
-    /// Calls that one object may have under way, to other objects and to the network. Over it, calls fail as overloaded.
+    /// Calls under way, to other objects and to the network. Over it, calls fail as overloaded.
     pub calls_max: usize,
     /// Bytes of the requests of those calls. Over it, calls fail as overloaded.
     pub call_bytes_max: usize,
+    /// Objects that call each other in a row, the one that was called first included. A call beyond fails.
+    pub call_depth_max: u32,
+    /// Bytes of keys and values in the store of the object. Over it, writes are refused.
+    pub storage_bytes_max: u64,
     /// Content up to this size is held in memory whole while an object is resident, so that its reads never wait.
     pub whole_content_bytes_max: usize,
-    /// What the read cache of one object may hold.
+    /// What the read cache may hold.
     pub cache_bytes_max: usize,
-    /// Bytes that one turn may write. Over it, writes are refused.
-    pub staged_bytes_max: usize,
+    /// Bytes that one turn may write, or one transaction. Over it, writes are refused.
+    pub turn_writes_bytes_max: usize,
     /// Bytes of the entries that one `list` may return: a larger answer is refused.
     pub list_bytes_max: usize,
+    /// How long a critical section, a transaction or a construction may take. Over it, the object is reset and its callers
+    /// are told that it is overloaded.
+    pub section_time_max: Duration,
+    /// Critical sections and transactions that may lie inside each other. One more is refused.
+    pub section_depth_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            residents_max: 10_000,
-            idle_timeout: Duration::from_secs(10),
+            guest: GuestLimits::default(),
+            event_time_max: Duration::from_secs(15 * 60),
             events_max: 1_024,
             event_bytes_max: 64 << 20,
             calls_max: 1_024,
             call_bytes_max: 64 << 20,
+            call_depth_max: 32,
+            storage_bytes_max: 10 << 30,
             whole_content_bytes_max: 64 << 10,
             cache_bytes_max: 1 << 20,
-            staged_bytes_max: 16 << 20,
+            turn_writes_bytes_max: 16 << 20,
             list_bytes_max: 32 << 20,
+            section_time_max: Duration::from_secs(30),
+            section_depth_max: 64,
         }
     }
 }

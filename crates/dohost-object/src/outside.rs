@@ -6,15 +6,15 @@
 use std::sync::Arc;
 
 use dohost_engine::imports::{
-    BoxFuture, CallError, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside, Request, Response, Stub,
+    BoxFuture, CallError, Caller, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside, Request, Response, Stub,
 };
 use parking_lot::Mutex;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
+use crate::call_graph::Label;
 use crate::class::Class;
-use crate::event::{EventError, Reply, request_bytes};
+use crate::event::{Reply, request_bytes};
 use crate::host::{HostInner, Target};
-use crate::id::ObjectId;
 use crate::object::Object;
 
 /// The imports of one object.
@@ -44,18 +44,18 @@ impl Outside for ObjectOutside {
         stub(&self.0.host, Some(&self.0), class, Target::Name(name))
     }
 
-    fn fetch(&self, request: Request) -> BoxFuture<Result<Result<Response, OutgoingError>, Fatal>> {
+    fn fetch(&self, caller: Caller, request: Request) -> BoxFuture<Result<Result<Response, OutgoingError>, Fatal>> {
         let object = self.0.clone();
         let place = match object.begin_call(request_bytes(&request)) {
             Ok(place) => place,
             Err(text) => return Box::pin(async move { Ok(Err(OutgoingError::TooLarge(text))) }),
         };
-        let gate = object.output_gate();
+        let (gate, entered) = (object.output_gate(), object.enter(caller));
         Box::pin(async move {
             object.leave(gate).await?;
             let reply = object.host.outgoing.fetch(request).await;
             drop(place);
-            object.enter().await;
+            entered.await;
             Ok(reply)
         })
     }
@@ -82,7 +82,7 @@ impl Outside for WorkerOutside {
         stub(&self.0, None, class, Target::Name(name))
     }
 
-    fn fetch(&self, request: Request) -> BoxFuture<Result<Result<Response, OutgoingError>, Fatal>> {
+    fn fetch(&self, _: Caller, request: Request) -> BoxFuture<Result<Result<Response, OutgoingError>, Fatal>> {
         let reply = self.0.outgoing.fetch(request);
         Box::pin(async move { Ok(reply.await) })
     }
@@ -92,9 +92,7 @@ impl Outside for WorkerOutside {
 struct StubOf {
     host: Arc<HostInner>,
     caller: Option<Arc<Object>>,
-    class: Class,
-    id: ObjectId,
-    name: Option<Arc<str>>,
+    callee: Label,
     /// Done when the last call that had to wait has left, so that a later one does not overtake it.
     last_waiting: Mutex<Option<oneshot::Receiver<Left>>>,
 }
@@ -104,28 +102,27 @@ enum Left {}
 
 impl ObjectStub for StubOf {
     fn id(&self) -> String {
-        self.id.to_string()
+        self.callee.id.to_string()
     }
 
     fn name(&self) -> Option<String> {
-        self.name.as_deref().map(String::from)
+        self.callee.name.as_deref().map(String::from)
     }
 
-    fn fetch(&self, request: Request) -> BoxFuture<Result<Result<Response, CallError>, Fatal>> {
+    fn fetch(&self, task: Caller, request: Request) -> BoxFuture<Result<Result<Response, CallError>, Fatal>> {
         let bytes = request_bytes(&request);
-        let send = {
-            let (host, class, id, name) = (self.host.clone(), self.class.clone(), self.id, self.name.clone());
-            move || host.send(&class, id, name, request)
-        };
+        let Label { class, id, name } = self.callee.clone();
+        let host = self.host.clone();
         let Some(caller) = self.caller.clone() else {
-            let reply = send();
+            let reply = host.send(&class, id, name, request, None);
             return Box::pin(async move { Ok(call_result(reply.await)) });
         };
-        let place = match caller.begin_call(bytes) {
-            Ok(place) => place,
-            Err(text) => return Box::pin(async move { Ok(call_result(Err(EventError::Overloaded(text)))) }),
+        let (place, chain) = match caller.begin_call_to(&self.callee, task, bytes) {
+            Ok(begun) => begun,
+            Err(error) => return Box::pin(async move { Ok(call_result(Err(error))) }),
         };
-        let gate = caller.output_gate();
+        let send = move || host.send(&class, id, name, request, Some(chain));
+        let (gate, entered) = (caller.output_gate(), caller.enter(task));
         let mut last_waiting = self.last_waiting.lock();
         let still_waiting = |left: &mut oneshot::Receiver<Left>| matches!(left.try_recv(), Err(TryRecvError::Empty));
         let before = last_waiting.take().and_then(|mut left| still_waiting(&mut left).then_some(left));
@@ -135,7 +132,7 @@ impl ObjectStub for StubOf {
             return Box::pin(async move {
                 let reply = reply.await;
                 drop(place);
-                caller.enter().await;
+                entered.await;
                 Ok(call_result(reply))
             });
         }
@@ -151,7 +148,7 @@ impl ObjectStub for StubOf {
             drop(leaves);
             let reply = reply.await;
             drop(place);
-            caller.enter().await;
+            entered.await;
             Ok(call_result(reply))
         })
     }
@@ -195,9 +192,7 @@ fn stub(
     Ok(Stub(Box::new(StubOf {
         host: host.clone(),
         caller: caller.cloned(),
-        class,
-        id,
-        name,
+        callee: Label { class, id, name },
         last_waiting: Mutex::new(None),
     })))
 }

@@ -13,12 +13,12 @@
 //! Invariant: an object has one slot, a slot has one life, and the next life begins only after the one before has let go
 //! of everything and its commits are settled. Events that come while a life ends wait in the slot.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
-use dohost_storage::ClassNumber;
+use dohost_storage::{ClassNumber, CommitNumber};
 use tokio::time::Instant;
 
 use crate::class::Class;
@@ -26,7 +26,6 @@ use crate::event::{Event, EventError};
 use crate::host::HostInner;
 use crate::id::ObjectId;
 use crate::life;
-use crate::limits::Limits;
 use crate::object::{Object, Refused};
 
 /// An object in the whole host.
@@ -45,6 +44,8 @@ pub(crate) struct Residents {
     slots: Slots,
     residents_max: usize,
     generations: u64,
+    /// Commits, and since when they are under way at least.
+    commits: VecDeque<(CommitNumber, Instant)>,
 }
 
 /// Nobody can choose ids (they are made with a secret), so the hash needs no secret: an order that is the same in every run
@@ -65,7 +66,13 @@ struct Waiting {
 impl Residents {
     pub fn new(host: &Arc<HostInner>) -> Residents {
         let share = host.limits.residents_max.div_ceil(host.executors.len());
-        Residents { host: host.clone(), slots: Slots::default(), residents_max: share, generations: 0 }
+        Residents {
+            host: host.clone(),
+            slots: Slots::default(),
+            residents_max: share,
+            generations: 0,
+            commits: VecDeque::new(),
+        }
     }
 
     /// Brings an event to its object, and starts the object if it is not resident.
@@ -75,7 +82,7 @@ impl Residents {
             return event.reply.send(Err(EventError::ShuttingDown), None);
         }
         if let Entry::Occupied(mut slot) = self.slots.entry(key) {
-            return slot.get_mut().take(&self.host.limits, name, event);
+            return slot.get_mut().take(name, event);
         }
         let has_room = self.slots.len() < self.residents_max;
         if !has_room && !self.make_room() {
@@ -111,6 +118,36 @@ impl Residents {
     pub fn life_is_ending(&mut self, key: ObjectKey) {
         if let Some(slot) = self.slots.get_mut(&key) {
             slot.ending.get_or_insert_default();
+        }
+    }
+
+    /// Ends the lives of objects in which something takes too long.
+    pub fn check_times(&mut self) {
+        let now = Instant::now();
+        self.check_commits(now);
+        for slot in self.slots.values() {
+            slot.object.check_time(now);
+        }
+    }
+
+    /// Gives up commits that the disk does not answer for.
+    fn check_commits(&mut self, now: Instant) {
+        let last = self.host.store.last_submitted();
+        if self.commits.back().is_none_or(|(number, _)| *number < last) {
+            self.commits.push_back((last, now));
+        }
+        let progress = self.host.executors.progress(crate::executor::current());
+        let max = self.host.limits.commit_time_max;
+        while let Some((number, since)) = self.commits.front().copied() {
+            let is_late = now.saturating_duration_since(since) > max;
+            if is_late && progress.is_durable(number).is_none() {
+                tracing::error!(commit = number.0, "the disk has not answered for {max:?}, the limit of a commit");
+                progress.give_up(number);
+            }
+            if progress.is_durable(number).is_none() {
+                break;
+            }
+            self.commits.pop_front();
         }
     }
 
@@ -163,7 +200,7 @@ impl Residents {
 }
 
 impl Slot {
-    fn take(&mut self, limits: &Limits, name: Option<Arc<str>>, event: Event) {
+    fn take(&mut self, name: Option<Arc<str>>, event: Event) {
         if self.ending.is_none() {
             match self.object.push(name.clone(), event) {
                 Ok(()) => {}
@@ -172,6 +209,7 @@ impl Slot {
             }
             return;
         }
+        let limits = self.object.limits();
         let waiting = self.ending.get_or_insert_default();
         let bytes: usize = waiting.iter().map(|waiting| waiting.event.bytes()).sum();
         if waiting.len() < limits.events_max && (waiting.is_empty() || bytes + event.bytes() <= limits.event_bytes_max)

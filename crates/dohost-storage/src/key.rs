@@ -5,8 +5,8 @@
 //! and all rows of one object are neighbours.
 //!
 //! Tags are given once and never reused. Reserved for what is to come: `0x06` changes of classes (renames, deletions,
-//! transfers), `0x11` SQL pages (object, file, page number), `0x12` statistics of an object (rows, bytes), `0x20`
-//! alarms by time (the scheduler's index), `0x21` alarms by object.
+//! transfers), `0x11` SQL pages (object, file, page number), `0x12` statistics of an object, `0x20` alarms by time (the
+//! scheduler's index), `0x21` alarms by object.
 
 use std::ops::Range;
 
@@ -20,6 +20,9 @@ const TAG_CLASS: u8 = 0x03;
 const TAG_OBJECT: u8 = 0x04;
 const TAG_NEXT_OBJECT: u8 = 0x05;
 const TAG_KV: u8 = 0x10;
+
+/// Follows the object in the key of its size. No UTF-8 has this byte, so it is no guest's key, and sorts behind them.
+const SIZE_MARK: u8 = 0xff;
 
 /// A key of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +68,15 @@ pub enum Key {
         /// The guest's key.
         key: String,
     },
+    /// The size of an object that is not small.
+    ///
+    /// Key: `10 | object u64 | ff`, the last one of the object's rows. Value: `u64`, the bytes of all its keys and
+    /// values. Written with every commit that leaves the object larger than [`crate::SIZE_ROW_BYTES_MIN`], removed by
+    /// the one after which it is not.
+    Size {
+        /// Whose it is.
+        object: ObjectNumber,
+    },
 }
 
 /// Bytes that are no key of this version of the store.
@@ -89,6 +101,7 @@ impl Key {
                 write_kv(&mut bytes, *object, key);
                 bytes
             }
+            Key::Size { object } => [&kv_prefix(*object)[..], &[SIZE_MARK]].concat(),
         }
     }
 
@@ -112,7 +125,11 @@ fn decode(bytes: &[u8]) -> Option<Key> {
         TAG_NEXT_OBJECT if rest.is_empty() => Some(Key::NextObject),
         TAG_KV => {
             let (object, key) = rest.split_first_chunk::<8>()?;
-            Some(Key::Kv { object: ObjectNumber(u64::from_be_bytes(*object)), key: text(key)? })
+            let object = ObjectNumber(u64::from_be_bytes(*object));
+            match key {
+                [SIZE_MARK] => Some(Key::Size { object }),
+                key => Some(Key::Kv { object, key: text(key)? }),
+            }
         }
         _ => None,
     }
@@ -124,9 +141,14 @@ pub(crate) const KV_PREFIX_LEN: usize = 9;
 /// Writes the bytes of [`Key::Kv`] into `buffer`, replacing what it held: the hot path makes no key of its own.
 pub(crate) fn write_kv(buffer: &mut Vec<u8>, object: ObjectNumber, key: &str) {
     buffer.clear();
-    buffer.push(TAG_KV);
-    buffer.extend_from_slice(&object.0.to_be_bytes());
+    buffer.extend_from_slice(&kv_prefix(object));
     buffer.extend_from_slice(key.as_bytes());
+}
+
+fn kv_prefix(object: ObjectNumber) -> [u8; KV_PREFIX_LEN] {
+    let mut prefix = [TAG_KV; KV_PREFIX_LEN];
+    prefix[1..].copy_from_slice(&object.0.to_be_bytes());
+    prefix
 }
 
 /// A range of the rows of one object, as bytes of store keys; never reaches into a neighbour.
@@ -139,20 +161,22 @@ pub struct KvRange {
 }
 
 impl KvRange {
-    /// All rows of `object`.
+    /// All keys of `object`.
     pub fn all(object: ObjectNumber) -> KvRange {
         KvRange::between(object, &[], None)
     }
 
-    /// The rows of `object` whose key is at least `start` and below `end`.
+    /// All rows of `object`: its keys and its size.
+    pub fn with_size(object: ObjectNumber) -> KvRange {
+        // The successor of a prefix never falls short of the tag, even behind the last possible number.
+        let end = successor(&kv_prefix(object)).expect("a tag is below 0xff");
+        KvRange { start: kv_prefix(object).to_vec(), end }
+    }
+
+    /// The keys of `object` that are at least `start` and below `end`.
     pub fn between(object: ObjectNumber, start: &[u8], end: Option<&[u8]>) -> KvRange {
-        let prefix = [&[TAG_KV], &object.0.to_be_bytes()[..]].concat();
-        let end = match end {
-            Some(end) => [&prefix[..], end].concat(),
-            // The successor of a prefix never falls short of the tag, even behind the last possible number.
-            None => successor(&prefix).expect("a tag is below 0xff"),
-        };
-        KvRange { start: [&prefix[..], start].concat(), end }
+        let prefix = kv_prefix(object);
+        KvRange { start: [&prefix, start].concat(), end: [&prefix, end.unwrap_or(&[SIZE_MARK])].concat() }
     }
 
     /// As a range of slices.
@@ -199,6 +223,7 @@ mod tests {
             any::<String>().prop_map(|name| Key::Class { name }),
             any::<(u32, [u8; 32])>().prop_map(|(class, id)| Key::Object { class: ClassNumber(class), id }),
             any::<(u64, String)>().prop_map(|(object, key)| Key::Kv { object: ObjectNumber(object), key }),
+            any::<u64>().prop_map(|object| Key::Size { object: ObjectNumber(object) }),
         ]
     }
 
@@ -213,11 +238,22 @@ mod tests {
         assert_eq!(Key::NextObject.encode(), b"\x05");
         let kv = Key::Kv { object: ObjectNumber(0x0102_0304_0506_0708), key: "né".into() };
         assert_eq!(kv.encode(), b"\x10\x01\x02\x03\x04\x05\x06\x07\x08n\xc3\xa9");
+        let size = Key::Size { object: ObjectNumber(0x0102_0304_0506_0708) };
+        assert_eq!(size.encode(), b"\x10\x01\x02\x03\x04\x05\x06\x07\x08\xff");
     }
 
     #[test]
     fn bytes_with_an_unknown_tag_or_a_wrong_length_are_no_key() {
-        for bytes in [&b""[..], b"\x00", b"\x01x", b"\x04\0\0\0\x01", b"\x06", b"\x10\0\0", b"\x03\xff"] {
+        for bytes in [
+            &b""[..],
+            b"\x00",
+            b"\x01x",
+            b"\x04\0\0\0\x01",
+            b"\x06",
+            b"\x10\0\0",
+            b"\x03\xff",
+            b"\x10\0\0\0\0\0\0\0\0\xff\0",
+        ] {
             assert!(Key::decode(bytes).is_err(), "{bytes:?}");
         }
     }
@@ -228,9 +264,12 @@ mod tests {
             let range = KvRange::all(ObjectNumber(number));
             let next = Key::Kv { object: ObjectNumber(number + 1), key: String::new() }.encode();
             let last = Key::Kv { object: ObjectNumber(number), key: "\u{10ffff}".repeat(512) }.encode();
-            assert!(range.start <= last && last < range.end && range.end <= next);
+            let size = Key::Size { object: ObjectNumber(number) }.encode();
+            assert!(range.start <= last && last < range.end && range.end <= size);
+            let with_size = KvRange::with_size(ObjectNumber(number));
+            assert!(with_size.start == range.start && size < with_size.end && with_size.end <= next);
         }
-        assert_eq!(KvRange::all(ObjectNumber(u64::MAX)).end, [TAG_KV + 1]);
+        assert_eq!(KvRange::with_size(ObjectNumber(u64::MAX)).end, [TAG_KV + 1]);
     }
 
     #[test]

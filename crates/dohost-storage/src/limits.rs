@@ -24,6 +24,10 @@ pub const COMMIT_SETS_MAX: usize = 4_096;
 /// Bytes of keys and values in one transaction, exceeded only by a single write set that is larger on its own.
 pub const COMMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// An object with more bytes of keys and values than this has a row for its size; a smaller one is counted when it is
+/// loaded. As much as an executor keeps in memory of an object anyhow.
+pub const SIZE_ROW_BYTES_MIN: u64 = 64 * 1024;
+
 /// Bytes of write sets that may be submitted and not yet settled. The store does not refuse more, because a turn that
 /// has run cannot be taken back: a caller that finds [`crate::Store::pending_bytes`] above this runs no further turn
 /// until it fell.

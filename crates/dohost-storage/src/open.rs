@@ -4,7 +4,7 @@
 //! either an empty store or a whole one. After a crash redb goes back to the last commit that is whole, which takes
 //! time in proportion to the file; that is logged.
 //!
-//! The version is looked at before anything else is: a newer one is refused, an older one will be migrated here.
+//! The version is looked at before anything else is: a newer one is refused, an older one is migrated here.
 
 use std::io;
 use std::ops::Bound;
@@ -22,7 +22,7 @@ use crate::key::{Key, class_rows};
 use crate::record::{Class, Format, decode_next_object};
 
 /// The version of the layout that this build writes, and the newest it reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Bytes that every file of redb begins with.
 const MAGIC_BYTES: usize = 9;
@@ -149,7 +149,11 @@ pub(crate) fn open(
         if !has_rows(&database)? {
             write_first_rows(&database, birth())?;
         }
-        read_first_rows(database)
+        let (opened, version) = read_first_rows(database)?;
+        if version < FORMAT_VERSION {
+            migrate(&opened, version)?;
+        }
+        Ok(opened)
     };
     open().map_err(|error| match faults.worst() {
         // redb may only say that something failed before.
@@ -244,7 +248,25 @@ fn write_first_rows(database: &Database, birth: Birth) -> Result<(), OpenError> 
     write().map_err(OpenError::from)
 }
 
-fn read_first_rows(database: Database) -> Result<Opened, OpenError> {
+/// Brings a store of an older version to this one, in one transaction.
+///
+/// From 1 to 2: nothing but the version. An object without a row for its size is counted when it is loaded, and the row
+/// comes with its next commit. The version is raised all the same, because version 1 would leave the row as it is when
+/// it changes the object, and take it for damage when it meets it.
+fn migrate(opened: &Opened, from: u32) -> Result<(), OpenError> {
+    info!(from, to = FORMAT_VERSION, "the store has an older format, bringing it to this one");
+    let write = || -> Result<(), redb::Error> {
+        let mut transaction = opened.database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        let format = Format { version: FORMAT_VERSION, created_ms: opened.created_ms };
+        transaction.open_table(ROWS)?.insert(&Key::Format.encode()[..], &format.encode()[..])?;
+        transaction.commit()?;
+        Ok(())
+    };
+    write().map_err(OpenError::from)
+}
+
+fn read_first_rows(database: Database) -> Result<(Opened, u32), OpenError> {
     let damaged = |detail: String| OpenError::Damaged { detail };
     let (format, namespace_key, next_object, next_class) = {
         let read = || -> Result<_, redb::Error> {
@@ -278,7 +300,8 @@ fn read_first_rows(database: Database) -> Result<Opened, OpenError> {
         }
         (format, namespace_key, next_object, next_class)
     };
-    Ok(Opened { database, namespace_key, created_ms: format.created_ms, next_class, next_object })
+    let opened = Opened { database, namespace_key, created_ms: format.created_ms, next_class, next_object };
+    Ok((opened, format.version))
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ use crate::limits::{LIST_PAGE_BYTES_MAX, LIST_PAGE_LEN_MAX};
 use crate::numbers::{ClassNumber, ObjectNumber};
 use crate::open::ROWS;
 use crate::range::KeyRange;
-use crate::record::{InvalidRecord, ObjectRecord};
+use crate::record::{InvalidRecord, ObjectRecord, decode_size};
+use crate::size::{ObjectSize, Size};
 
 /// Why the store gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -66,7 +67,7 @@ impl From<InvalidKey> for StoreError {
 }
 
 /// What [`crate::Store::load`] found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Loaded {
     /// The object's number: its record's, or a fresh one.
     pub number: ObjectNumber,
@@ -74,6 +75,8 @@ pub struct Loaded {
     pub record: Option<ObjectRecord>,
     /// Its keys and values, if they are few.
     pub content: Content,
+    /// How large it is, for all write sets of the life that begins with this load.
+    pub size: ObjectSize,
 }
 
 /// The keys and values of an object, as far as they were read.
@@ -114,7 +117,8 @@ impl Snapshot {
         }
     }
 
-    pub(crate) fn content(&self, object: ObjectNumber, bytes_max: usize) -> Result<Content, StoreError> {
+    /// The content of an object, if it is at most so large, and its size.
+    pub(crate) fn content(&self, object: ObjectNumber, bytes_max: usize) -> Result<(Content, ObjectSize), StoreError> {
         let mut entries = Vec::new();
         let mut bytes = 0;
         for entry in self.rows.range::<&[u8]>(KvRange::all(object).as_slices()).map_err(redb::Error::from)? {
@@ -122,11 +126,31 @@ impl Snapshot {
             let (key, value) = (key.value(), value.value());
             bytes += key.len() - KV_PREFIX_LEN + value.len();
             if bytes > bytes_max {
-                return Ok(Content::Partial);
+                return Ok((Content::Partial, self.size(object)?));
             }
             entries.push((guest_key(key)?, Bytes::copy_from_slice(value)));
         }
-        Ok(Content::Whole(entries))
+        let has_row = Size::needs_row(bytes as u64) && self.size_row(object)?.is_some();
+        Ok((Content::Whole(entries), ObjectSize::new(bytes as u64, has_row)))
+    }
+
+    /// The size of an object from its row, or counted if it has none: it was written by format 1, or it is smaller
+    /// than what has a row.
+    fn size(&self, object: ObjectNumber) -> Result<ObjectSize, StoreError> {
+        if let Some(bytes) = self.size_row(object)? {
+            return Ok(ObjectSize::new(bytes, true));
+        }
+        let mut bytes = 0;
+        for entry in self.rows.range::<&[u8]>(KvRange::all(object).as_slices()).map_err(redb::Error::from)? {
+            let (key, value) = entry.map_err(redb::Error::from)?;
+            bytes += (key.value().len() - KV_PREFIX_LEN + value.value().len()) as u64;
+        }
+        Ok(ObjectSize::new(bytes, false))
+    }
+
+    fn size_row(&self, object: ObjectNumber) -> Result<Option<u64>, StoreError> {
+        let row = self.rows.get(&Key::Size { object }.encode()[..]).map_err(redb::Error::from)?;
+        Ok(row.map(|row| decode_size(row.value())).transpose()?)
     }
 
     pub(crate) fn get(

@@ -107,6 +107,12 @@ impl Format {
     }
 }
 
+/// The value of [`crate::Key::Size`]: `u64`.
+pub(crate) fn decode_size(bytes: &[u8]) -> Result<u64, InvalidRecord> {
+    let bytes: [u8; 8] = bytes.try_into().map_err(|_| InvalidRecord { what: "size" })?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
 /// The value of [`crate::Key::NextObject`]: `u64`.
 pub(crate) fn decode_next_object(bytes: &[u8]) -> Result<u64, InvalidRecord> {
     let bytes: [u8; 8] = bytes.try_into().map_err(|_| InvalidRecord { what: "next object number" })?;
@@ -139,6 +145,7 @@ mod tests {
         assert!(ObjectRecord::decode(b"\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x03\x02").is_err());
         assert!(Format::decode(b"\0\0\0\x01").is_err());
         assert!(decode_next_object(b"\0\0\0\0\0\0\0").is_err());
+        assert!(decode_size(b"\0\0\0\0\0\0\0\0\0").is_err());
     }
 
     proptest! {

@@ -26,6 +26,7 @@ use crate::open::{self, Birth, OpenError};
 use crate::range::KeyRange;
 use crate::read::{Content, Loaded, Page, Snapshot, StoreError};
 use crate::record::{Class, ObjectRecord};
+use crate::size::ObjectSize;
 
 /// Memory that the store may use to keep pages of the file, unless told otherwise.
 const CACHE_BYTES_DEFAULT: usize = 64 * 1024 * 1024;
@@ -216,10 +217,11 @@ impl Store {
         self.read(|snapshot| {
             let Some(record) = snapshot.record(class, id)? else {
                 let number = ObjectNumber(self.shared().next_object.fetch_add(1, Ordering::Relaxed));
-                return Ok(Loaded { number, record: None, content: Content::Whole(Vec::new()) });
+                let size = ObjectSize::new(0, false);
+                return Ok(Loaded { number, record: None, content: Content::Whole(Vec::new()), size });
             };
-            let content = snapshot.content(record.number, content_bytes_max)?;
-            Ok(Loaded { number: record.number, record: Some(record), content })
+            let (content, size) = snapshot.content(record.number, content_bytes_max)?;
+            Ok(Loaded { number: record.number, record: Some(record), content, size })
         })
     }
 
@@ -270,6 +272,11 @@ impl Store {
         match shared.queue.submit(set, settle_stopped) {
             Submitted::Queued(number) | Submitted::Stopped(number) => number,
         }
+    }
+
+    /// The number that was given last. See [`Progress::give_up`].
+    pub fn last_submitted(&self) -> CommitNumber {
+        self.shared().queue.last_submitted()
     }
 
     /// Bytes of keys and values submitted and not settled. See [`crate::PENDING_BYTES_MAX`] for what to do about it.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use dohost_egress::Destination;
 
+use crate::limit::LimitSetting;
+
 /// Durable Objects on a machine you own, in any language that compiles to WebAssembly.
 #[derive(Debug, Parser)]
 #[command(name = "dohost", version, disable_help_subcommand = true)]
@@ -17,7 +19,9 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    Serve(Serve),
+    Serve(Box<Serve>),
+    /// List the limits of an object, with their defaults and what happens when they are hit.
+    Limits,
 }
 
 const SERVE_EXAMPLES: &str = "\
@@ -30,6 +34,9 @@ Examples:
 
   A Worker in front: it gets every request and calls the objects
       dohost serve counter.wasm --worker tutorial.wasm
+
+  Smaller objects, and a class with other limits than the rest
+      dohost serve counter.wasm chat.wasm --limit memory=32MiB --limit chat:events=10000
 
   On all addresses, logs as JSON
       dohost serve counter.wasm --listen 0.0.0.0:8787 --log-format json";
@@ -78,21 +85,17 @@ pub struct Serve {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_resident: Option<u32>,
 
-    /// Memory that one object may use, in MiB; address space for it is reserved for every object that may be resident
-    #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub max_memory: u32,
+    /// Give the objects of CLASS, or of all classes, another limit; may be given many times. `dohost limits` lists them
+    #[arg(long = "limit", value_name = "[CLASS:]NAME=VALUE", value_parser = LimitSetting::parse)]
+    pub limits: Vec<LimitSetting>,
 
-    /// How long an object may run without waiting for anything
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
-    pub max_cpu: Duration,
+    /// Let each object of CLASS handle one event after the other, also where it waits for something else than storage
+    #[arg(long, value_name = "CLASS")]
+    pub serial: Vec<String>,
 
     /// Bytes that the body of a request may have
     #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
     pub max_body: usize,
-
-    /// Requests that may run in or wait for one object
-    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_events: u32,
 
     /// Let objects send requests to this destination, and to no others but those given like this: HOST, *.HOST, HOST:PORT.
     /// One that is named without a wildcard may have a private address [default: every public address]

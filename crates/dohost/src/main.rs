@@ -7,6 +7,7 @@
 
 mod args;
 mod failure;
+mod limit;
 mod logging;
 mod serve;
 
@@ -21,7 +22,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let args = args::Args::parse();
     let result = match args.command {
-        args::Command::Serve(serve) => serve::run(serve),
+        args::Command::Serve(serve) => serve::run(*serve),
+        args::Command::Limits => {
+            println!("{}", limit::table());
+            Ok(())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use dohost_egress::{Egress, EgressOptions, Policy};
-use dohost_engine::{Engine, EngineError, EngineOptions, LoadError, ObjectComponent};
+use dohost_engine::{Engine, EngineError, EngineOptions, LoadError};
 use dohost_ingress::{BindError, Front, HttpLimits, listener};
-use dohost_object::{Host, HostOptions, Limits, Machine, check_class_name};
+use dohost_object::{ClassOptions, Host, HostLimits, HostOptions, Limits, Machine, check_class_name};
 use dohost_storage::{OpenError, Store, StoreOptions};
 
 use crate::args::Serve;
@@ -24,23 +24,25 @@ const MAX_MAP_COUNT: &str = "/proc/sys/vm/max_map_count";
 /// Serves until a signal asks to stop.
 pub fn run(args: Serve) -> anyhow::Result<()> {
     let _logs = logging::start(args.log_format, &args.log)?;
-    let files = class_files(&args)?;
+    let classes = classes(&args)?;
+    let worker_limits = limits(&args, None).guest;
+    let memories = classes.iter().map(|class| class.limits.guest.memory_bytes_max);
     let residents_max = args.max_resident.unwrap_or_else(default_residents);
     let engine = Engine::new(EngineOptions {
         instances_max: residents_max.saturating_add(EXTRA_INSTANCES),
         maps_max: maps_max(),
-        memory_bytes_max: (args.max_memory as usize) << 20,
-        turn_cpu_max: args.max_cpu,
+        memory_bytes_max: memories.max().unwrap_or_default().max(worker_limits.memory_bytes_max),
         ..EngineOptions::default()
     })
     .map_err(engine_failure)?;
-    let components = load_classes(&engine, files)?;
-    let worker = args.worker.as_ref().map(|file| engine.load_worker(file)).transpose().map_err(load_failure)?;
+    let classes = load_classes(&engine, classes)?;
+    let worker =
+        args.worker.as_ref().map(|file| engine.load_worker(file, worker_limits)).transpose().map_err(load_failure)?;
     let listener = listener::bind(args.listen).map_err(bind_failure)?;
     let address = listener.local_addr()?;
     let store =
         Store::open(&args.data_dir, StoreOptions::default()).map_err(|error| open_failure(&args.data_dir, &error))?;
-    let host = Host::start(store, components, host_options(&args, residents_max)?)?;
+    let host = Host::start(store, classes, host_options(&args, residents_max)?)?;
 
     let ready = ready_line(address, &host, &args);
     let front = Front { host: host.clone(), worker, limits: http_limits(&args) };
@@ -99,24 +101,56 @@ fn class_files(args: &Serve) -> anyhow::Result<Vec<(String, PathBuf)>> {
     Ok(files)
 }
 
-fn load_classes(engine: &Engine, files: Vec<(String, PathBuf)>) -> anyhow::Result<Vec<(String, ObjectComponent)>> {
-    let load = |(name, file): (String, PathBuf)| {
+/// A class that is asked for.
+struct ClassPlan {
+    name: String,
+    file: PathBuf,
+    limits: Limits,
+    is_serial: bool,
+}
+
+fn classes(args: &Serve) -> anyhow::Result<Vec<ClassPlan>> {
+    let files = class_files(args)?;
+    let named = args.limits.iter().filter_map(|limit| limit.class.as_ref()).chain(&args.serial);
+    for name in named {
+        if !files.iter().any(|(class, _)| class == name) {
+            let classes: Vec<&str> = files.iter().map(|(class, _)| class.as_str()).collect();
+            let help = format!("the classes are {}", classes.join(", "));
+            return Err(Failure::new(format!("no class {name} is served"), Some(help)).into());
+        }
+    }
+    let plan = |(name, file): (String, PathBuf)| ClassPlan {
+        limits: limits(args, Some(&name)),
+        is_serial: args.serial.contains(&name),
+        name,
+        file,
+    };
+    Ok(files.into_iter().map(plan).collect())
+}
+
+/// The limits of a class, or those of all classes.
+fn limits(args: &Serve, class: Option<&String>) -> Limits {
+    let mut limits = Limits::default();
+    let of_all = args.limits.iter().filter(|limit| limit.class.is_none());
+    let of_one = args.limits.iter().filter(|limit| class.is_some() && limit.class.as_ref() == class);
+    of_all.chain(of_one).for_each(|limit| limit.apply(&mut limits));
+    limits
+}
+
+fn load_classes(engine: &Engine, classes: Vec<ClassPlan>) -> anyhow::Result<Vec<ClassOptions>> {
+    let load = |ClassPlan { name, file, limits, is_serial }| {
         let started = std::time::Instant::now();
         let component = engine.load_object(&file).map_err(load_failure)?;
         tracing::info!(class = name, file = %file.display(), ms = started.elapsed().as_millis() as u64, "loaded");
-        Ok((name, component))
+        Ok(ClassOptions { name, component, limits, is_serial })
     };
-    files.into_iter().map(load).collect()
+    classes.into_iter().map(load).collect()
 }
 
 fn host_options(args: &Serve, residents_max: u32) -> anyhow::Result<HostOptions> {
     let cores = std::thread::available_parallelism().context("cannot count the cores, give --threads")?;
-    let limits = Limits {
-        residents_max: residents_max as usize,
-        idle_timeout: args.idle_timeout,
-        events_max: args.max_events as usize,
-        ..Limits::default()
-    };
+    let limits =
+        HostLimits { residents_max: residents_max as usize, idle_timeout: args.idle_timeout, ..HostLimits::default() };
     let executors = args.threads.map_or(cores.get(), usize::from);
     let outgoing = Arc::new(Egress::new(egress_options(args)));
     Ok(HostOptions { executors, limits, outgoing, environment: Arc::new(Machine) })
@@ -174,7 +208,7 @@ fn engine_failure(error: EngineError) -> anyhow::Error {
         EngineError::TooFewMaps { needed, .. } => {
             format!("give a smaller --max-resident, or let processes have more: sysctl -w vm.max_map_count={needed}")
         }
-        EngineError::Refused(_) => "give a smaller --max-resident or --max-memory".into(),
+        EngineError::Refused(_) => "give a smaller --max-resident or --limit memory=…".into(),
     };
     Failure::new(error, Some(help)).into()
 }

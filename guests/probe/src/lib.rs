@@ -17,17 +17,24 @@
 //! | `/fetch?url=` | sends a request of the same method and body to the network |
 //! | `/storage/…` | see [`storage`] |
 //! | `/namespace/…` | see [`namespace`] |
+//! | `/steps?do=…&do=…` | several things in one event, see [`steps`] |
+//! | `/notes` | what steps have noted on this instance, in order |
 //! | `/trap`, `/put-then-trap`, `/spin`… | see [`harm`] |
 //!
 //! What the host refuses comes back as status 400 and `<case>: <text>`, such as `too-large: …`; what the probe itself
 //! does not understand as 400 and `probe: …`.
 
 mod harm;
+mod lifecycle;
 mod namespace;
 mod network;
+mod pending;
 mod query;
 mod reply;
+mod sections;
+mod steps;
 mod storage;
+mod transactions;
 
 use std::cell::Cell;
 
@@ -37,14 +44,26 @@ use exports::dohost::object::handler::{Exception, Guest, Request, Response};
 use crate::query::Query;
 use crate::reply::{Failure, bytes, lines, text};
 
-wit_bindgen::generate!({ world: "object", path: "../../wit" });
+wit_bindgen::generate!({
+    inline: "
+        package dohost:probe;
+
+        /// An object that knows the time too.
+        world probe {
+            include dohost:object/object@0.1.0;
+            import wasi:clocks/monotonic-clock@0.3.0;
+        }
+    ",
+    path: "../../wit",
+    world: "dohost:probe/probe",
+    generate_all,
+});
 
 struct Probe;
 
 export!(Probe);
 
 thread_local! {
-    static MEMORY: Cell<u32> = const { Cell::new(0) };
     static IN_FLIGHT: Cell<u32> = const { Cell::new(0) };
     static MOST_IN_FLIGHT: Cell<u32> = const { Cell::new(0) };
 }
@@ -85,10 +104,9 @@ async fn deed(request: &Request, query: &Query) -> Result<Response, Failure> {
         "/bytes" => Ok(bytes(200, vec![b'x'; query.number("len")?])),
         "/exception" => Err(Failure::Thrown(query.text("message")?)),
         "/state" => Ok(state_lines()),
-        "/memory" => {
-            MEMORY.set(MEMORY.get() + 1);
-            Ok(text(200, MEMORY.get()))
-        }
+        "/memory" => Ok(text(200, lifecycle::memory())),
+        "/notes" => Ok(lines(lifecycle::notes())),
+        "/steps" => steps::call(query).await,
         "/overlap" => Ok(text(200, MOST_IN_FLIGHT.get())),
         "/fetch" => network::fetch(request, query).await,
         _ => harm::call(path, query).await,

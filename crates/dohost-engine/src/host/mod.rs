@@ -3,19 +3,22 @@
 //! Each takes what it needs out of the store, waits outside of it, and never holds it across an await. What the functions
 //! do is behind the traits of [`crate::imports`].
 
+mod concurrency;
 pub(crate) mod http;
 mod namespace;
 mod outgoing;
 mod state;
 mod storage;
 mod timers;
+mod transactions;
 
-use wasmtime::component::{Accessor, HasData, HasSelf, Linker};
+use wasmtime::AsContextMut;
+use wasmtime::component::{Access, Accessor, HasData, HasSelf, Linker};
 
 use crate::bindings;
 use crate::config::Engine;
 use crate::guest::GuestState;
-use crate::imports::{Fatal, Step};
+use crate::imports::{Caller, Fatal, Step, TaskId};
 
 /// Names our implementations of the generated traits.
 pub(crate) struct Host;
@@ -30,6 +33,8 @@ pub(crate) fn object_linker(engine: &Engine) -> wasmtime::Result<Linker<GuestSta
     add_wasi(&mut linker)?;
     timers::add_to_linker(&mut linker)?;
     bindings::storage::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    bindings::transactions::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    bindings::concurrency::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::state::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     add_outside(&mut linker)?;
     Ok(linker)
@@ -68,6 +73,14 @@ async fn answer<R>(
         Step::Ready(answer) => Ok(answer),
         Step::Wait(future) => future.await.map_err(trap),
     }
+}
+
+/// Which task of the guest calls this import. To be asked before the import waits for the first time: later the guest is
+/// somewhere else.
+fn caller<D: HasData + ?Sized>(access: &mut Access<'_, GuestState, D>) -> Caller {
+    let mut store = access.as_context_mut();
+    // The last one is the export that the host called.
+    store.async_call_stack().ok()?.last().map(TaskId)
 }
 
 fn trap(fatal: Fatal) -> wasmtime::Error {

@@ -2,7 +2,7 @@
 
 use wasmtime::component::{Accessor, Resource};
 
-use super::{Host, trap};
+use super::{Host, caller, trap};
 use crate::bindings::namespace::{self, CallError, Error};
 use crate::bindings::types::{Request, Response};
 use crate::guest::GuestState;
@@ -62,7 +62,10 @@ impl namespace::HostStubWithStore<GuestState> for Host {
         stub: Resource<Stub>,
         request: Request,
     ) -> wasmtime::Result<Result<Response, CallError>> {
-        let reply = accessor.with(|mut access| wasmtime::error::Ok(access.get().table.get(&stub)?.0.fetch(request)))?;
+        let reply = accessor.with(|mut access| {
+            let caller = caller(&mut access);
+            wasmtime::error::Ok(access.get().table.get(&stub)?.0.fetch(caller, request))
+        })?;
         reply.await.map_err(trap)
     }
 }

@@ -2,7 +2,7 @@
 
 use wasmtime::component::Accessor;
 
-use super::{Host, trap};
+use super::{Host, caller, trap};
 use crate::bindings::outgoing::{self, Error};
 use crate::bindings::types::{Request, Response};
 use crate::guest::GuestState;
@@ -14,7 +14,10 @@ impl outgoing::HostWithStore<GuestState> for Host {
         accessor: &Accessor<GuestState, Self>,
         request: Request,
     ) -> wasmtime::Result<Result<Response, Error>> {
-        let reply = accessor.with(|mut access| access.get().outside.fetch(request));
+        let reply = accessor.with(|mut access| {
+            let caller = caller(&mut access);
+            access.get().outside.fetch(caller, request)
+        });
         reply.await.map_err(trap)
     }
 }

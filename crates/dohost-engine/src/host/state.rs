@@ -1,6 +1,7 @@
 //! `dohost:object/state`.
 
 use super::storage::inside;
+use super::trap;
 use crate::bindings::state;
 use crate::guest::GuestState;
 
@@ -15,5 +16,9 @@ impl state::Host for &mut GuestState {
 
     fn class(&mut self) -> wasmtime::Result<String> {
         Ok(inside(self).class())
+    }
+
+    fn abort(&mut self, reason: Option<String>) -> wasmtime::Result<()> {
+        Err(trap(inside(self).abort(reason)))
     }
 }

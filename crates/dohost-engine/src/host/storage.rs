@@ -2,10 +2,10 @@
 
 use wasmtime::component::Accessor;
 
-use super::{Host, answer};
+use super::{Host, answer, caller, trap};
 use crate::bindings::storage::{self, Entry, Error, ListOptions};
 use crate::guest::GuestState;
-use crate::imports::Inside;
+use crate::imports::{Inside, Step};
 
 type Refusable<T> = wasmtime::Result<Result<T, Error>>;
 
@@ -44,8 +44,23 @@ impl storage::HostWithStore<GuestState> for Host {
         answer(accessor, |state| inside(state).delete_all()).await
     }
 
+    async fn put_unconfirmed(accessor: &Accessor<GuestState, Self>, entries: Vec<Entry>) -> Refusable<()> {
+        answer(accessor, |state| inside(state).put_unconfirmed(entries)).await
+    }
+
+    async fn delete_unconfirmed(accessor: &Accessor<GuestState, Self>, keys: Vec<String>) -> Refusable<u32> {
+        answer(accessor, |state| inside(state).delete_unconfirmed(keys)).await
+    }
+
     async fn sync(accessor: &Accessor<GuestState, Self>) -> wasmtime::Result<()> {
-        answer(accessor, |state| inside(state).sync()).await
+        let step = accessor.with(|mut access| {
+            let caller = caller(&mut access);
+            inside(access.get()).sync(caller)
+        });
+        match step {
+            Step::Ready(()) => Ok(()),
+            Step::Wait(synced) => synced.await.map_err(trap),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use wasmtime::component::{Accessor, Linker};
 use wasmtime_wasi::clocks::WasiClocksView;
 use wasmtime_wasi::p3::bindings::clocks::monotonic_clock::Host as MonotonicClock;
 
+use super::caller;
 use super::storage::inside;
 use crate::guest::GuestState;
 
@@ -31,8 +32,12 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
 
 async fn wait(accessor: &Accessor<GuestState>, duration_ns: u64) -> wasmtime::Result<()> {
     if duration_ns > 0 {
+        let entered = accessor.with(|mut access| {
+            let caller = caller(&mut access);
+            inside(access.get()).enter(caller)
+        });
         tokio::time::sleep(Duration::from_nanos(duration_ns)).await;
-        accessor.with(|mut access| inside(access.get()).enter()).await;
+        entered.await;
     }
     Ok(())
 }

@@ -24,9 +24,10 @@ use super::queue::Item;
 use super::{CommitError, WriteSet};
 use crate::disk::Fault;
 use crate::key::{Key, KvRange, write_kv};
-use crate::numbers::{ClassNumber, LifeId};
+use crate::numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber};
 use crate::open::{self, OpenError, ROWS};
 use crate::record::{Class, ObjectRecord, decode_next_object};
+use crate::size::{ObjectSize, Size};
 use crate::store::{Shared, Slot};
 
 /// How long the committer rests after the full disk did not let it open the file anew. Each try reads the file; write
@@ -139,7 +140,7 @@ impl Committer {
                             written.refused.push((*number, refusal));
                         }
                         None => {
-                            write_set(&mut rows, set, &mut buffer)?;
+                            write_set(&mut rows, set, CommitNumber(*number), &mut buffer)?;
                             let number = set.record.as_ref().map(|(_, _, record)| record.number.0 + 1);
                             next_object = next_object.max(number);
                             changes = true;
@@ -215,9 +216,14 @@ impl Committer {
                 Item::Set { number, bytes, set } => {
                     through = Some(number);
                     bytes_settled += bytes;
-                    if let Err(error) = &outcome {
-                        self.failed_lives.insert(set.life);
-                        self.shared.settled.fail(number, number, error);
+                    let size = set.size.as_ref();
+                    match &outcome {
+                        Ok(_) => drop(size.map(ObjectSize::commit)),
+                        Err(error) => {
+                            size.map(ObjectSize::roll_back);
+                            self.failed_lives.insert(set.life);
+                            self.shared.settled.fail(number, number, error);
+                        }
                     }
                 }
                 Item::EndLife(life) => {
@@ -306,24 +312,60 @@ impl Committer {
     }
 }
 
-fn write_set(rows: &mut Rows<'_>, set: &WriteSet, buffer: &mut Vec<u8>) -> Result<(), redb::Error> {
+fn write_set(
+    rows: &mut Rows<'_>,
+    set: &WriteSet,
+    number: CommitNumber,
+    buffer: &mut Vec<u8>,
+) -> Result<(), redb::Error> {
     if let Some((class, id)) = set.forget {
         rows.remove(&Key::Object { class, id }.encode()[..])?;
     }
     if let Some((class, id, record)) = &set.record {
         rows.insert(&Key::Object { class: *class, id: *id }.encode()[..], &record.encode()[..])?;
     }
+    let mut size = set.size.as_ref().map(ObjectSize::written);
     if set.clear {
-        rows.retain_in::<&[u8], _>(KvRange::all(set.object).as_slices(), |_, _| false)?;
+        rows.retain_in::<&[u8], _>(KvRange::with_size(set.object).as_slices(), |_, _| false)?;
+        size = size.map(|size| Size { bytes: 0, has_row: false, ..size });
     }
+    let (mut added, mut removed) = (0, 0);
     for (key, value) in &set.writes {
         write_kv(buffer, set.object, key);
-        match value {
-            Some(value) => drop(rows.insert(&buffer[..], Bytes::as_ref(value))?),
-            None => drop(rows.remove(&buffer[..])?),
+        let old = match value {
+            Some(value) => {
+                added += (key.len() + value.len()) as u64;
+                rows.insert(&buffer[..], Bytes::as_ref(value))?
+            }
+            None => rows.remove(&buffer[..])?,
+        };
+        removed += old.map_or(0, |old| (key.len() + old.value().len()) as u64);
+    }
+    match (&set.size, size) {
+        (Some(handle), Some(before)) => {
+            let bytes = (before.bytes + added).saturating_sub(removed);
+            let has_row = write_size(rows, set.object, before, bytes)?;
+            handle.write(Size { bytes, through: number, has_row });
         }
+        // Not known: a row that would not be true any more goes, and the next load counts.
+        _ if !set.clear => drop(rows.remove(&Key::Size { object: set.object }.encode()[..])?),
+        _ => {}
     }
     Ok(())
+}
+
+/// Brings the row of an object's size up to date; whether there is one now.
+fn write_size(rows: &mut Rows<'_>, object: ObjectNumber, before: Size, bytes: u64) -> Result<bool, redb::Error> {
+    let needs_row = Size::needs_row(bytes);
+    if needs_row == before.has_row && (!needs_row || bytes == before.bytes) {
+        return Ok(needs_row);
+    }
+    let key = Key::Size { object }.encode();
+    match needs_row {
+        true => drop(rows.insert(&key[..], &bytes.to_be_bytes()[..])?),
+        false => drop(rows.remove(&key[..])?),
+    }
+    Ok(needs_row)
 }
 
 fn raise_next_object(rows: &mut Rows<'_>, next_object: u64) -> Result<(), redb::Error> {

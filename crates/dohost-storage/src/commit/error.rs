@@ -30,6 +30,11 @@ pub enum CommitError {
     /// settled. A defect of the caller; nothing was written.
     #[error("commit the first write of an object that has a record already")]
     RecordExists,
+    /// The disk did not answer for so long that [`crate::Progress::give_up`] was called. Nobody knows yet whether the
+    /// write set becomes durable; the life of the object is over all the same, and the next one waits for the outcome
+    /// ([`crate::Progress::settled`]). Retry once the disk answers.
+    #[error("commit: the disk does not answer; whether the writes are kept is not known")]
+    Stalled,
     /// The store was closed.
     #[error("commit to a closed store")]
     Closed,

@@ -1,13 +1,14 @@
 //! From a write set to "it is durable".
 //!
 //! [`queue`] orders what executors submit, [`committer`] is the thread that writes it in batches, [`settled`] is the
-//! memory of what became of every commit number, [`progress`] wakes those who wait.
+//! memory of what became of every commit number, [`progress`] wakes those who wait, [`stalled`] knows who waits no more.
 
 pub(crate) mod committer;
 mod error;
 pub(crate) mod progress;
 pub(crate) mod queue;
 pub(crate) mod settled;
+pub(crate) mod stalled;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ pub use progress::Progress;
 
 use crate::numbers::{ClassNumber, LifeId, ObjectNumber};
 use crate::record::ObjectRecord;
+use crate::size::ObjectSize;
 
 /// A key and its value; `None` says that the key is absent, or is to be deleted.
 pub type KeyValue = (Arc<str>, Option<Bytes>);
@@ -39,12 +41,15 @@ pub struct WriteSet {
     pub clear: bool,
     /// Values by key, applied in order; `None` deletes. Keys and values are within the limits of this crate.
     pub writes: Vec<KeyValue>,
+    /// The size that [`crate::Store::load`] gave for this life, for the committer to keep. Every write set of a life
+    /// carries it, or none does; without it the size is counted anew when the object is loaded the next time.
+    pub size: Option<ObjectSize>,
 }
 
 impl WriteSet {
     /// A write set that changes nothing yet.
     pub fn new(object: ObjectNumber, life: LifeId) -> WriteSet {
-        WriteSet { object, life, record: None, forget: None, clear: false, writes: Vec::new() }
+        WriteSet { object, life, record: None, forget: None, clear: false, writes: Vec::new(), size: None }
     }
 
     /// Bytes of keys, values and the record.

@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 
 use super::CommitError;
 use super::settled::Settled;
+use super::stalled::Stalled;
 use crate::numbers::CommitNumber;
 
 /// An executor's view of the commits. Clones share one list of waiters; a new one comes from
@@ -33,6 +34,7 @@ pub struct Progress {
 #[derive(Debug)]
 struct Inner {
     settled: Arc<Settled>,
+    stalled: Stalled,
     /// The task that drives.
     driver: AtomicWaker,
     /// The lowest number anyone waits for; `u64::MAX` if nobody does. May be too low for a while, never too high.
@@ -57,6 +59,7 @@ impl Subscribers {
     pub(crate) fn subscribe(&self, settled: Arc<Settled>) -> Progress {
         let inner = Arc::new(Inner {
             settled,
+            stalled: Stalled::new(),
             driver: AtomicWaker::new(),
             lowest_waiting: AtomicU64::new(u64::MAX),
             waiters: Mutex::default(),
@@ -81,19 +84,40 @@ impl Subscribers {
 }
 
 impl Progress {
-    /// The outcome of a commit, or `None` while it is open.
+    /// The outcome of a commit, or `None` while it is open. [`CommitError::Stalled`] if it was given up, for ever.
     pub fn is_durable(&self, number: CommitNumber) -> Option<Result<(), CommitError>> {
-        self.inner.settled.outcome(number)
+        self.inner.outcome(number, Question::MayGiveUp)
     }
 
-    /// Waits for the outcome of a commit. Answers at once if it is known. Some task must run [`Progress::drive`].
+    /// Waits for the outcome of a commit. Answers at once if it is known, and with [`CommitError::Stalled`] if it is
+    /// given up. Some task must run [`Progress::drive`].
     ///
     /// Cancel-safe: a dropped future leaves nothing behind.
     pub fn durable(
         &self,
         number: CommitNumber,
     ) -> impl Future<Output = Result<(), CommitError>> + Send + Unpin + 'static {
-        Durable { inner: self.inner.clone(), number, ticket: None }
+        Outcome { inner: self.inner.clone(), question: Question::MayGiveUp, number, ticket: None }
+    }
+
+    /// Waits for what truly becomes of a commit, given up or not: what the next life of its object must wait for
+    /// before it loads. As [`Progress::durable`] otherwise.
+    pub fn settled(
+        &self,
+        number: CommitNumber,
+    ) -> impl Future<Output = Result<(), CommitError>> + Send + Unpin + 'static {
+        Outcome { inner: self.inner.clone(), question: Question::Truth, number, ticket: None }
+    }
+
+    /// Gives up every commit up to `through` that is open: [`Progress::is_durable`] and [`Progress::durable`] of this
+    /// executor answer [`CommitError::Stalled`] from now on, also if it becomes durable later. Later commits are not
+    /// touched, if `through` is a number that was given ([`crate::Store::last_submitted`]).
+    ///
+    /// Wakes all who wait for one of them, on any thread.
+    pub fn give_up(&self, through: CommitNumber) {
+        self.inner.stalled.give_up(self.inner.settled.through(), through.0);
+        // Who registers after this look sees that it was given up.
+        self.inner.wake_up_to(through.0);
     }
 
     /// Passes news of commits on to the waiters of this executor, for ever. One task of the executor runs it; of two,
@@ -116,6 +140,24 @@ impl Progress {
 }
 
 impl Inner {
+    fn outcome(&self, number: CommitNumber, question: Question) -> Option<Result<(), CommitError>> {
+        match question {
+            Question::MayGiveUp if self.stalled.contains(number.0) => Some(Err(CommitError::Stalled)),
+            Question::MayGiveUp | Question::Truth => self.settled.outcome(number),
+        }
+    }
+
+    /// Wakes all who wait for a number up to `through`. Those that go on waiting register again.
+    fn wake_up_to(&self, through: u64) {
+        let woken = {
+            let mut waiters = self.waiters.lock();
+            let others = waiters.by_number.split_off(&(through.saturating_add(1), 0));
+            // The lowest number waited for stays: at worst the driver is woken once for nobody.
+            std::mem::replace(&mut waiters.by_number, others)
+        };
+        woken.into_values().for_each(Waker::wake);
+    }
+
     fn wake_settled(&self) {
         let ready = {
             let mut waiters = self.waiters.lock();
@@ -152,13 +194,23 @@ impl Future for Drive {
     }
 }
 
-struct Durable {
+/// What a waiter wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    /// The outcome, or that it was given up.
+    MayGiveUp,
+    /// The outcome.
+    Truth,
+}
+
+struct Outcome {
     inner: Arc<Inner>,
+    question: Question,
     number: CommitNumber,
     ticket: Option<u64>,
 }
 
-impl Durable {
+impl Outcome {
     fn withdraw(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             // The lowest number stays: at worst the driver is woken once for nobody.
@@ -167,11 +219,11 @@ impl Durable {
     }
 }
 
-impl Future for Durable {
+impl Future for Outcome {
     type Output = Result<(), CommitError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(outcome) = self.inner.settled.outcome(self.number) {
+        if let Some(outcome) = self.inner.outcome(self.number, self.question) {
             self.withdraw();
             return Poll::Ready(outcome);
         }
@@ -186,7 +238,7 @@ impl Future for Durable {
             ticket
         };
         self.ticket = Some(ticket);
-        match self.inner.settled.outcome(self.number) {
+        match self.inner.outcome(self.number, self.question) {
             Some(outcome) => {
                 self.withdraw();
                 Poll::Ready(outcome)
@@ -196,7 +248,7 @@ impl Future for Durable {
     }
 }
 
-impl Drop for Durable {
+impl Drop for Outcome {
     fn drop(&mut self) {
         self.withdraw();
     }

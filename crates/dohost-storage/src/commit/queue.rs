@@ -88,6 +88,11 @@ impl Queue {
         }
     }
 
+    /// The number given last; 0 before the first.
+    pub(crate) fn last_submitted(&self) -> CommitNumber {
+        CommitNumber(self.state.lock().last)
+    }
+
     /// Asks for a class; the answer is an error if the committer is gone.
     pub(crate) fn class(&self, name: &str) -> mpsc::Receiver<Result<Class, CommitError>> {
         let (reply, answer) = mpsc::channel();

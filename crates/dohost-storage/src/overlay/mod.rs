@@ -12,9 +12,11 @@
 //! absent and the store is never asked.
 //!
 //! Bookkeeping only: no clock, no task, no I/O. One owner, the object's executor. There is no way back from a staged
-//! write: a turn that fails ends the life of its object, and the overlay with it.
+//! write but the one of [`Overlay::begin`]: a turn that fails ends the life of its object, and the overlay with it.
 
 mod list;
+mod savepoint;
+mod size;
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, VecDeque};
@@ -24,6 +26,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use list::{ListStep, Listing};
+use savepoint::Savepoint;
+use size::Growth;
 
 use crate::commit::KeyValue;
 use crate::numbers::{CommitNumber, WriteNumber};
@@ -60,6 +64,7 @@ pub struct Overlay {
     staged: Vec<Name>,
     staged_clear: bool,
     staged_bytes: usize,
+    staged_growth: Growth,
     in_flight: VecDeque<Batch>,
     /// Number of the batch that [`Overlay::take_staged`] makes next.
     next_batch: u64,
@@ -67,6 +72,8 @@ pub struct Overlay {
     bytes: usize,
     /// Where [`Overlay::trim`] goes on.
     trim_from: Option<Name>,
+    /// The open ones, the innermost last.
+    savepoints: Vec<Savepoint>,
 }
 
 /// A key, ordered by its bytes. Borrowed as bytes because the ends of a range need not be UTF-8.
@@ -100,6 +107,7 @@ struct Batch {
     number: u64,
     commit: Option<CommitNumber>,
     keys: Vec<Name>,
+    growth: Growth,
 }
 
 impl Overlay {
@@ -111,11 +119,13 @@ impl Overlay {
             staged: Vec::new(),
             staged_clear: false,
             staged_bytes: 0,
+            staged_growth: Growth::default(),
             in_flight: VecDeque::new(),
             next_batch: 0,
             last_write: WriteNumber::NONE,
             bytes: 0,
             trim_from: None,
+            savepoints: Vec::new(),
         };
         if let Content::Whole(entries) = content {
             for (key, value) in entries {
@@ -160,12 +170,16 @@ impl Overlay {
     }
 
     /// Stages the deletion of every key. Nothing is left to ask the store for.
+    ///
+    /// Not while a savepoint is open: that would have to keep everything the object has.
     pub fn delete_all(&mut self) -> WriteNumber {
+        assert!(self.savepoints.is_empty(), "everything was deleted under an open savepoint");
         self.entries.clear();
         self.bytes = 0;
         self.staged.clear();
         self.staged_bytes = 0;
         self.staged_clear = true;
+        self.staged_growth = Growth::after_clear();
         self.knows_all = true;
         self.trim_from = None;
         self.last_write.0 += 1;
@@ -184,7 +198,10 @@ impl Overlay {
     }
 
     /// The staged writes, to be submitted at once; [`Overlay::submitted`] must follow before the next call of this.
+    ///
+    /// Not while a savepoint is open: what is taken cannot be undone.
     pub fn take_staged(&mut self) -> Option<Staged> {
+        assert!(self.savepoints.is_empty(), "staged writes were taken under an open savepoint");
         if !self.has_staged() {
             return None;
         }
@@ -199,7 +216,8 @@ impl Overlay {
             writes.push((key.0.clone(), entry.value.clone()));
         }
         self.staged_bytes = 0;
-        self.in_flight.push_back(Batch { number, commit: None, keys });
+        let growth = std::mem::take(&mut self.staged_growth);
+        self.in_flight.push_back(Batch { number, commit: None, keys, growth });
         Some(Staged { clear: std::mem::take(&mut self.staged_clear), writes })
     }
 
@@ -225,9 +243,11 @@ impl Overlay {
     /// Only while no read of this object is on its way to the store: the answer may be older than the entry dropped
     /// here, and with the entry gone nothing would keep the old value out.
     pub fn trim(&mut self, bytes_max: usize) {
-        // Two rounds: the first may only find entries in use and take their mark away.
-        let mut visits_left = self.entries.len() * 2;
-        while self.bytes > bytes_max && visits_left > 0 {
+        // Two rounds: the first may only find entries in use and take their mark away. And one visit to find that the
+        // place to go on at lies behind the last entry.
+        let mut visits_left = self.entries.len() * 2 + 1;
+        let saved_bytes = self.saved_bytes();
+        while self.bytes + saved_bytes > bytes_max && visits_left > 0 {
             visits_left -= 1;
             let from = self.trim_from.as_ref().map_or(Bound::Unbounded, |name| Bound::Included(name.0.as_bytes()));
             let mut rest = self.entries.range_mut::<[u8], _>((from, Bound::Unbounded));
@@ -245,9 +265,9 @@ impl Overlay {
         }
     }
 
-    /// Bytes held: keys, values and an allowance for each entry.
+    /// Bytes held: keys, values and an allowance for each entry, [`Overlay::saved_bytes`] among them.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.saved_bytes()
     }
 
     /// Bytes of keys and values that are staged.
@@ -267,7 +287,9 @@ impl Overlay {
 
     fn stage(&mut self, key: &str, value: Option<Bytes>) -> WriteNumber {
         self.last_write.0 += 1;
+        self.save(key);
         let len = value.as_ref().map_or(0, Bytes::len);
+        self.staged_growth.bytes += self.growth_max(key, value.as_ref().map(Bytes::len));
         match self.entries.get_mut(key.as_bytes()) {
             Some(entry) => {
                 let old_len = entry.value.as_ref().map_or(0, Bytes::len);

@@ -6,6 +6,8 @@ mod crash;
 mod failures;
 mod model;
 mod opening;
+mod size;
+mod stalled;
 
 use std::sync::Arc;
 

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dohost_storage::faulty::{FaultyDisk, HeldSyncs};
 use dohost_storage::{
-    Answer, CommitNumber, KeyRange, LifeId, ListOptions, ListStep, Listing, Loaded, ObjectNumber, Overlay, Page,
-    Progress, Store, WriteSet,
+    Answer, CommitNumber, KeyRange, LifeId, ListOptions, ListStep, Listing, Loaded, ObjectNumber, ObjectSize, Overlay,
+    Page, Progress, Store, WriteSet,
 };
 use proptest::prelude::*;
 
@@ -39,6 +39,10 @@ enum Operation {
     /// Waits until everything submitted is durable.
     Settle,
     Trim(usize),
+    /// Savepoints. What cannot be done under one is left out while one is open.
+    Begin,
+    Keep,
+    Undo,
     /// Ends the life, once everything is durable, and loads the object again.
     Reload {
         content_bytes_max: usize,
@@ -89,6 +93,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         4 => any::<bool>().prop_map(|held| Operation::Commit { held }),
         2 => Just(Operation::Settle),
         3 => prop_oneof![Just(0), 1usize..800].prop_map(Operation::Trim),
+        3 => Just(Operation::Begin),
+        1 => Just(Operation::Keep),
+        2 => Just(Operation::Undo),
         1 => prop_oneof![Just(0), Just(6), Just(usize::MAX)]
             .prop_map(|content_bytes_max| Operation::Reload { content_bytes_max }),
     ]
@@ -101,6 +108,7 @@ struct Object {
     progress: Progress,
     overlay: Overlay,
     number: ObjectNumber,
+    size: ObjectSize,
     life: LifeId,
     is_recorded: bool,
     last_commit: Option<CommitNumber>,
@@ -111,10 +119,10 @@ impl Object {
     fn new() -> Object {
         let disk = FaultyDisk::new();
         let store = open(&disk);
-        let Loaded { number, content, .. } = store.load(CLASS, &id(1), 0).unwrap();
+        let Loaded { number, content, size, .. } = store.load(CLASS, &id(1), 0).unwrap();
         let (progress, life) = (store.progress(), store.new_life());
         let overlay = Overlay::new(content);
-        Object { disk, store, progress, overlay, number, life, is_recorded: false, last_commit: None, held: None }
+        Object { disk, store, progress, overlay, number, size, life, is_recorded: false, last_commit: None, held: None }
     }
 
     fn get(&mut self, key: &str) -> Option<Bytes> {
@@ -154,7 +162,7 @@ impl Object {
             self.held = Some(self.disk.hold_syncs());
         }
         let mut set = WriteSet::new(self.number, self.life);
-        (set.clear, set.writes) = (staged.clear, staged.writes);
+        (set.clear, set.writes, set.size) = (staged.clear, staged.writes, Some(self.size.clone()));
         if !std::mem::replace(&mut self.is_recorded, true) {
             set.record = Some((CLASS, id(1), record(self.number)));
         }
@@ -178,7 +186,7 @@ impl Object {
         self.life = self.store.new_life();
         let loaded = self.store.load(CLASS, &id(1), content_bytes_max).unwrap();
         assert_eq!(loaded.record.is_some(), self.is_recorded);
-        self.number = loaded.number;
+        (self.number, self.size) = (loaded.number, loaded.size);
         self.overlay = Overlay::new(loaded.content);
     }
 }
@@ -220,7 +228,13 @@ fn model_list(model: &BTreeMap<String, u8>, options: ListOptions<'_>) -> Vec<(St
 fn check(operations: Vec<Operation>) {
     let mut object = Object::new();
     let mut model: BTreeMap<String, u8> = BTreeMap::new();
+    let mut copies = Vec::new();
     for operation in operations {
+        let needs_no_savepoint =
+            matches!(operation, Operation::DeleteAll | Operation::Commit { .. } | Operation::Reload { .. });
+        if needs_no_savepoint && object.overlay.depth() > 0 {
+            continue;
+        }
         match &operation {
             Operation::Put(key, value) => {
                 object.overlay.put(key, Bytes::from(vec![*value]));
@@ -254,10 +268,28 @@ fn check(operations: Vec<Operation>) {
             Operation::Commit { held } => object.commit(*held),
             Operation::Settle => object.settle(),
             Operation::Trim(bytes_max) => object.overlay.trim(*bytes_max),
+            Operation::Begin => {
+                object.overlay.begin();
+                copies.push(model.clone());
+            }
+            Operation::Keep if copies.pop().is_some() => object.overlay.keep(),
+            Operation::Undo if object.overlay.depth() > 0 => {
+                object.overlay.undo();
+                model = copies.pop().unwrap();
+            }
+            Operation::Keep | Operation::Undo => {}
             Operation::Reload { content_bytes_max } => object.reload(*content_bytes_max),
         }
+        let bytes = model.keys().map(|key| key.len() as u64 + 1).sum();
+        let bytes_max = object.overlay.size_max(&object.size);
+        assert!(bytes_max >= bytes, "{bytes} bytes, and not more than {bytes_max}");
+        let all_is_durable = object.last_commit.is_none() && !object.overlay.has_staged();
+        assert!(!all_is_durable || bytes_max == bytes, "{bytes} bytes on disk, counted as {bytes_max}");
         let overlay_keys = object.overlay.bytes();
         assert!(overlay_keys > 0 || !object.overlay.has_staged() || model.is_empty());
+    }
+    while object.overlay.depth() > 0 {
+        object.overlay.keep();
     }
     object.reload(0);
     let all = object.list(ListOptions::default(), 3);

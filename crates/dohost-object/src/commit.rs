@@ -1,0 +1,123 @@
+//! Turns become commits.
+//!
+//! When nothing more may enter the guest for now, what its turns have staged is taken out of the overlay as one write set and
+//! submitted. Output that was held back learns the number of that commit; so does whoever waits in `sync`.
+
+use dohost_storage::{ObjectRecord, WriteSet};
+use tokio::sync::oneshot;
+
+use crate::event::ReplySlot;
+use crate::object::{EndReason, Object, Output, State};
+use crate::output_gate::After;
+
+/// What may leave now, and the commit that it has to wait for.
+#[must_use]
+pub(crate) struct Leaving {
+    outputs: Vec<Output>,
+    after: After,
+    syncs: Vec<oneshot::Sender<After>>,
+    last_submitted: After,
+}
+
+impl Leaving {
+    /// Lets it leave. Not to be called with the state of the object.
+    pub fn go(self) {
+        let (mut replies, mut calls) = (Vec::new(), Vec::new());
+        for output in self.outputs {
+            match output {
+                Output::Reply(slot, reply) => replies.push((slot, reply)),
+                Output::Call(sender) => calls.push(sender),
+            }
+        }
+        ReplySlot::send_all(replies, self.after);
+        // A guest that has gone does not wait any more.
+        for sender in calls {
+            let _ = sender.send(self.after);
+        }
+        for sender in self.syncs {
+            let _ = sender.send(self.last_submitted);
+        }
+    }
+}
+
+impl Object {
+    /// Submits what the turns wrote and lets their output go to wait for that commit.
+    pub fn commit_turns(&self) {
+        let mut state = self.lock();
+        if state.gate.is_held() && !state.has_ended() {
+            // Waiting for storage does not end a turn.
+            return;
+        }
+        let leaving = self.submit(&mut state);
+        if !self.settle(&mut state) {
+            self.doom_with(&mut state, EndReason::Reset("a commit failed".into()));
+        }
+        let cache_bytes_max = self.limits().cache_bytes_max;
+        if let Some(storage) = &mut state.storage
+            && storage.overlay.bytes() > cache_bytes_max
+        {
+            storage.overlay.trim(cache_bytes_max);
+        }
+        drop(state);
+        leaving.go();
+    }
+
+    /// Submits what is staged. What an open transaction wrote is not.
+    pub fn submit(&self, state: &mut State) -> Leaving {
+        let set = if state.is_in_transaction() { None } else { self.write_set(state) };
+        let (outputs, after) = match set {
+            None => state.output.nothing_submitted(),
+            Some(set) => {
+                let commit = self.host.store.submit(set);
+                state.storage().overlay.submitted(commit);
+                state.staged_before_turn = 0;
+                state.last_submitted = Some(commit);
+                state.unsettled.push_back(commit);
+                state.output.submitted(commit)
+            }
+        };
+        let syncs = std::mem::take(&mut state.syncs);
+        Leaving { outputs, after, syncs, last_submitted: state.last_submitted }
+    }
+
+    fn write_set(&self, state: &mut State) -> Option<WriteSet> {
+        let name = state.name();
+        let storage = state.storage.as_mut()?;
+        let staged = storage.overlay.take_staged()?;
+        let mut set = WriteSet::new(storage.number, self.life);
+        let class = self.class.0.number;
+        if staged.clear && staged.writes.iter().all(|(_, value)| value.is_none()) {
+            // Nothing is left of the object: not even its record stays. What it writes later is a new object's.
+            set.forget = storage.record.take().map(|_| (class, self.id.0));
+            storage.number = self.host.store.new_object();
+        } else if storage.record.as_ref().is_none_or(|record| record.name.is_none() && name.is_some()) {
+            let created_ms =
+                storage.record.as_ref().map_or_else(|| self.host.environment.now_ms(), |record| record.created_ms);
+            let name = name.map(|name| name.to_string());
+            let record = ObjectRecord { number: storage.number, name, created_ms };
+            storage.record = Some(record.clone());
+            set.record = Some((class, self.id.0, record));
+        }
+        set.size = Some(storage.size.clone());
+        set.clear = staged.clear;
+        set.writes = staged.writes;
+        Some(set)
+    }
+
+    /// Takes note of the commits that were settled meanwhile; false if one of them failed.
+    pub fn settle(&self, state: &mut State) -> bool {
+        while let Some(&commit) = state.unsettled.front() {
+            match self.progress.is_durable(commit) {
+                None => break,
+                Some(Err(_)) => return false,
+                Some(Ok(())) => {
+                    state.unsettled.pop_front();
+                    if let Some(storage) = &mut state.storage {
+                        storage.overlay.durable_up_to(commit);
+                    }
+                }
+            }
+        }
+        true
+    }
+}
