@@ -74,14 +74,15 @@ impl Committer {
         }
     }
 
+    /// Takes items for the next commit, without waiting for them. Whether there is something to commit.
+    pub(crate) fn gather_queued(&mut self) -> bool {
+        let has_nothing = || self.shared.queue.rest_if_empty(!self.failed_lives.is_empty());
+        !self.batch.is_empty() || (!has_nothing() && self.gather())
+    }
+
     /// Waits for items and takes them for the next commit; false once the queue is closed and empty.
     pub(crate) fn gather(&mut self) -> bool {
         self.shared.queue.take(&mut self.batch, !self.failed_lives.is_empty())
-    }
-
-    /// Whether something was taken that is not committed yet.
-    pub(crate) fn has_gathered(&self) -> bool {
-        !self.batch.is_empty()
     }
 
     /// Commits what was taken and publishes what became of it.
@@ -95,7 +96,7 @@ impl Committer {
 
     /// Commits what was taken and what is queued, without waiting for more.
     pub(crate) fn commit_queued(&mut self) {
-        while self.has_gathered() || (!self.shared.queue.is_empty() && self.gather()) {
+        while self.gather_queued() {
             self.commit_gathered();
         }
     }
