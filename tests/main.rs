@@ -21,6 +21,8 @@ mod crash;
 mod failure;
 mod full_disk;
 mod gates;
+mod hostile;
+mod keys_and_lists;
 mod lifecycle;
 mod limits;
 mod memory;

@@ -181,9 +181,9 @@ impl State {
         if !is_confirmed.0 {
             return;
         }
-        match self.is_in_transaction() {
-            true => self.transaction_is_confirmed = true,
-            false => self.output.wrote(),
+        match self.transactions.last_mut() {
+            Some(transaction) => transaction.is_confirmed = true,
+            None => self.output.wrote(),
         }
     }
 }

@@ -15,7 +15,7 @@ use redb::{
     BackendError, Database, DatabaseError, Durability, ReadableDatabase, StorageBackend, StorageError, TableDefinition,
 };
 use thiserror::Error;
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::disk::{Disk, Fault, Faults, Watched, is_full};
 use crate::key::{Key, class_rows};
@@ -23,6 +23,13 @@ use crate::record::{Class, Format, decode_next_object};
 
 /// The version of the layout that this build writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 2;
+
+/// What is wrong with a file on which redb panicked.
+pub(crate) const CONTRADICTION: &str = "its inner structure contradicts itself";
+
+/// Where redb notes whether the file was closed cleanly: a byte, and a bit of it that is set if it was not.
+const STATE_OFFSET: u64 = 9;
+const NOT_CLOSED: u8 = 2;
 
 /// Bytes that every file of redb begins with.
 const MAGIC_BYTES: usize = 9;
@@ -142,11 +149,15 @@ pub(crate) fn open(
     disk: &dyn Disk,
     faults: &Arc<Faults>,
     cache_bytes: usize,
+    verify_bytes_max: u64,
     birth: impl FnOnce() -> Birth,
 ) -> Result<Opened, OpenError> {
     let open = || {
-        let database = open_database(disk, faults, cache_bytes)?;
+        let (database, len) = open_database(disk, faults, cache_bytes, verify_bytes_max)?;
         if !has_rows(&database)? {
+            if len > UNFINISHED_BYTES_MAX {
+                return Err(OpenError::Damaged { detail: "the file is long and has no rows".into() });
+            }
             write_first_rows(&database, birth())?;
         }
         let (opened, version) = read_first_rows(database)?;
@@ -155,35 +166,51 @@ pub(crate) fn open(
         }
         Ok(opened)
     };
-    open().map_err(|error| match faults.worst() {
+    // redb trusts what it reads, and panics where that makes no sense.
+    let opened = catch_unwind(AssertUnwindSafe(open));
+    let opened = opened.unwrap_or_else(|_| Err(OpenError::Damaged { detail: CONTRADICTION.into() }));
+    opened.map_err(|error| match faults.worst() {
         // redb may only say that something failed before.
         Some(Fault::Full(_)) => OpenError::NoSpace,
         _ => error,
     })
 }
 
-/// Opens the file alone, as is needed to open it anew after a full disk.
-pub(crate) fn open_database(disk: &dyn Disk, faults: &Arc<Faults>, cache_bytes: usize) -> Result<Database, OpenError> {
+/// Opens the file alone, as is needed to open it anew after a full disk, and gives the length that it had.
+pub(crate) fn open_database(
+    disk: &dyn Disk,
+    faults: &Arc<Faults>,
+    cache_bytes: usize,
+    verify_bytes_max: u64,
+) -> Result<(Database, u64), OpenError> {
     let backend = Watched::new(disk.open().map_err(OpenError::from_io)?, faults.clone());
     clear_unfinished(&backend).map_err(OpenError::from_io)?;
+    let was_closed = was_closed(&backend).map_err(OpenError::from_io)?;
     let mut builder = Database::builder();
     builder.set_cache_size(cache_bytes);
+    let len = backend.len().map_err(OpenError::from_io)?;
+    // The repair of a file that was not closed verifies it too, unless nothing was committed since it was opened: whoever
+    // damage brought down then would meet it again and again.
+    builder.set_check_integrity_on_open(!was_closed || len <= verify_bytes_max);
     let last_tenth = std::cell::Cell::new(None);
     builder.set_repair_callback(move |repair| {
         let tenth = (repair.progress() * 10.0) as u32;
-        if last_tenth.replace(Some(tenth)) != Some(tenth) {
+        let is_news = last_tenth.replace(Some(tenth)) != Some(tenth);
+        if is_news && was_closed {
+            debug!(percent = tenth * 10, "verifying the store");
+        } else if is_news {
             info!(percent = tenth * 10, "the store was not closed cleanly, going back to its last commit");
         }
     });
-    // redb trusts a file that says it was closed cleanly and may panic if somebody changed it since.
+    // redb trusts a file that says it was closed cleanly and may panic if it was changed since.
     let opened = catch_unwind(AssertUnwindSafe(move || builder.create_with_backend(backend)));
     match opened {
-        Ok(Ok(database)) => Ok(database),
+        Ok(Ok(database)) => Ok((database, len)),
         Ok(Err(DatabaseError::Storage(StorageError::PreviousIo))) => {
             Err(OpenError::Io(io::Error::other("an operation on the file failed")))
         }
         Ok(Err(error)) => Err(redb::Error::from(error).into()),
-        Err(_) => Err(OpenError::Damaged { detail: "its inner structure contradicts itself".into() }),
+        Err(_) => Err(OpenError::Damaged { detail: CONTRADICTION.into() }),
     }
 }
 
@@ -214,6 +241,15 @@ fn clear_unfinished(backend: &Watched) -> io::Result<()> {
         Ok(()) | Err(BackendError::Unsupported) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether the file says that it was closed cleanly. A new file was.
+fn was_closed(backend: &Watched) -> io::Result<bool> {
+    let mut state = [0];
+    if backend.len()? > STATE_OFFSET {
+        backend.read(STATE_OFFSET, &mut state)?;
+    }
+    Ok(state[0] & NOT_CLOSED == 0)
 }
 
 fn has_rows(database: &Database) -> Result<bool, OpenError> {

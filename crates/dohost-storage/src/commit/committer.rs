@@ -25,7 +25,7 @@ use super::{CommitError, WriteSet};
 use crate::disk::Fault;
 use crate::key::{Key, KvRange, write_kv};
 use crate::numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber};
-use crate::open::{self, OpenError, ROWS};
+use crate::open::{self, CONTRADICTION, OpenError, ROWS};
 use crate::record::{Class, ObjectRecord, decode_next_object};
 use crate::size::{ObjectSize, Size};
 use crate::store::{Shared, Slot};
@@ -74,14 +74,15 @@ impl Committer {
         }
     }
 
+    /// Takes items for the next commit, without waiting for them. Whether there is something to commit.
+    pub(crate) fn gather_queued(&mut self) -> bool {
+        let has_nothing = || self.shared.queue.rest_if_empty(!self.failed_lives.is_empty());
+        !self.batch.is_empty() || (!has_nothing() && self.gather())
+    }
+
     /// Waits for items and takes them for the next commit; false once the queue is closed and empty.
     pub(crate) fn gather(&mut self) -> bool {
         self.shared.queue.take(&mut self.batch, !self.failed_lives.is_empty())
-    }
-
-    /// Whether something was taken that is not committed yet.
-    pub(crate) fn has_gathered(&self) -> bool {
-        !self.batch.is_empty()
     }
 
     /// Commits what was taken and publishes what became of it.
@@ -95,7 +96,7 @@ impl Committer {
 
     /// Commits what was taken and what is queued, without waiting for more.
     pub(crate) fn commit_queued(&mut self) {
-        while self.has_gathered() || (!self.shared.queue.is_empty() && self.gather()) {
+        while self.gather_queued() {
             self.commit_gathered();
         }
     }
@@ -118,7 +119,7 @@ impl Committer {
             Ok(Ok(Ok(written))) => Ok(written),
             Ok(Ok(Err(error))) => Err(self.after_failure(&error.to_string())),
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(self.after_failure("the store contradicts itself")),
+            Err(_) => Err(self.after_failure(&format!("the file is damaged ({CONTRADICTION})"))),
         }
     }
 
@@ -263,7 +264,8 @@ impl Committer {
         let shared = self.shared.clone();
         let mut slot = shared.database.write();
         // Closes the file, which writes nothing after a failure.
-        *slot = Slot::Full;
+        let failed = std::mem::replace(&mut *slot, Slot::Full);
+        drop(catch_unwind(AssertUnwindSafe(|| drop(failed))));
         match self.open_again(slot) {
             Err(failed) if failed.is_permanent() => failed,
             _ => CommitError::NoSpace { detail },
@@ -278,9 +280,11 @@ impl Committer {
     /// Opens the file anew. Readers wait so long.
     fn open_again(&mut self, mut slot: RwLockWriteGuard<'_, Slot>) -> Result<(), CommitError> {
         self.shared.faults.forget_full();
-        let result = open::open_database(&*self.shared.disk, &self.shared.faults, self.shared.cache_bytes);
+        let shared = self.shared.clone();
+        // Its repair verifies it anyhow.
+        let result = open::open_database(&*shared.disk, &shared.faults, shared.cache_bytes, 0);
         let failure = match result {
-            Ok(database) => {
+            Ok((database, _)) => {
                 *slot = Slot::Open(database);
                 info!("the store is open again, at its last commit");
                 return Ok(());

@@ -148,9 +148,12 @@ impl Queue {
         true
     }
 
-    /// Whether nothing is queued.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.state.lock().items.is_empty()
+    /// Whether nothing is queued. If so, the committer counts as asleep, as it would in [`Queue::take`].
+    pub(crate) fn rest_if_empty(&self, remembers_lives: bool) -> bool {
+        let mut state = self.state.lock();
+        state.remembers_lives = remembers_lives;
+        state.asleep = state.items.is_empty();
+        state.asleep
     }
 
     /// Notes that `bytes` of write sets are settled.

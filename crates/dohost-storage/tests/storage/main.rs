@@ -3,6 +3,7 @@
 mod by_hand;
 mod commits;
 mod crash;
+mod damage;
 mod failures;
 mod model;
 mod opening;
