@@ -190,10 +190,7 @@ impl Store {
     ///
     /// If the store does not commit by hand, as for [`Store::commit_gathered`].
     pub fn gather(&self) -> bool {
-        self.handle.by_hand(|committer| {
-            let is_idle = self.shared().queue.is_empty();
-            committer.has_gathered() || (!is_idle && committer.gather())
-        })
+        self.handle.by_hand(Committer::gather_queued)
     }
 
     /// Commits what was gathered, in one transaction with one fsync, and tells those who wait for it. Waits for the

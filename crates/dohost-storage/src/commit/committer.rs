@@ -83,14 +83,14 @@ impl Committer {
         (self.sweep.wants_step() && self.shared.queue.is_idle()) || self.gather()
     }
 
+    /// Takes items for the next commit, without waiting for them. Whether there is something to commit.
+    pub(crate) fn gather_queued(&mut self) -> bool {
+        !self.batch.is_empty() || self.shared.queue.take_queued(&mut self.batch, !self.failed_lives.is_empty())
+    }
+
     /// Waits for items and takes them for the next commit; false once the queue is closed and empty.
     pub(crate) fn gather(&mut self) -> bool {
         self.shared.queue.take(&mut self.batch, !self.failed_lives.is_empty())
-    }
-
-    /// Whether something was taken that is not committed yet.
-    pub(crate) fn has_gathered(&self) -> bool {
-        !self.batch.is_empty()
     }
 
     /// Commits what was taken and publishes what became of it.
@@ -104,7 +104,7 @@ impl Committer {
 
     /// Commits what was taken and what is queued, without waiting for more.
     pub(crate) fn commit_queued(&mut self) {
-        while self.has_gathered() || (!self.shared.queue.is_empty() && self.gather()) {
+        while self.gather_queued() {
             self.commit_gathered();
         }
     }
@@ -154,7 +154,7 @@ impl Committer {
                             changes = true;
                         }
                     },
-                    Item::EndLife(_) => {}
+                    Item::EndLife(_) | Item::OpenAgain => {}
                     Item::Class { name, .. } => {
                         let (class, is_new) = self.class(&mut rows, name)?;
                         written.classes.push((position, class));
@@ -242,6 +242,7 @@ impl Committer {
                         }
                     }
                 }
+                Item::OpenAgain => {}
                 Item::EndLife(life) => {
                     self.failed_lives.remove(&life);
                 }

@@ -53,6 +53,12 @@ impl Queue {
         self.wake_if_needed(added);
     }
 
+    /// Asks for the file to be opened again, unless the committer is about to look after it anyway.
+    pub(crate) fn open_again(&self) {
+        let added = self.schedule.lock().open_again();
+        self.wake_if_needed(added);
+    }
+
     /// The number given last; 0 before the first.
     pub(crate) fn last_submitted(&self) -> CommitNumber {
         CommitNumber(self.schedule.lock().last())
@@ -86,9 +92,9 @@ impl Queue {
         self.schedule.lock().is_idle()
     }
 
-    /// Whether nothing is queued.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.schedule.lock().is_empty()
+    /// Moves a batch of what is queued into `batch`; false if nothing is.
+    pub(crate) fn take_queued(&self, batch: &mut VecDeque<Item>, remembers_lives: bool) -> bool {
+        self.schedule.lock().take(batch, remembers_lives) == Next::Commit
     }
 
     /// Notes that `bytes` of write sets are settled.

@@ -25,6 +25,8 @@ pub(crate) enum Item {
     Set { number: u64, bytes: usize, set: WriteSet },
     /// Nothing of this life follows: forget whether it failed.
     EndLife(LifeId),
+    /// The file is closed because the disk was full, and somebody wants to read it: try to open it again.
+    OpenAgain,
     /// Register a class and answer once that is durable.
     Class { name: String, reply: ClassReply },
 }
@@ -104,6 +106,14 @@ impl Schedule {
         self.add(Item::EndLife(life))
     }
 
+    /// Asks for the file to be opened again, unless the committer is about to look after it anyway.
+    pub(crate) fn open_again(&mut self) -> Added {
+        match self.phase == Phase::Resting && self.items.is_empty() {
+            true => self.add(Item::OpenAgain),
+            false => Added::Queued,
+        }
+    }
+
     /// Asks for a class. Whoever is refused gets no answer.
     pub(crate) fn class(&mut self, name: &str, reply: ClassReply) -> Added {
         self.add(Item::Class { name: name.to_owned(), reply })
@@ -155,10 +165,6 @@ impl Schedule {
         self.items.is_empty() && !self.is_closing
     }
 
-    /// Whether nothing is queued.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
 
     fn add(&mut self, item: Item) -> Added {
         if self.phase == Phase::Stopped {
@@ -395,6 +401,7 @@ mod tests {
                         Expected::Set { number: *number, life: set.life.0, bytes: *bytes }
                     }
                     Item::EndLife(life) => Expected::EndLife(life.0),
+                    Item::OpenAgain => unreachable!("nobody asks for it here"),
                     Item::Class { .. } => Expected::Class,
                 };
                 assert_eq!(Some(found), self.expected.pop_front());
