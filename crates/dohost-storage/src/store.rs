@@ -113,7 +113,7 @@ pub(crate) struct Shared {
 /// The open file, or why there is none.
 pub(crate) enum Slot {
     Open(Database),
-    /// Closed because the disk was full; to be opened anew with the next commit.
+    /// Closed because the disk was full; to be opened anew with the next commit, or after the next read.
     Full,
     Closed,
 }
@@ -312,7 +312,11 @@ impl Store {
     fn read<T>(&self, read: impl FnOnce(&Snapshot) -> Result<T, StoreError>) -> Result<T, StoreError> {
         match &*self.shared().database.read() {
             Slot::Open(database) => read(&Snapshot::of(database)?),
-            Slot::Full => Err(StoreError::NoSpace),
+            Slot::Full => {
+                // Whoever cannot read will not write either: without this, nobody might ever.
+                self.shared().queue.open_again();
+                Err(StoreError::NoSpace)
+            }
             Slot::Closed => Err(StoreError::Closed),
         }
     }

@@ -146,7 +146,7 @@ impl Committer {
                             changes = true;
                         }
                     },
-                    Item::EndLife(_) => {}
+                    Item::EndLife(_) | Item::OpenAgain => {}
                     Item::Class { name, .. } => {
                         let (class, is_new) = self.class(&mut rows, name)?;
                         written.classes.push((position, class));
@@ -226,6 +226,7 @@ impl Committer {
                         }
                     }
                 }
+                Item::OpenAgain => {}
                 Item::EndLife(life) => {
                     self.failed_lives.remove(&life);
                 }

@@ -23,6 +23,8 @@ pub(crate) enum Item {
     Set { number: u64, bytes: usize, set: WriteSet },
     /// Nothing of this life follows: forget whether it failed.
     EndLife(LifeId),
+    /// The file is closed because the disk was full, and somebody wants to read it: try to open it again.
+    OpenAgain,
     /// Register a class and answer once that is durable.
     Class { name: String, reply: mpsc::Sender<Result<Class, CommitError>> },
 }
@@ -85,6 +87,14 @@ impl Queue {
         let nothing_to_forget = state.asleep && state.items.is_empty() && !state.remembers_lives;
         if !nothing_to_forget && !state.stopped {
             self.push(&mut state, Item::EndLife(life));
+        }
+    }
+
+    /// Asks for the file to be opened again, unless the committer is about to look after it anyway.
+    pub(crate) fn open_again(&self) {
+        let mut state = self.state.lock();
+        if state.asleep && state.items.is_empty() && !state.stopped {
+            self.push(&mut state, Item::OpenAgain);
         }
     }
 
