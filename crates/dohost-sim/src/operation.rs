@@ -224,7 +224,9 @@ impl Operation {
                     let number = text.lines().nth(1).and_then(|number| number.parse().ok());
                     number.map(|number| done(Act::Increment(Some(number))))
                 }
-                Deed::PutPairSlowly(_) | Deed::RollBack if text.lines().all(|line| ["ok", "begun"].contains(&line)) => {
+                Deed::PutPairSlowly(_) | Deed::RollBack
+                    if text.lines().all(|line| ["ok", "begun", "none", "slept"].contains(&line)) =>
+                {
                     Some(self.as_acted())
                 }
                 _ if text == "ok" => Some(self.as_acted()),
@@ -232,7 +234,9 @@ impl Operation {
             },
             _ => None,
         };
-        answer.unwrap_or_else(|| Understood::Wrong(format!("status {} {text}", response.status)))
+        answer.unwrap_or_else(|| {
+            Understood::Wrong(format!("status {} {}", response.status, text.trim_end().replace('\n', ", ")))
+        })
     }
 
     /// Everything took effect, and there is nothing to learn from the answer.
