@@ -123,7 +123,7 @@ pub(crate) struct Shared {
 /// The open file, or why there is none.
 pub(crate) enum Slot {
     Open(Database),
-    /// Closed because the disk was full; to be opened anew with the next commit.
+    /// Closed because the disk was full; to be opened anew with the next commit, or after the next read.
     Full,
     Closed,
 }
@@ -324,7 +324,11 @@ impl Store {
             // redb trusts what it reads, and panics where that makes no sense.
             Slot::Open(database) => catch_unwind(AssertUnwindSafe(|| read(&Snapshot::of(database)?)))
                 .unwrap_or_else(|_| Err(StoreError::Damaged { detail: CONTRADICTION.into() })),
-            Slot::Full => Err(StoreError::NoSpace),
+            Slot::Full => {
+                // Whoever cannot read will not write either: without this, nobody might ever.
+                self.shared().queue.open_again();
+                Err(StoreError::NoSpace)
+            }
             Slot::Closed => Err(StoreError::Closed),
         }
     }

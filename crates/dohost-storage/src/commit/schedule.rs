@@ -165,7 +165,6 @@ impl Schedule {
         self.items.is_empty() && !self.is_closing
     }
 
-
     fn add(&mut self, item: Item) -> Added {
         if self.phase == Phase::Stopped {
             return Added::Refused;
