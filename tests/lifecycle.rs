@@ -289,6 +289,16 @@ fn an_event_that_takes_too_long_resets_the_object_and_names_the_limit() {
 }
 
 #[test]
+fn work_after_the_reply_that_takes_too_long_resets_the_object() {
+    let (outside, host) = start_with(["--limit", "event-time=300ms"]);
+    let script = Script::of(A).does(&["put k 1", "memory"]).after(&["fetch never"]).outside(&outside);
+    assert_eq!(script.run(&host).lines(), ["ok", "1"]);
+    let log = host.log_with("event-time");
+    assert!(log.contains("background"), "{log}");
+    assert_eq!(lines(&host, A, &["memory", "get k"]), ["1", "1"]);
+}
+
+#[test]
 fn many_short_events_do_not_add_up_to_the_time_of_one() {
     let (_outside, host) = start_with(["--limit", "event-time=300ms"]);
     for count in 1..=10 {

@@ -249,6 +249,14 @@ fn sync_waits_for_unconfirmed_writes() {
 }
 
 #[test]
+fn many_may_wait_for_the_same_commit() {
+    let (_outside, host) = start();
+    let begin = ["put-unconfirmed a 1", "begin-sync x", "begin-sync y", "put b 1", "begin-sync z"];
+    let said = lines(&host, A, &[&begin[..], &["await z", "await y", "await x"]].concat());
+    assert_eq!(said[5..8], ["ok", "ok", "ok"]);
+}
+
+#[test]
 fn sync_with_nothing_to_wait_for_returns() {
     let Some((_outside, host, _disk)) = start_on_a_full_disk() else { return };
     assert_eq!(lines(&host, A, &["sync", "get before", "sync"]), ["ok", "1", "ok"]);
@@ -278,7 +286,8 @@ fn a_transaction_with_a_confirmed_write_is_waited_for() {
         "commit u",
         "commit t",
     ];
-    for steps in [&mixed[..], &nested, &deep] {
+    let parent = ["begin t", "put a 1", "begin u", PUT_LARGE_UNCONFIRMED, "sleep 1", "commit u", "commit t"];
+    for steps in [&mixed[..], &nested, &deep, &parent] {
         Script::of(A).does(steps).run(&host).says(500, "");
         assert_reset_without(&host, "k");
         assert_eq!(lines(&host, A, &["get a", "memory"]), ["none", "2"]);

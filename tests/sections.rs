@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::host::{Host, Setup};
 use crate::http::at_once;
 use crate::outside::Outside;
+use crate::random::Random;
 use crate::script::{Script, ask, let_arrive, line, lines, notes};
 
 const A: &str = "probe/A";
@@ -181,6 +182,21 @@ fn what_a_nested_section_has_begun_completes_in_the_outer_one() {
 }
 
 #[test]
+fn what_the_innermost_of_64_sections_has_begun_completes_after_them_all() {
+    let (outside, host) = start();
+    let enter: Vec<String> = (0..64).map(|number| format!("enter {number}")).collect();
+    let leave: Vec<String> = (0..64).rev().map(|number| format!("leave {number}")).collect();
+    let all = [enter, vec!["begin-fetch x".into()], leave, vec!["await x".into(), "note x".into()]].concat();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let asked = Script::of(A).does(&all).outside(&outside).ask(&host);
+    outside.wait_for("x");
+    assert_eq!(line(&host, A, "note other"), "ok");
+    outside.release("x");
+    asked.lines();
+    assert_eq!(notes(&host, A), ["other", "x"]);
+}
+
+#[test]
 fn what_a_section_has_begun_completes_after_its_end_like_all_the_rest() {
     let (outside, host) = start();
     let asked = Script::of(A).does(&["enter s", "begin-fetch x", "leave s", "await x", "note x"]).outside(&outside);
@@ -283,6 +299,39 @@ fn slow_increments_inside_sections_lose_nothing() {
     });
     assert_eq!(numbers.concat().into_iter().collect::<BTreeSet<_>>(), (1..=80).collect());
     assert_eq!(line(&host, A, "get n"), "80");
+}
+
+/// Whatever sections wait for, nothing of other events is between their beginning and their end.
+#[test]
+fn random_sections_are_never_interrupted() {
+    let (outside, host) = start();
+    outside.release("x");
+    at_once(8, |client| {
+        let mut random = Random::new(client as u64);
+        for request in 0..12 {
+            let name = format!("{client}.{request}");
+            let waits = ["sleep 1", "sync", "yield", "call probe/B /memory", "fetch x", "put k 1", "get unknown"];
+            let mut steps = vec![format!("begin-sleep before{name} 1"), "enter s".into(), format!("note in{name}")];
+            for depth in 0..random.below(3) {
+                steps.extend([random.pick(&waits).to_string(), format!("enter s{depth}"), format!("note mid{name}")]);
+                steps.extend([random.pick(&waits).to_string(), format!("leave s{depth}")]);
+            }
+            steps.extend((0..random.below(4)).map(|_| random.pick(&waits).to_string()));
+            steps.extend([format!("note out{name}"), "leave s".into(), "sleep 1".into(), format!("note free{name}")]);
+            let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+            Script::of(A).does(&steps).outside(&outside).run(&host).ok();
+        }
+    });
+    let (notes, mut inside) = (notes(&host, A), None);
+    for note in &notes {
+        match (inside, note.strip_prefix("in"), note.strip_prefix("out")) {
+            (None, Some(name), _) => inside = Some(name),
+            (Some(open), _, Some(name)) if open == name => inside = None,
+            (Some(open), ..) => assert_eq!(note.strip_prefix("mid"), Some(open), "{notes:?}"),
+            (None, ..) => assert!(note.starts_with("free"), "{notes:?}"),
+        }
+    }
+    assert!(inside.is_none() && notes.len() >= 8 * 12 * 3, "{notes:?}");
 }
 
 #[test]

@@ -198,6 +198,15 @@ fn delete_all_before_begin_stays_after_a_rollback() {
 }
 
 #[test]
+fn a_write_of_many_keys_that_is_refused_leaves_none_of_them() {
+    let (_outside, host) = start();
+    let too_long = format!("put-many b=2 {}=1 c=3", "k".repeat(2049));
+    let said = lines(&host, A, &["put a 1", &too_long, "begin t", &too_long, "commit t", "list"]);
+    assert!(said[1].starts_with("too-large: ") && said[3].starts_with("too-large: "), "{said:?}");
+    assert_eq!(said[4..], ["ok", "a=1"]);
+}
+
+#[test]
 fn a_commit_or_rollback_out_of_order_is_refused() {
     let (_outside, host) = start();
     let steps = ["begin outer", "put k 1", "begin inner", "put k 2", "commit outer", "rollback outer", "get k"];

@@ -6,6 +6,7 @@
 //! | `get-many` | `keys=a,b,c` or `count` | lines `key=value` |
 //! | `put` | `key`, value | `ok` |
 //! | `put-many` | `entries=a=1,b=2`, or (`keys` or `count`) and value | `ok` |
+//! | `put-each` | `keys`, value, `beside` | `ok`; the keys are put one by one, with a read of `beside` after each |
 //! | `delete` | `key` | `true` or `false` |
 //! | `delete-many` | `keys` or `count` | how many |
 //! | `list` | `start`, `start-after`, `end`, `prefix`, `reverse=true`, `limit` | lines `key=value` |
@@ -35,6 +36,15 @@ pub async fn call(function: &str, request: &Request, query: &Query) -> Result<Re
         }
         "put-many" => {
             storage::put_many(entries(request, query)?).await?;
+            Ok(text(200, "ok"))
+        }
+        "put-each" => {
+            for key in keys(query)? {
+                storage::put(key, value(request, query)?).await?;
+                if let Some(beside) = query.get("beside") {
+                    storage::get(beside).await?;
+                }
+            }
             Ok(text(200, "ok"))
         }
         "delete" => Ok(text(200, storage::delete(key(query)?).await?)),

@@ -1,0 +1,47 @@
+//! The machine of the simulated host: its date is virtual time, its chance the seed, and what blocks is done on the one
+//! thread there is, after a while.
+
+use std::time::Duration;
+
+use dohost_object::Environment;
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep};
+
+use crate::random::Random;
+
+/// When simulated machines are switched on, in milliseconds since 1970.
+const START_MS: u64 = 1_600_000_000_000;
+
+/// See the module.
+pub struct SimulatedMachine {
+    started: Instant,
+    random: Mutex<Random>,
+    /// Reads take up to so long.
+    read_ms_max: u64,
+}
+
+impl SimulatedMachine {
+    /// Switched on now.
+    pub fn new(random: Random, read_ms_max: u64) -> SimulatedMachine {
+        SimulatedMachine { started: Instant::now(), random: Mutex::new(random), read_ms_max }
+    }
+}
+
+impl Environment for SimulatedMachine {
+    fn now_ms(&self) -> u64 {
+        START_MS + self.started.elapsed().as_millis() as u64
+    }
+
+    fn random_bytes(&self) -> [u8; 16] {
+        let mut random = self.random.lock();
+        (u128::from(random.number()) << 64 | u128::from(random.number())).to_be_bytes()
+    }
+
+    fn run_blocking(&self, job: Box<dyn FnOnce() + Send>) {
+        let delay = Duration::from_millis(self.random.lock().between(0, self.read_ms_max));
+        tokio::spawn(async move {
+            sleep(delay).await;
+            job();
+        });
+    }
+}
