@@ -26,6 +26,12 @@ pub(crate) const SHUTDOWN_POLL: Duration = Duration::from_millis(10);
 pub trait OutgoingFetch: Send + Sync + 'static {
     /// Sends a request and waits for the whole reply.
     fn fetch(&self, request: Request) -> BoxFuture<Result<Response, OutgoingError>>;
+
+    /// The same for an object, so that it can be held to its share. `None` is a Worker.
+    fn fetch_for(&self, caller: Option<ObjectId>, request: Request) -> BoxFuture<Result<Response, OutgoingError>> {
+        let _ = caller;
+        self.fetch(request)
+    }
 }
 
 /// What can be set about a host.

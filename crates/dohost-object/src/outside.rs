@@ -53,7 +53,7 @@ impl Outside for ObjectOutside {
         let (gate, entered) = (object.output_gate(), object.enter(caller));
         Box::pin(async move {
             object.leave(gate).await?;
-            let reply = object.host.outgoing.fetch(request).await;
+            let reply = object.host.outgoing.fetch_for(Some(object.id), request).await;
             drop(place);
             entered.await;
             Ok(reply)
