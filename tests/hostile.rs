@@ -23,7 +23,14 @@ const KEYS_AT_ONCE: usize = 50_000;
 
 /// One thread, guests that may compute for a second, and objects that go soon when they are idle.
 fn setup() -> Setup {
-    Setup::new().guest("hostile").guest("probe").with(["--threads", "1", "--max-cpu", "1s", "--idle-timeout", "1s"])
+    Setup::new().guest("hostile").guest("probe").with([
+        "--threads",
+        "1",
+        "--limit",
+        "turn-cpu=1s",
+        "--idle-timeout",
+        "1s",
+    ])
 }
 
 /// Runs an attack beside a neighbour, and then looks whether the host is what it was before.
@@ -215,7 +222,7 @@ fn replies_that_nobody_reads_are_forgotten_with_their_connections() {
 
 #[test]
 fn an_object_full_of_events_that_wait_refuses_more_until_they_are_done() {
-    survives(&setup().with(["--max-events", "16"]), |host| {
+    survives(&setup().with(["--limit", "events=16"]), |host| {
         let replies = at_once(40, |_| host.get("/hostile/A/wait?ms=1000"));
         let (waited, refused): (Vec<&Reply>, Vec<&Reply>) = replies.iter().partition(|reply| reply.status == 200);
         assert!(waited.len() >= 16 && !refused.is_empty(), "{} waited", waited.len());

@@ -321,11 +321,11 @@ impl State {
         self.storage.as_mut().expect("a guest that runs has its storage")
     }
 
-    /// What is staged, keys and values and what it costs to hold them.
+    /// What is staged, keys and values and what it costs to hold them, and what open transactions keep for a rollback.
     pub fn staged_bytes(&self) -> usize {
-        self.storage
-            .as_ref()
-            .map_or(0, |storage| storage.overlay.staged_bytes() + storage.overlay.staged_len() * STAGED_OVERHEAD_BYTES)
+        self.storage.as_ref().map_or(0, |Residence { overlay, .. }| {
+            overlay.staged_bytes() + overlay.staged_len() * STAGED_OVERHEAD_BYTES + overlay.saved_bytes()
+        })
     }
 
     /// The part of it that the current turn wrote, or the open transaction.

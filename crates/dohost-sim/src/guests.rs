@@ -19,12 +19,8 @@ pub fn classes() -> Result<Classes> {
         return Ok(classes.clone());
     }
     // No epochs: they come from the wall clock.
-    let engine = Engine::new(EngineOptions {
-        instances_max: INSTANCES_MAX,
-        memory_bytes_max: 16 << 20,
-        has_epochs: false,
-        ..EngineOptions::default()
-    })?;
+    let engine =
+        Engine::new(EngineOptions { instances_max: INSTANCES_MAX, has_epochs: false, ..EngineOptions::default() })?;
     let load = |name: &str| {
         let file = folder().join(name).with_extension("wasm");
         let component = engine.load_object(&file).context("failed to load a guest: cargo xtask guests builds them")?;

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dohost_engine::imports::{BoxFuture, OutgoingError};
-use dohost_engine::{Request, Response};
-use dohost_object::{HostHere, HostOptions, OutgoingFetch};
+use dohost_engine::{ObjectComponent, Request, Response};
+use dohost_object::{ClassOptions, HostHere, HostOptions, OutgoingFetch};
 use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{Committing, Store, StoreOptions};
 use tokio::task::JoinSet;
@@ -120,16 +120,24 @@ async fn open(
         namespace_key: Some([7; 32]),
         created_ms: Some(0),
         committing: Committing::ByHand,
+        ..StoreOptions::default()
     };
     let store = Store::open_disk(disk.clone(), options).map_err(|error| failed(&error)).ok()?;
     let machine = SimulatedMachine::new(random.fork(), world.plan.read_ms_max);
     let options = HostOptions {
         executors: 1,
-        limits: world.plan.limits.clone(),
+        limits: world.plan.host_limits.clone(),
         outgoing: Arc::new(NoNetwork),
         environment: Arc::new(machine),
     };
-    let here = HostHere::start(store.clone(), classes.clone(), options).map_err(|error| failed(&error)).ok()?;
+    let class = |(name, component): &(String, ObjectComponent)| ClassOptions {
+        name: name.clone(),
+        component: component.clone(),
+        limits: world.plan.limits.clone(),
+        is_serial: name == "probe" && world.plan.is_serial,
+    };
+    let classes = classes.iter().map(class).collect();
+    let here = HostHere::start(store.clone(), classes, options).map_err(|error| failed(&error)).ok()?;
     Some((here, store))
 }
 

@@ -43,6 +43,14 @@ enum Deed {
     Trap,
     /// Writes, waits until that is durable, and traps.
     PutThenTrap(u64),
+    /// Writes both keys in one transaction, with other turns in between.
+    PutPairSlowly(u64),
+    /// Begins as if to write both keys, and thinks better of it.
+    RollBack,
+    /// Adds one over a wait, in a critical section.
+    AddSlowly,
+    /// Adds one in a transaction that waits before it ends.
+    AddInTransaction,
     /// Writes and fails in its own words: the write stays.
     PutThenThrow(u64),
     /// Has another object add to its log.
@@ -84,7 +92,7 @@ impl Operation {
                 2 => Deed::PutThenTrap(value),
                 _ => Deed::PutThenThrow(value),
             },
-            _ => match random.below(24) {
+            _ => match random.below(31) {
                 0..4 => Deed::Add,
                 4 => Deed::Count,
                 5..7 => Deed::Put(value),
@@ -96,6 +104,10 @@ impl Operation {
                 16 => Deed::GetLog,
                 17..19 => Deed::Remember,
                 19 => Deed::Sync,
+                20 | 21 => Deed::PutPairSlowly(value),
+                22 => Deed::RollBack,
+                23 | 24 => Deed::AddSlowly,
+                25 => Deed::AddInTransaction,
                 _ => match (any(random), random.one_in(2)) {
                     (other, _) if other == target || subjects[other].class == "counter" => Deed::Add,
                     (other, true) => Deed::AppendElsewhere(other, value),
@@ -142,19 +154,19 @@ impl Operation {
     pub fn acts(&self) -> Vec<(Place, Act)> {
         let here = |cell| Place { object: self.target, cell };
         match self.deed {
-            Deed::Add => vec![(here(Cell::Count), Act::Increment(None))],
+            Deed::Add | Deed::AddSlowly | Deed::AddInTransaction => vec![(here(Cell::Count), Act::Increment(None))],
             Deed::Count => vec![(here(Cell::Count), Act::Count(0))],
             Deed::Put(value) | Deed::PutThenTrap(value) | Deed::PutThenThrow(value) => {
                 vec![(here(Cell::Register), Act::Set(value))]
             }
             Deed::Get => vec![(here(Cell::Register), Act::Get(None))],
             Deed::Delete => vec![(here(Cell::Register), Act::Delete(None))],
-            Deed::PutPair(value) => vec![(here(Cell::Pair), Act::Set(value))],
+            Deed::PutPair(value) | Deed::PutPairSlowly(value) => vec![(here(Cell::Pair), Act::Set(value))],
             Deed::GetPair => vec![(here(Cell::Pair), Act::Get(None))],
             Deed::Append(value) => vec![(here(Cell::Log), Act::Append(value, None))],
             Deed::GetLog => vec![(here(Cell::Log), Act::Text(Vec::new()))],
             Deed::Remember => vec![(here(Cell::Memory), Act::Remember(0, 0))],
-            Deed::Sync | Deed::Trap => Vec::new(),
+            Deed::Sync | Deed::Trap | Deed::RollBack => Vec::new(),
             Deed::AppendElsewhere(object, value) => vec![(Place { object, cell: Cell::Log }, Act::Append(value, None))],
             Deed::AppendElsewhereThenAdd(object, value) => {
                 vec![
@@ -174,7 +186,12 @@ impl Operation {
             Err(EventError::NotStarted(_) | EventError::Overloaded(_) | EventError::StartFailed(_)) => {
                 Understood::Never
             }
-            Err(EventError::Reset(_) | EventError::CommitFailed(_) | EventError::ShuttingDown) => Understood::Unknown,
+            Err(
+                EventError::Reset(_) | EventError::TimedOut(_) | EventError::CommitFailed(_) | EventError::ShuttingDown,
+            ) => Understood::Unknown,
+            Err(error @ (EventError::ConstructionFailed(_) | EventError::Loop(_))) => {
+                Understood::Wrong(error.to_string())
+            }
         }
     }
 
@@ -203,12 +220,23 @@ impl Operation {
                 Deed::AppendElsewhereThenAdd(_, appended) => text.parse().ok().map(|number| {
                     Understood::Done(vec![Some(Act::Append(*appended, None)), Some(Act::Increment(Some(number)))])
                 }),
+                Deed::AddSlowly | Deed::AddInTransaction => {
+                    let number = text.lines().nth(1).and_then(|number| number.parse().ok());
+                    number.map(|number| done(Act::Increment(Some(number))))
+                }
+                Deed::PutPairSlowly(_) | Deed::RollBack
+                    if text.lines().all(|line| ["ok", "begun", "none", "slept"].contains(&line)) =>
+                {
+                    Some(self.as_acted())
+                }
                 _ if text == "ok" => Some(self.as_acted()),
                 _ => None,
             },
             _ => None,
         };
-        answer.unwrap_or_else(|| Understood::Wrong(format!("status {} {text}", response.status)))
+        answer.unwrap_or_else(|| {
+            Understood::Wrong(format!("status {} {}", response.status, text.trim_end().replace('\n', ", ")))
+        })
     }
 
     /// Everything took effect, and there is nothing to learn from the answer.
@@ -239,6 +267,22 @@ fn url(deed: &Deed, subjects: &[Subject], class: &str, random: &mut Random, fill
         Deed::GetLog => "/storage/get?key=log".to_string(),
         Deed::Remember => "/memory".to_string(),
         Deed::Sync => "/storage/sync".to_string(),
+        Deed::PutPairSlowly(value) => {
+            let wait = wait(random);
+            format!(
+                "/steps?do=begin+T&do=put+pair+{value}-{filler}&do={wait}&do=put+pair-2+{value}-{filler}&do=commit+T"
+            )
+        }
+        Deed::RollBack => {
+            let end = random.pick(&["rollback", "drop"]);
+            format!("/steps?do=begin+T&do=put+pair+0-undone&do={}&do={end}+T", wait(random))
+        }
+        Deed::AddSlowly => "/steps?do=enter+S&do=slow-increment+count&do=leave+S".to_string(),
+        Deed::AddInTransaction => format!("/steps?do=begin+T&do=increment+count&do={}&do=commit+T", wait(random)),
+        Deed::Trap if random.one_in(4) => "/steps?do=put+register+0-aborted&do=abort+on+purpose".to_string(),
+        Deed::Trap if random.one_in(3) => {
+            format!("/steps?do=begin+T&do=put+pair+0-trapped&do={}&do=trap", wait(random))
+        }
         Deed::Trap if random.one_in(2) => "/put-then-trap?key=register&value=0-trapped".to_string(),
         Deed::Trap => "/put-then-yield-then-trap?key=pair&value=0-trapped".to_string(),
         Deed::PutThenTrap(value) => format!("/put-then-wait-then-trap?key=register&value={value}-{filler}"),
@@ -247,6 +291,15 @@ fn url(deed: &Deed, subjects: &[Subject], class: &str, random: &mut Random, fill
         Deed::AppendElsewhereThenAdd(object, value) => {
             format!("/namespace/call-then-increment?key=count&{}", elsewhere(*object, *value))
         }
+    }
+}
+
+/// A step that takes a while, or at least gives others a chance.
+fn wait(random: &mut Random) -> String {
+    match random.below(3) {
+        0 => "yield".to_string(),
+        1 => "get+nothing".to_string(),
+        _ => format!("sleep+{}", random.between(1, 20)),
     }
 }
 

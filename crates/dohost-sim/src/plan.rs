@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use dohost_object::Limits;
+use dohost_object::{HostLimits, Limits};
 
 use crate::random::Random;
 
@@ -43,7 +43,11 @@ pub struct Plan {
     pub impatient_one_in: u64,
     /// One operation in so many traps.
     pub traps_one_in: u64,
-    /// What objects may use.
+    /// Whether objects of the class `probe` take strict turns.
+    pub is_serial: bool,
+    /// What all objects may use together.
+    pub host_limits: HostLimits,
+    /// What each object may use.
     pub limits: Limits,
 }
 
@@ -67,9 +71,13 @@ impl Plan {
             crash_one_in: random.pick(&[4, 12, 40]),
             impatient_one_in: random.pick(&[never, 5, 20]),
             traps_one_in: random.pick(&[never, 10, 40]),
-            limits: Limits {
+            is_serial: random.one_in(4),
+            host_limits: HostLimits {
                 residents_max: random.pick(&[1, 2, 100]) as usize,
                 idle_timeout: Duration::from_millis(random.pick(&[20, 200, 10_000])),
+                commit_time_max: Duration::from_millis(random.pick(&[1_000, 30_000])),
+            },
+            limits: Limits {
                 events_max: random.pick(&[4, 1_024]) as usize,
                 whole_content_bytes_max: random.pick(&[0, 100, 64 << 10]) as usize,
                 cache_bytes_max: random.pick(&[0, 200, 1 << 20]) as usize,

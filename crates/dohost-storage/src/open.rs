@@ -17,8 +17,10 @@ use redb::{
 use thiserror::Error;
 use tracing::{debug, info};
 
+use crate::commit::sweep;
 use crate::disk::{Disk, Fault, Faults, Watched, is_full};
 use crate::key::{Key, class_rows};
+use crate::numbers::ObjectNumber;
 use crate::record::{Class, Format, decode_next_object};
 
 /// The version of the layout that this build writes, and the newest it reads.
@@ -142,6 +144,7 @@ pub(crate) struct Opened {
     pub(crate) created_ms: u64,
     pub(crate) next_class: u32,
     pub(crate) next_object: u64,
+    pub(crate) retired: Vec<ObjectNumber>,
 }
 
 /// Opens or makes the store on `disk`.
@@ -304,7 +307,7 @@ fn migrate(opened: &Opened, from: u32) -> Result<(), OpenError> {
 
 fn read_first_rows(database: Database) -> Result<(Opened, u32), OpenError> {
     let damaged = |detail: String| OpenError::Damaged { detail };
-    let (format, namespace_key, next_object, next_class) = {
+    let (format, namespace_key, next_object, next_class, retired) = {
         let read = || -> Result<_, redb::Error> {
             let rows = database.begin_read()?.open_table(ROWS)?;
             let row = |key: Key| -> Result<Option<Vec<u8>>, redb::Error> {
@@ -315,9 +318,10 @@ fn read_first_rows(database: Database) -> Result<(Opened, u32), OpenError> {
             for entry in rows.range::<&[u8]>(&range.start[..]..&range.end[..])? {
                 classes.push(entry?.1.value().to_vec());
             }
-            Ok((row(Key::Format)?, row(Key::NamespaceKey)?, row(Key::NextObject)?, classes))
+            let retired = sweep::retired(&rows)?;
+            Ok((row(Key::Format)?, row(Key::NamespaceKey)?, row(Key::NextObject)?, classes, retired))
         };
-        let (format, namespace_key, next_object, classes) = read()?;
+        let (format, namespace_key, next_object, classes, retired) = read()?;
         let missing = |what: &str| damaged(format!("the {what} row is missing"));
         let format = format.ok_or_else(|| missing("format"))?;
         let format = Format::decode(&format).map_err(|error| damaged(error.to_string()))?;
@@ -334,9 +338,9 @@ fn read_first_rows(database: Database) -> Result<(Opened, u32), OpenError> {
             let class = Class::decode(&class).map_err(|error| damaged(error.to_string()))?;
             next_class = next_class.max(class.number.0 + 1);
         }
-        (format, namespace_key, next_object, next_class)
+        (format, namespace_key, next_object, next_class, retired)
     };
-    let opened = Opened { database, namespace_key, created_ms: format.created_ms, next_class, next_object };
+    let opened = Opened { database, namespace_key, created_ms: format.created_ms, next_class, next_object, retired };
     Ok((opened, format.version))
 }
 

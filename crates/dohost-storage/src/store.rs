@@ -20,6 +20,7 @@ use crate::commit::committer::Committer;
 use crate::commit::progress::Subscribers;
 use crate::commit::queue::{Queue, Submitted};
 use crate::commit::settled::Settled;
+use crate::commit::sweep::Sweep;
 use crate::commit::{CommitError, KeyValue, Progress, WriteSet};
 use crate::disk::{Disk, Faults, FileDisk};
 use crate::numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber};
@@ -122,7 +123,7 @@ pub(crate) struct Shared {
 /// The open file, or why there is none.
 pub(crate) enum Slot {
     Open(Database),
-    /// Closed because the disk was full; to be opened anew with the next commit.
+    /// Closed because the disk was full; to be opened anew with the next commit, or after the next read.
     Full,
     Closed,
 }
@@ -162,7 +163,7 @@ impl Store {
             next_object: AtomicU64::new(opened.next_object),
             next_life: AtomicU64::new(1),
         });
-        let committer = Committer::new(shared.clone(), opened.next_class);
+        let committer = Committer::new(shared.clone(), opened.next_class, Sweep::new(opened.retired));
         let commits = match options.committing {
             Committing::OnThread => {
                 let thread = std::thread::Builder::new().name("committer".into()).spawn(move || committer.run());
@@ -323,7 +324,11 @@ impl Store {
             // redb trusts what it reads, and panics where that makes no sense.
             Slot::Open(database) => catch_unwind(AssertUnwindSafe(|| read(&Snapshot::of(database)?)))
                 .unwrap_or_else(|_| Err(StoreError::Damaged { detail: CONTRADICTION.into() })),
-            Slot::Full => Err(StoreError::NoSpace),
+            Slot::Full => {
+                // Whoever cannot read will not write either: without this, nobody might ever.
+                self.shared().queue.open_again();
+                Err(StoreError::NoSpace)
+            }
             Slot::Closed => Err(StoreError::Closed),
         }
     }

@@ -33,6 +33,16 @@ pub fn test(arguments: &[OsString]) -> Result<()> {
     run(cargo(guests::root()).args(["test", "--release", "--workspace"]).args(arguments))
 }
 
+/// Ends only if something is wrong: xtask becomes the simulation.
+pub fn sim(arguments: &[OsString]) -> Result<()> {
+    guests::build()?;
+    // The whole workspace, for the reason above.
+    run(cargo(guests::root()).args(["build", "--release", "--workspace", "--bin", "dohost-sim"]))?;
+    let mut sim = Command::new(host_target().join("release/dohost-sim"));
+    sim.args(arguments);
+    Err(sim.exec()).with_context(|| format!("failed to start {}", sim.get_program().display()))
+}
+
 pub fn lint() -> Result<()> {
     let (host, guest_workspace) = (guests::root(), guests::workspace());
     run(cargo(host).args(["fmt", "--all", "--check"]))?;

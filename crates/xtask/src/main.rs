@@ -50,6 +50,15 @@ enum Chore {
         arguments: Vec<OsString>,
     },
 
+    /// Build the guests, then run the simulation of the whole host
+    ///
+    /// All arguments go to `dohost-sim`: `--seeds 5000 --jobs 2` runs many seeds, `--from 17 --seeds 1 --journal` repeats one
+    /// and tells all that happened in it.
+    Sim {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        arguments: Vec<OsString>,
+    },
+
     /// Check the formatting and run clippy with warnings as errors, on host and guests
     Lint,
 }
@@ -59,6 +68,7 @@ fn main() -> ExitCode {
         Chore::Guests => guests::build().map(drop),
         Chore::Serve { arguments } => chores::serve(&arguments),
         Chore::Test { arguments } => chores::test(&arguments),
+        Chore::Sim { arguments } => chores::sim(&arguments),
         Chore::Lint => chores::lint(),
     };
     match done {

@@ -20,7 +20,8 @@ use parking_lot::RwLockWriteGuard;
 use redb::{Database, Durability, ReadableTable, Table};
 use tracing::{error, info, warn};
 
-use super::queue::Item;
+use super::schedule::Item;
+use super::sweep::{self, Sweep, Swept};
 use super::{CommitError, WriteSet};
 use crate::disk::Fault;
 use crate::key::{Key, KvRange, write_kv};
@@ -43,6 +44,7 @@ pub(crate) struct Committer {
     batch: VecDeque<Item>,
     failed_lives: HashSet<LifeId>,
     next_class: u32,
+    sweep: Sweep,
     /// Set once nothing may be written any more.
     failed: Option<CommitError>,
     /// The disk is full: the next try should wait a while.
@@ -56,17 +58,18 @@ struct Written {
     classes: Vec<(usize, Class)>,
     /// Lives that had a set refused in this batch.
     failed_lives: HashSet<LifeId>,
+    swept: Swept,
 }
 
 impl Committer {
-    pub(crate) fn new(shared: Arc<Shared>, next_class: u32) -> Committer {
+    pub(crate) fn new(shared: Arc<Shared>, next_class: u32, sweep: Sweep) -> Committer {
         let (batch, failed_lives) = (VecDeque::new(), HashSet::new());
-        Committer { shared, batch, failed_lives, next_class, failed: None, needs_rest: false }
+        Committer { shared, batch, failed_lives, next_class, sweep, failed: None, needs_rest: false }
     }
 
     /// Commits until the queue is closed and empty: the thread of the committer.
     pub(crate) fn run(mut self) {
-        while self.gather() {
+        while self.sweep_or_gather() {
             self.commit_gathered();
             if std::mem::take(&mut self.needs_rest) {
                 std::thread::sleep(REOPEN_PAUSE);
@@ -74,10 +77,15 @@ impl Committer {
         }
     }
 
+    /// Takes items for the next commit as [`Committer::gather`], or none at all if there is something to sweep instead
+    /// of waiting.
+    fn sweep_or_gather(&mut self) -> bool {
+        (self.sweep.wants_step() && self.shared.queue.is_idle()) || self.gather()
+    }
+
     /// Takes items for the next commit, without waiting for them. Whether there is something to commit.
     pub(crate) fn gather_queued(&mut self) -> bool {
-        let has_nothing = || self.shared.queue.rest_if_empty(!self.failed_lives.is_empty());
-        !self.batch.is_empty() || (!has_nothing() && self.gather())
+        !self.batch.is_empty() || self.shared.queue.take_queued(&mut self.batch, !self.failed_lives.is_empty())
     }
 
     /// Waits for items and takes them for the next commit; false once the queue is closed and empty.
@@ -140,13 +148,13 @@ impl Committer {
                             written.refused.push((*number, refusal));
                         }
                         None => {
-                            write_set(&mut rows, set, CommitNumber(*number), &mut buffer)?;
+                            write_set(&mut rows, set, CommitNumber(*number), &mut buffer, &mut written.swept)?;
                             let number = set.record.as_ref().map(|(_, _, record)| record.number.0 + 1);
                             next_object = next_object.max(number);
                             changes = true;
                         }
                     },
-                    Item::EndLife(_) => {}
+                    Item::EndLife(_) | Item::OpenAgain => {}
                     Item::Class { name, .. } => {
                         let (class, is_new) = self.class(&mut rows, name)?;
                         written.classes.push((position, class));
@@ -156,6 +164,10 @@ impl Committer {
             }
             if let Some(next_object) = next_object {
                 raise_next_object(&mut rows, next_object)?;
+            }
+            if changes || batch.is_empty() {
+                self.sweep.step(&mut rows, &mut written.swept)?;
+                changes = true;
             }
         }
         if changes {
@@ -199,7 +211,11 @@ impl Committer {
     }
 
     /// Publishes what became of a batch and empties it.
-    fn settle(&mut self, batch: &mut VecDeque<Item>, outcome: Result<Written, CommitError>) {
+    fn settle(&mut self, batch: &mut VecDeque<Item>, mut outcome: Result<Written, CommitError>) {
+        match &mut outcome {
+            Ok(written) => self.sweep.committed(std::mem::take(&mut written.swept)),
+            Err(_) => self.sweep.failed(),
+        }
         let mut through = None;
         let mut bytes_settled = 0;
         let mut classes = VecDeque::new();
@@ -226,6 +242,7 @@ impl Committer {
                         }
                     }
                 }
+                Item::OpenAgain => {}
                 Item::EndLife(life) => {
                     self.failed_lives.remove(&life);
                 }
@@ -320,6 +337,7 @@ fn write_set(
     set: &WriteSet,
     number: CommitNumber,
     buffer: &mut Vec<u8>,
+    swept: &mut Swept,
 ) -> Result<(), redb::Error> {
     if let Some((class, id)) = set.forget {
         rows.remove(&Key::Object { class, id }.encode()[..])?;
@@ -328,6 +346,12 @@ fn write_set(
         rows.insert(&Key::Object { class: *class, id: *id }.encode()[..], &record.encode()[..])?;
     }
     let mut size = set.size.as_ref().map(ObjectSize::written);
+    if let (Some(handle), true) = (&set.size, sweep::may_retire(set)) {
+        sweep::retire(rows, set.object)?;
+        swept.retired.push(set.object);
+        handle.write(Size { bytes: 0, through: number, has_row: false });
+        return Ok(());
+    }
     if set.clear {
         rows.retain_in::<&[u8], _>(KvRange::with_size(set.object).as_slices(), |_, _| false)?;
         size = size.map(|size| Size { bytes: 0, has_row: false, ..size });

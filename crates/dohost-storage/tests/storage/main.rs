@@ -9,6 +9,7 @@ mod model;
 mod opening;
 mod size;
 mod stalled;
+mod sweep;
 
 use std::sync::Arc;
 
