@@ -198,8 +198,16 @@ fn work_after_the_reply_keeps_the_object_resident() {
 #[test]
 fn a_timer_after_the_reply_keeps_the_object_resident() {
     let (_outside, host) = start_with(["--idle-timeout", "20ms"]);
-    let script = Script::of(A).does(&["put k 1"]).after(&["sleep 300", "increment k", "memory"]);
-    assert_eq!(script.run(&host).lines(), ["ok"]);
+    let script = Script::of(A).does(&["memory"]).after(&["sleep 3600000"]);
+    assert_eq!(script.run(&host).lines(), ["1"]);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(line(&host, A, "memory"), "2", "it was evicted");
+}
+
+#[test]
+fn a_timer_after_the_reply_fires() {
+    let (_outside, host) = start_with(["--idle-timeout", "20ms"]);
+    assert_eq!(Script::of(A).does(&["put k 1"]).after(&["sleep 300", "increment k"]).run(&host).lines(), ["ok"]);
     std::thread::sleep(Duration::from_millis(200));
     wait_until(&host, A, "get k", "2");
 }
