@@ -110,11 +110,7 @@ fn client(reach: Reach, options: &EgressOptions) -> HttpClient {
 }
 
 impl OutgoingFetch for Egress {
-    fn fetch(&self, request: Request) -> BoxFuture<Result<Response, OutgoingError>> {
-        self.fetch_for(None, request)
-    }
-
-    fn fetch_for(&self, caller: Option<ObjectId>, request: Request) -> BoxFuture<Result<Response, OutgoingError>> {
+    fn fetch(&self, caller: Option<ObjectId>, request: Request) -> BoxFuture<Result<Response, OutgoingError>> {
         let inner = self.0.clone();
         Box::pin(async move {
             let timeout = inner.options.timeout;
