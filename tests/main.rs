@@ -35,5 +35,6 @@ mod spec;
 mod startup;
 mod storage;
 mod storage_model;
+mod storage_size;
 mod transactions;
 mod worker;
