@@ -66,3 +66,16 @@ fn a_class_has_its_own_limit() {
     assert_eq!(host.get("/probe/A/storage/put?key=a&value-len=500").ok(), "ok");
     host.get("/probe/A/storage/put?key=b&value-len=500").says(400, TOO_LARGE);
 }
+
+/// The same where nobody in memory knows how much it is: right after a start, of an object that is not held whole.
+#[test]
+fn what_is_deleted_makes_room_for_what_is_written_in_the_same_turn() {
+    let delete_and_put = |host: &Host| {
+        let steps = ["delete-unconfirmed old", "put-large new 90000", "delete new", "put-large old 90000"];
+        crate::script::lines(host, "probe/A", &steps)
+    };
+    let host = start("storage=100000");
+    assert_eq!(host.get("/probe/A/storage/put?key=old&value-len=90000").ok(), "ok");
+    assert_eq!(delete_and_put(&host), ["1", "ok", "true", "ok"]);
+    assert_eq!(delete_and_put(&host.restart()), ["1", "ok", "true", "ok"]);
+}
