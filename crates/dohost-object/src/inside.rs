@@ -12,8 +12,8 @@ use dohost_engine::imports::{
     StorageError, StorageStep,
 };
 use dohost_storage::{
-    Answer, KEYS_PER_CALL_MAX, KeyRange, ListStep, Listing, ObjectNumber, PENDING_BYTES_MAX, Page, Store, StoreError,
-    check_key, check_value,
+    Answer, KEYS_PER_CALL_MAX, KeyRange, ListStep, Listing, ObjectNumber, Overlay, PENDING_BYTES_MAX, Page, Store,
+    StoreError, check_key, check_value,
 };
 
 use crate::environment::ask_blocking;
@@ -61,12 +61,12 @@ impl Inside for ObjectInside {
         if let Err(error) = valid_key(&key) {
             return Step::Ready(Err(error));
         }
-        self.look_up(vec![key.into()], |found| found.first().map(|(_, value)| value.to_vec()))
+        self.look_up(vec![key.into()], |_, _| {}, |found| found.first().map(|(_, value)| value.to_vec()))
     }
 
     fn get_many(&self, keys: Vec<String>) -> StorageStep<Vec<Entry>> {
         match valid_keys(keys) {
-            Ok(keys) => self.look_up(keys, |found| found.into_iter().map(entry).collect()),
+            Ok(keys) => self.look_up(keys, |_, _| {}, |found| found.into_iter().map(entry).collect()),
             Err(error) => Step::Ready(Err(error)),
         }
     }
@@ -194,7 +194,7 @@ impl ObjectInside {
             return Step::Ready(Err(error));
         }
         // How many there were is told later if the store has to be asked; they are gone now, so that later writes stay.
-        let existed = self.look_up(keys.clone(), |found| then(found.len() as u32));
+        let existed = self.look_up(keys.clone(), Overlay::replaces, |found| then(found.len() as u32));
         let mut state = self.0.lock();
         for key in &keys {
             if state.storage().overlay.get(key) != Answer::Known(None) {
@@ -263,9 +263,11 @@ impl ObjectInside {
     }
 
     /// Gives those of the keys that exist, in order, as they are now: what is written while the store is asked is not seen.
+    /// `came` is told how many bytes there were that only the store knew.
     fn look_up<R: Send + 'static>(
         &self,
         keys: Vec<Arc<str>>,
+        came: impl FnOnce(&mut Overlay, usize) + Send + 'static,
         then: impl FnOnce(Pairs) -> R + Send + 'static,
     ) -> StorageStep<R> {
         let (mut found, mut unknown) = (Pairs::new(), Vec::new());
@@ -285,11 +287,13 @@ impl ObjectInside {
         let object = self.0.clone();
         Step::Wait(Box::pin(async move {
             let answered = read.await?;
-            let mut state = object.lock();
+            let (mut state, mut bytes) = (object.lock(), 0);
             for (key, value) in answered {
                 state.storage().overlay.learn(&key, value.clone());
+                bytes += value.as_ref().map_or(0, |value| key.len() + value.len());
                 found.extend(value.map(|value| (key, value)));
             }
+            came(&mut state.storage().overlay, bytes);
             drop(state);
             drop(hold);
             found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));

@@ -50,6 +50,11 @@ impl Overlay {
         }
     }
 
+    /// Notes that what is staged replaces so many bytes that were not known when it was written.
+    pub fn replaces(&mut self, bytes: usize) {
+        self.staged_growth.bytes -= bytes as i64;
+    }
+
     /// Bytes of keys and values that the object has once everything staged and in flight is durable; no more than
     /// this, and exactly this if the old value of every write was known. `size` is the one of this life.
     pub fn size_max(&self, size: &ObjectSize) -> u64 {
