@@ -170,9 +170,6 @@ fn a_synchronous_object_may_call_back_an_asynchronous_one() {
 #[test]
 fn an_asynchronous_object_between_two_calls_of_a_synchronous_one_does_not_hide_the_circle() {
     let (_outside, host) = start();
-    let said = relay(&host, "alpha/hop/probe/beta/namespace/call?class=relay-sync&name=alpha&path=/end");
-    // The query is the relay's own, so this one calls the probe without one: it says what is missing.
-    assert!(said.starts_with("probe: ") || said.contains("failed"), "{said}");
     let circle = Script::of("probe/beta").does(&["call relay-sync/alpha /end"]).path();
     let query = circle.split_once('?').expect("it has steps").1;
     let said = relay(&host, &format!("alpha/hop/probe/beta/steps?{query}"));

@@ -159,9 +159,18 @@ impl Host {
 
     /// The most memory that it ever held at a time, in bytes.
     pub fn memory_peak(&self) -> u64 {
+        self.status_bytes("VmHWM:")
+    }
+
+    /// The memory that it holds now, in bytes.
+    pub fn memory(&self) -> u64 {
+        self.status_bytes("VmRSS:")
+    }
+
+    fn status_bytes(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id())).expect("it runs");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")).map(str::trim);
-        peak.and_then(|kib| kib.parse::<u64>().ok()).expect("the system counts in KiB") << 10
+        let kib = status.lines().find_map(|line| line.strip_prefix(name)?.strip_suffix("kB")).map(str::trim);
+        kib.and_then(|kib| kib.parse::<u64>().ok()).expect("the system counts in KiB") << 10
     }
 
     /// What it logged so far.

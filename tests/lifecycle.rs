@@ -198,8 +198,16 @@ fn work_after_the_reply_keeps_the_object_resident() {
 #[test]
 fn a_timer_after_the_reply_keeps_the_object_resident() {
     let (_outside, host) = start_with(["--idle-timeout", "20ms"]);
-    let script = Script::of(A).does(&["put k 1"]).after(&["sleep 300", "increment k", "memory"]);
-    assert_eq!(script.run(&host).lines(), ["ok"]);
+    let script = Script::of(A).does(&["memory"]).after(&["sleep 3600000"]);
+    assert_eq!(script.run(&host).lines(), ["1"]);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(line(&host, A, "memory"), "2", "it was evicted");
+}
+
+#[test]
+fn a_timer_after_the_reply_fires() {
+    let (_outside, host) = start_with(["--idle-timeout", "20ms"]);
+    assert_eq!(Script::of(A).does(&["put k 1"]).after(&["sleep 300", "increment k"]).run(&host).lines(), ["ok"]);
     std::thread::sleep(Duration::from_millis(200));
     wait_until(&host, A, "get k", "2");
 }
@@ -274,15 +282,28 @@ fn an_event_goes_on_when_its_client_has_gone() {
 
 #[test]
 fn an_event_that_takes_too_long_resets_the_object_and_names_the_limit() {
-    let (outside, host) = start_with(["--limit", "event-time=300ms"]);
-    let long = Script::of(A).does(&["memory", "put k 1", "fetch never"]).outside(&outside);
+    let outside = Outside::new();
+    let setup = Setup::new().guest("probe").class("hasty", "probe").with(["--limit", "hasty:event-time=300ms"]);
+    let host = outside.allowed(setup).start();
+    let hasty = "hasty/A";
+    let long = Script::of(hasty).does(&["memory", "put k 1", "fetch never"]).outside(&outside);
     let asked = long.ask(&host);
     outside.wait_for("never");
-    let reply = asked.reply();
-    assert!(matches!(reply.status, 500 | 503), "{}", reply.text());
-    assert_eq!(lines(&host, A, &["memory", "get k"]), ["1", "1"]);
-    let called = line(&host, "probe/B", &Script::of(A).does(&["sleep 3600000"]).as_call());
+    asked.reply().says(503, "the object took too long");
+    assert_eq!(lines(&host, hasty, &["memory", "get k"]), ["1", "1"]);
+    let called = line(&host, "probe/B", &Script::of(hasty).does(&["sleep 3600000"]).as_call());
+    assert!(called.starts_with("failed: ") && called.ends_with("overloaded true"), "{called}");
     assert!(called.contains("event-time"), "it names the limit: {called}");
+}
+
+#[test]
+fn work_after_the_reply_that_takes_too_long_resets_the_object() {
+    let (outside, host) = start_with(["--limit", "event-time=300ms"]);
+    let script = Script::of(A).does(&["put k 1", "memory"]).after(&["fetch never"]).outside(&outside);
+    assert_eq!(script.run(&host).lines(), ["ok", "1"]);
+    let log = host.log_with("event-time");
+    assert!(log.contains("background"), "{log}");
+    assert_eq!(lines(&host, A, &["memory", "get k"]), ["1", "1"]);
 }
 
 #[test]

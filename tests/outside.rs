@@ -58,7 +58,9 @@ impl Outside {
         let state = self.shared.state.lock().unwrap();
         let is_missing = |state: &mut State| !state.arrived.iter().any(|arrived| arrived == key);
         let (state, result) = self.shared.changed.wait_timeout_while(state, PATIENCE, is_missing).unwrap();
-        assert!(!result.timed_out(), "nobody asked for {key:?}, but for {:?}", state.arrived);
+        let arrived = state.arrived.clone();
+        drop(state);
+        assert!(!result.timed_out(), "nobody asked for {key:?}, but for {arrived:?}");
     }
 
     /// What guests have asked for, in order.

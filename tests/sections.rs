@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::host::{Host, Setup};
 use crate::http::at_once;
 use crate::outside::Outside;
+use crate::random::Random;
 use crate::script::{Script, ask, let_arrive, line, lines, notes};
 
 const A: &str = "probe/A";
@@ -181,6 +182,21 @@ fn what_a_nested_section_has_begun_completes_in_the_outer_one() {
 }
 
 #[test]
+fn what_the_innermost_of_64_sections_has_begun_completes_after_them_all() {
+    let (outside, host) = start();
+    let enter: Vec<String> = (0..64).map(|number| format!("enter {number}")).collect();
+    let leave: Vec<String> = (0..64).rev().map(|number| format!("leave {number}")).collect();
+    let all = [enter, vec!["begin-fetch x".into()], leave, vec!["await x".into(), "note x".into()]].concat();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let asked = Script::of(A).does(&all).outside(&outside).ask(&host);
+    outside.wait_for("x");
+    assert_eq!(line(&host, A, "note other"), "ok");
+    outside.release("x");
+    asked.lines();
+    assert_eq!(notes(&host, A), ["other", "x"]);
+}
+
+#[test]
 fn what_a_section_has_begun_completes_after_its_end_like_all_the_rest() {
     let (outside, host) = start();
     let asked = Script::of(A).does(&["enter s", "begin-fetch x", "leave s", "await x", "note x"]).outside(&outside);
@@ -209,15 +225,31 @@ fn a_sibling_of_the_same_event_waits_too() {
 }
 
 #[test]
+fn what_waits_outside_of_a_section_may_be_given_up_inside_it() {
+    let (outside, host) = start();
+    let begin = ["begin-fetch x", "begin-sleep t 1", "enter s", "begin-fetch z", "fetch y"];
+    let end = ["give-up x", "give-up z", "give-up t", "leave s", "enter s", "sleep 1", "leave s", "memory"];
+    let asked = Script::of(A).does(&begin).does(&end).outside(&outside).ask(&host);
+    outside.wait_for("x");
+    outside.wait_for("y");
+    outside.release("x");
+    let_arrive(&host);
+    outside.release("y");
+    assert_eq!(asked.lines()[5..], ["ok", "ok", "ok", "ok", "entered", "slept", "ok", "1"]);
+    assert_eq!(line(&host, A, "memory"), "2");
+}
+
+#[test]
 fn a_section_that_an_event_begins_inside_its_own_lies_inside_that() {
     let (outside, host) = start();
-    outside.release("b");
     let outer = Script::of(A).does(&["enter s", "fetch a", "note outer", "leave s"]);
     let asked = outer.beside(&["enter t", "fetch b", "note inner", "leave t"]).outside(&outside).ask(&host);
     outside.wait_for("a");
     outside.wait_for("b");
-    let_arrive(&host);
+    // The answer that the outer one waits for comes first, and has to wait for the inner one.
     outside.release("a");
+    let_arrive(&host);
+    outside.release("b");
     assert_eq!(asked.lines(), ["entered", "a", "ok", "ok", "entered", "b", "ok", "ok"]);
     assert_eq!(notes(&host, A), ["inner", "outer"]);
 }
@@ -270,6 +302,39 @@ fn slow_increments_inside_sections_lose_nothing() {
     assert_eq!(line(&host, A, "get n"), "80");
 }
 
+/// Whatever sections wait for, nothing of other events is between their beginning and their end.
+#[test]
+fn random_sections_are_never_interrupted() {
+    let (outside, host) = start();
+    outside.release("x");
+    at_once(8, |client| {
+        let mut random = Random::new(client as u64);
+        for request in 0..12 {
+            let name = format!("{client}.{request}");
+            let waits = ["sleep 1", "sync", "yield", "call probe/B /memory", "fetch x", "put k 1", "get unknown"];
+            let mut steps = vec![format!("begin-sleep before{name} 1"), "enter s".into(), format!("note in{name}")];
+            for depth in 0..random.below(3) {
+                steps.extend([random.pick(&waits).to_string(), format!("enter s{depth}"), format!("note mid{name}")]);
+                steps.extend([random.pick(&waits).to_string(), format!("leave s{depth}")]);
+            }
+            steps.extend((0..random.below(4)).map(|_| random.pick(&waits).to_string()));
+            steps.extend([format!("note out{name}"), "leave s".into(), "sleep 1".into(), format!("note free{name}")]);
+            let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+            Script::of(A).does(&steps).outside(&outside).run(&host).ok();
+        }
+    });
+    let (notes, mut inside) = (notes(&host, A), None);
+    for note in &notes {
+        match (inside, note.strip_prefix("in"), note.strip_prefix("out")) {
+            (None, Some(name), _) => inside = Some(name),
+            (Some(open), _, Some(name)) if open == name => inside = None,
+            (Some(open), ..) => assert_eq!(note.strip_prefix("mid"), Some(open), "{notes:?}"),
+            (None, ..) => assert!(note.starts_with("free"), "{notes:?}"),
+        }
+    }
+    assert!(inside.is_none() && notes.len() >= 8 * 12 * 3, "{notes:?}");
+}
+
 #[test]
 fn storage_that_waits_inside_a_section_keeps_the_section() {
     let (outside, host) = start();
@@ -316,6 +381,40 @@ fn an_object_that_calls_itself_inside_its_section_is_refused() {
     let said = lines(&host, A, &["enter s", "call probe/A /memory", "leave s", "call probe/A /memory"]);
     assert!(said[1].starts_with("failed: ") && said[1].contains("remote false"), "{said:?}");
     assert_eq!(said[2..], ["ok", "200 1"]);
+}
+
+/// The call was begun before the section, so the section does not wait for it, and so it is no circle.
+#[test]
+fn a_call_back_that_the_section_does_not_wait_for_comes_after_it() {
+    let (outside, host) = start();
+    let back = Script::of("probe/B").does(&["fetch b", "call probe/A /memory"]).outside(&outside).path();
+    let begin = format!("begin-call c probe/B {}", back.strip_prefix("/probe/B").expect("it is the path of B"));
+    let steps = [&begin, "enter s", "fetch a", "memory", "leave s", "await c"];
+    let asked = Script::of(A).does(&steps).outside(&outside).ask(&host);
+    outside.wait_for("a");
+    outside.wait_for("b");
+    outside.release("b");
+    let_arrive(&host);
+    outside.release("a");
+    assert_eq!(asked.lines()[3..], ["1", "ok", "200 b, 200 2"]);
+}
+
+#[test]
+fn of_two_opposite_calls_from_sections_one_is_refused_and_the_other_arrives() {
+    let (outside, host) = start();
+    let asked = [("alpha", "beta"), ("beta", "alpha")].map(|(from, to)| {
+        let (fetch, call) = (format!("fetch {from}"), format!("call probe/{to} /memory"));
+        let steps = ["enter s", &fetch, &call, "leave s"];
+        Script::of(&format!("probe/{from}")).does(&steps).outside(&outside).ask(&host)
+    });
+    outside.wait_for("alpha");
+    outside.wait_for("beta");
+    outside.release("alpha");
+    outside.release("beta");
+    let mut said = asked.map(|asked| asked.lines().swap_remove(2));
+    said.sort_unstable();
+    assert_eq!(said[0], "200 1", "{said:?}");
+    assert!(said[1].starts_with("failed: ") && said[1].contains("alpha") && said[1].contains("beta"), "{said:?}");
 }
 
 #[test]
@@ -438,6 +537,16 @@ fn sections_lie_inside_each_other_64_deep_and_not_deeper() {
     let said = line(&host, A, "enter-many 65");
     assert!(said.starts_with("64 too-deep: "), "{said}");
     assert_eq!(lines(&host, A, &["enter s", "sleep 1", "leave s", "memory"]), ["entered", "slept", "ok", "2"]);
+}
+
+#[test]
+fn a_trap_deep_inside_of_sections_resets_the_object() {
+    let (_outside, host) = start();
+    assert_eq!(line(&host, A, "memory"), "1");
+    let enter: Vec<String> = (0..64).map(|number| format!("enter {number}")).collect();
+    let enter: Vec<&str> = enter.iter().map(String::as_str).collect();
+    Script::of(A).does(&enter).does(&["sleep 1", "trap"]).run(&host).says(500, "the object was reset");
+    assert_eq!(lines(&host, A, &["memory", "enter-many 64"]), ["1", "64"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use dohost_engine::imports::{BoxFuture, OutgoingError};
 use dohost_engine::{Header, Request, Response};
-use dohost_object::OutgoingFetch;
+use dohost_object::{ObjectId, OutgoingFetch};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, Method, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -19,6 +19,8 @@ use tokio::sync::Semaphore;
 
 use crate::policy::{Policy, Reach};
 use crate::resolver::{NotAllowed, Resolver};
+use crate::share::Shares;
+use crate::tls::{RootCertificates, client_config};
 
 /// Headers that the client sets itself or that concern one connection only.
 const OWN_HEADERS: [HeaderName; 9] = [
@@ -41,21 +43,30 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 pub struct EgressOptions {
     /// Which destinations guests may reach.
     pub policy: Policy,
-    /// How long a request may take, reply included.
+    /// Root certificates that are believed beside the built-in ones.
+    pub roots: RootCertificates,
+    /// How long a request may take, reply included, and the wait for a place before it.
     pub timeout: Duration,
+    /// How long it may take to reach an address.
+    pub connect_timeout: Duration,
     /// Bytes that the body of a reply may have.
     pub response_bytes_max: usize,
     /// Requests of all guests that may be under way; more wait their turn within their time.
     pub requests_max: usize,
+    /// The same for one object.
+    pub requests_per_object_max: usize,
 }
 
 impl Default for EgressOptions {
     fn default() -> EgressOptions {
         EgressOptions {
             policy: Policy::default(),
+            roots: RootCertificates::default(),
             timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
             response_bytes_max: 16 << 20,
             requests_max: 256,
+            requests_per_object_max: 6,
         }
     }
 }
@@ -67,6 +78,7 @@ pub struct Egress(Arc<Inner>);
 struct Inner {
     options: EgressOptions,
     places: Semaphore,
+    shares: Shares,
     /// Connections to one host are shared only among requests with the same reach, so there is a client for each.
     to_public: HttpClient,
     to_any: HttpClient,
@@ -79,38 +91,46 @@ impl Egress {
     pub fn new(options: EgressOptions) -> Egress {
         Egress(Arc::new(Inner {
             places: Semaphore::new(options.requests_max),
+            shares: Shares::new(options.requests_per_object_max),
+            to_public: client(Reach::PublicAddresses, &options),
+            to_any: client(Reach::AnyAddress, &options),
             options,
-            to_public: client(Reach::PublicAddresses),
-            to_any: client(Reach::AnyAddress),
         }))
     }
 }
 
-fn client(reach: Reach) -> HttpClient {
+fn client(reach: Reach, options: &EgressOptions) -> HttpClient {
     let mut http = HttpConnector::new_with_resolver(Resolver { reach });
     http.enforce_http(false);
     http.set_nodelay(true);
-    let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(http);
+    http.set_connect_timeout(Some(options.connect_timeout));
+    let tls = client_config(&options.roots);
+    let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);
     Client::builder(TokioExecutor::new()).pool_idle_timeout(POOL_IDLE).pool_timer(TokioTimer::new()).build(https)
 }
 
 impl OutgoingFetch for Egress {
-    fn fetch(&self, request: Request) -> BoxFuture<Result<Response, OutgoingError>> {
+    fn fetch(&self, caller: Option<ObjectId>, request: Request) -> BoxFuture<Result<Response, OutgoingError>> {
         let inner = self.0.clone();
         Box::pin(async move {
             let timeout = inner.options.timeout;
-            match tokio::time::timeout(timeout, inner.send(request)).await {
+            match tokio::time::timeout(timeout, inner.send(caller, request)).await {
                 Ok(reply) => reply,
-                Err(_) => Err(OutgoingError::Failed(format!("no reply within {} s, the limit", timeout.as_secs()))),
+                Err(_) => Err(OutgoingError::Failed(format!("no reply within {timeout:?}, the limit"))),
             }
         })
     }
 }
 
 impl Inner {
-    async fn send(&self, request: Request) -> Result<Response, OutgoingError> {
+    async fn send(&self, caller: Option<ObjectId>, request: Request) -> Result<Response, OutgoingError> {
         let request = http_request(request).map_err(OutgoingError::Invalid)?;
         let client = self.client_for(request.uri())?;
+        // Its own share first: who waits for that keeps nobody else waiting.
+        let _share = match caller {
+            Some(object) => Some(self.shares.take(object).await),
+            None => None,
+        };
         let _place = self.places.acquire().await.expect("the semaphore is never closed");
         let response = client.request(request).await.map_err(|error| sending_failed(&error))?;
         let (parts, body) = response.into_parts();

@@ -6,7 +6,8 @@
 //!
 //! Redirects are not followed: what they point to must pass the same door as a request of its own.
 //!
-//! Reading order: [`client`] (a request's way out) → [`policy`] (what is allowed) → `resolver` (where names lead).
+//! Reading order: [`client`] (a request's way out) → [`policy`] (what is allowed) → `share` (how much at once) → `resolver`
+//! (where names lead) → [`tls`] (who is believed).
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +15,9 @@ pub mod address;
 pub mod client;
 pub mod policy;
 mod resolver;
+mod share;
+pub mod tls;
 
 pub use client::{Egress, EgressOptions};
 pub use policy::{Destination, InvalidDestination, Policy};
+pub use tls::{InvalidCertificates, RootCertificates};

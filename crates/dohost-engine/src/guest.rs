@@ -75,7 +75,8 @@ pub(crate) fn store(
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|store| match store.data().slice.tick() {
         Verdict::GoOn => Ok(UpdateDeadline::Continue(1)),
-        Verdict::Yield => Ok(UpdateDeadline::Yield(1)),
+        // The runtime's own way of giving way, see `Wakes::end`.
+        Verdict::Yield => Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))),
         Verdict::Stop(max) => Err(wasmtime::Error::from(CpuExceeded(max))),
     });
     (store, slice)

@@ -206,7 +206,7 @@ impl ObjectInstance {
             wakes.begin(cx);
             let mut guest = Context::from_waker(&waker);
             let poll = take_turns(&slice, &wakes, events, || running.as_mut().poll(&mut guest).map(Result::flatten));
-            wakes.end();
+            wakes.end(cx);
             poll
         })
         .await

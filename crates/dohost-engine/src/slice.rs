@@ -138,11 +138,16 @@ impl Wakes {
         self.was_woken.store(true, Ordering::SeqCst);
     }
 
-    /// Ends a poll of the executor: wakes from now on reach it, and one that came meanwhile does now.
-    pub fn end(&self) {
+    /// Ends a poll of the executor: wakes from now on reach it, and one that came meanwhile asks for another poll, but only
+    /// after the executor has looked for news from its sockets and timers.
+    ///
+    /// A plain wake would not do. The runtime looks for news only when it has nothing to poll, or after 61 polls: with a
+    /// guest that never gives way, each of them a slice of the thread, everybody else would wait for a third of a second.
+    pub fn end(&self, cx: &mut Context<'_>) {
         self.is_polling.store(false, Ordering::SeqCst);
         if self.take() {
-            self.outer.wake();
+            let poll = std::pin::pin!(tokio::task::yield_now()).poll(cx);
+            assert!(poll.is_pending(), "a yield is not done at once");
         }
     }
 }
@@ -216,10 +221,10 @@ mod tests {
         assert!(wakes.take() && !wakes.take());
         wakes.waker().wake();
         assert!(!outer.take(), "kept back while polling");
-        wakes.end();
+        wakes.end(&mut Context::from_waker(&waker));
         assert!(outer.take(), "and passed on at the end");
         wakes.begin(&Context::from_waker(&waker));
-        wakes.end();
+        wakes.end(&mut Context::from_waker(&waker));
         assert!(!outer.take());
         wakes.waker().wake();
         assert!(outer.take(), "passed on at once when nobody polls");

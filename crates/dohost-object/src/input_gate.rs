@@ -195,6 +195,11 @@ impl<T: PartialEq> InputGate<T> {
         id
     }
 
+    /// Whether this section is open.
+    pub fn is_open_section(&self, id: SectionId) -> bool {
+        self.sections.iter().any(|section| section.id == id)
+    }
+
     /// The innermost section.
     pub fn innermost(&self) -> Option<SectionId> {
         self.sections.last().map(|section| section.id)

@@ -61,22 +61,12 @@ impl Inside for ObjectInside {
         if let Err(error) = valid_key(&key) {
             return Step::Ready(Err(error));
         }
-        if let Answer::Known(value) = self.storage(|storage| storage.overlay.get(&key)) {
-            return Step::Ready(Ok(value.map(|value| value.to_vec())));
-        }
-        self.fetch_keys(
-            vec![key.into()],
-            |state, keys| Ok(known(state.storage(), &keys[0]).map(|value| value.to_vec())),
-        )
+        self.look_up(vec![key.into()], |found| found.first().map(|(_, value)| value.to_vec()))
     }
 
     fn get_many(&self, keys: Vec<String>) -> StorageStep<Vec<Entry>> {
         match valid_keys(keys) {
-            Ok(keys) => self.with_keys(keys, |state, keys| {
-                let storage = state.storage();
-                let entries = keys.iter().filter_map(|key| Some((key.clone(), known(storage, key)?)));
-                Ok(entries.map(entry).collect())
-            }),
+            Ok(keys) => self.look_up(keys, |found| found.into_iter().map(entry).collect()),
             Err(error) => Step::Ready(Err(error)),
         }
     }
@@ -123,7 +113,7 @@ impl Inside for ObjectInside {
         let bytes_max = self.0.limits().list_bytes_max;
         match self.storage(|storage| storage.overlay.list(&range)) {
             Answer::Known(pairs) => Step::Ready(list_entries(pairs, bytes_max)),
-            Answer::Ask => self.fetch_list(Listing::new(range)),
+            Answer::Ask => self.fetch_list(range),
         }
     }
 
@@ -181,9 +171,9 @@ impl State {
         if !is_confirmed.0 {
             return;
         }
-        match self.is_in_transaction() {
-            true => self.transaction_is_confirmed = true,
-            false => self.output.wrote(),
+        match self.transactions.last_mut() {
+            Some(transaction) => transaction.is_confirmed = true,
+            None => self.output.wrote(),
         }
     }
 }
@@ -203,13 +193,16 @@ impl ObjectInside {
         if let Err(error) = self.0.check_turn(&self.0.lock(), bytes) {
             return Step::Ready(Err(error));
         }
-        self.with_keys(keys, move |state, keys| {
-            let existed = delete_known(state.storage(), keys);
-            if existed > 0 {
+        // How many there were is told later if the store has to be asked; they are gone now, so that later writes stay.
+        let existed = self.look_up(keys.clone(), |found| then(found.len() as u32));
+        let mut state = self.0.lock();
+        for key in &keys {
+            if state.storage().overlay.get(key) != Answer::Known(None) {
+                state.storage().overlay.delete(key);
                 state.wrote(is_confirmed);
             }
-            Ok(then(existed))
-        })
+        }
+        existed
     }
 
     fn write(&self, entries: Vec<Entry>, is_confirmed: IsConfirmed) -> StorageStep<()> {
@@ -269,6 +262,41 @@ impl ObjectInside {
         }))
     }
 
+    /// Gives those of the keys that exist, in order, as they are now: what is written while the store is asked is not seen.
+    fn look_up<R: Send + 'static>(
+        &self,
+        keys: Vec<Arc<str>>,
+        then: impl FnOnce(Pairs) -> R + Send + 'static,
+    ) -> StorageStep<R> {
+        let (mut found, mut unknown) = (Pairs::new(), Vec::new());
+        self.storage(|storage| {
+            for key in keys {
+                match storage.overlay.get(&key) {
+                    Answer::Known(value) => found.extend(value.map(|value| (key, value))),
+                    Answer::Ask => unknown.push(key),
+                }
+            }
+        });
+        if unknown.is_empty() {
+            return Step::Ready(Ok(then(found)));
+        }
+        let hold = GateHold::new(&self.0);
+        let read = self.ask(move |store, number| store.get_many(number, &unknown));
+        let object = self.0.clone();
+        Step::Wait(Box::pin(async move {
+            let answered = read.await?;
+            let mut state = object.lock();
+            for (key, value) in answered {
+                state.storage().overlay.learn(&key, value.clone());
+                found.extend(value.map(|value| (key, value)));
+            }
+            drop(state);
+            drop(hold);
+            found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+            Ok(Ok(then(found)))
+        }))
+    }
+
     /// Goes on once the overlay knows all these keys, at once if it does already.
     fn with_keys<R: Send + 'static>(
         &self,
@@ -307,18 +335,19 @@ impl ObjectInside {
         }))
     }
 
-    fn fetch_list(&self, listing: Listing) -> StorageStep<Vec<Entry>> {
+    /// Reads a list page by page, and gives it as it is now: what is written meanwhile is not seen.
+    fn fetch_list(&self, range: KeyRange) -> StorageStep<Vec<Entry>> {
         let this = ObjectInside(self.0.clone());
+        let overlay = self.storage(|storage| storage.overlay.within(&range));
         let bytes_max = self.0.limits().list_bytes_max;
         let hold = GateHold::new(&self.0);
         Step::Wait(Box::pin(async move {
             let _hold = hold;
-            let (mut listing, mut bytes) = (listing, 0);
+            let (mut listing, mut bytes) = (Listing::new(range), 0);
             loop {
                 let page = this.ask_page(&listing).await?;
                 bytes += page.entries.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-                let step = this.storage(|storage| storage.overlay.merge_list(listing, page));
-                listing = match step {
+                listing = match overlay.merge_list(listing, page) {
                     ListStep::Done(pairs) => return Ok(list_entries(pairs, bytes_max)),
                     ListStep::More(_) if bytes > bytes_max => return Ok(Err(list_too_large(bytes_max))),
                     ListStep::More(listing) => listing,
@@ -375,25 +404,6 @@ impl Object {
         };
         Err(StorageError::TooLarge(text))
     }
-}
-
-/// The value of a key that the overlay knows.
-fn known(storage: &mut Residence, key: &str) -> Option<Bytes> {
-    match storage.overlay.get(key) {
-        Answer::Known(value) => value,
-        Answer::Ask => unreachable!("the key was learned or known, and nothing is forgotten within a turn"),
-    }
-}
-
-fn delete_known(storage: &mut Residence, keys: &[Arc<str>]) -> u32 {
-    let mut existed = 0;
-    for key in keys {
-        if known(storage, key).is_some() {
-            existed += 1;
-            storage.overlay.delete(key);
-        }
-    }
-    existed
 }
 
 fn valid_key(key: &str) -> Result<(), StorageError> {

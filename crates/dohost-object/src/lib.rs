@@ -37,6 +37,7 @@ mod mailbox;
 mod object;
 mod output_gate;
 mod outside;
+mod residency;
 mod residents;
 mod sections;
 

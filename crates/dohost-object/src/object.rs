@@ -23,11 +23,11 @@ use crate::class::Class;
 use crate::event::{Event, EventError, Reply, ReplySlot};
 use crate::host::HostInner;
 use crate::id::ObjectId;
-use crate::input_gate::{InputGate, SectionId};
+use crate::input_gate::InputGate;
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
 use crate::output_gate::{After, OutputGate};
-use crate::sections::Timer;
+use crate::sections::{Timer, TransactionState};
 
 /// What a staged write costs beside its key and value: without it, a turn could stage millions of empty ones.
 const STAGED_OVERHEAD_BYTES: usize = 64;
@@ -59,15 +59,13 @@ pub(crate) struct State {
     pub works_in_background: bool,
     pub construction: Option<Construction>,
     pub gate: InputGate<Caller>,
-    /// Transactions that the guest dropped while others inside them were open.
-    pub abandoned: Vec<SectionId>,
+    /// The open transactions, the innermost last.
+    pub transactions: Vec<TransactionState>,
     /// Calls of the guest that are under way, and the bytes of their requests.
     pub calls: usize,
     pub call_bytes: usize,
     pub storage: Option<Residence>,
     pub output: OutputGate<Output>,
-    /// The open transaction wrote something that output must wait for.
-    pub transaction_is_confirmed: bool,
     /// Who waits for all writes before now, unconfirmed ones too.
     pub syncs: Vec<oneshot::Sender<After>>,
     /// What the turns before the current one have staged and not yet submitted.
@@ -137,12 +135,11 @@ impl Object {
             works_in_background: false,
             construction: None,
             gate: InputGate::default(),
-            abandoned: Vec::new(),
+            transactions: Vec::new(),
             calls: 0,
             call_bytes: 0,
             storage: None,
             output: OutputGate::default(),
-            transaction_is_confirmed: false,
             syncs: Vec::new(),
             staged_before_turn: 0,
             last_submitted: None,
@@ -174,7 +171,6 @@ impl Object {
         let mut state = self.lock();
         if !self.settle(&mut state) {
             // Its commit failed while it had nothing to do, so it does not know yet.
-            state.is_closing = true;
             self.doom_with(&mut state, EndReason::Reset("a commit failed".into()));
         }
         if state.is_closing {
@@ -257,6 +253,8 @@ impl Object {
     /// The same for whoever has the state.
     pub fn doom_with(&self, state: &mut State, reason: EndReason) {
         state.doom.get_or_insert(reason);
+        // Events that come from now on wait for the next life.
+        state.is_closing = true;
         self.doom.notify_one();
     }
 
@@ -323,11 +321,11 @@ impl State {
         self.storage.as_mut().expect("a guest that runs has its storage")
     }
 
-    /// What is staged, keys and values and what it costs to hold them.
+    /// What is staged, keys and values and what it costs to hold them, and what open transactions keep for a rollback.
     pub fn staged_bytes(&self) -> usize {
-        self.storage
-            .as_ref()
-            .map_or(0, |storage| storage.overlay.staged_bytes() + storage.overlay.staged_len() * STAGED_OVERHEAD_BYTES)
+        self.storage.as_ref().map_or(0, |Residence { overlay, .. }| {
+            overlay.staged_bytes() + overlay.staged_len() * STAGED_OVERHEAD_BYTES + overlay.saved_bytes()
+        })
     }
 
     /// The part of it that the current turn wrote, or the open transaction.
@@ -337,7 +335,7 @@ impl State {
 
     /// Whether a transaction is open.
     pub fn is_in_transaction(&self) -> bool {
-        self.storage.as_ref().is_some_and(|storage| storage.overlay.depth() > 0)
+        !self.transactions.is_empty()
     }
 
     /// The event that a task of the guest handles.

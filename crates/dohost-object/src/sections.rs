@@ -28,6 +28,7 @@ impl Object {
             let is_outermost = !state.is_in_transaction();
             let leaving = is_outermost.then(|| object.submit(&mut state));
             state.storage().overlay.begin();
+            state.transactions.push(TransactionState { id, is_confirmed: false });
             drop(state);
             if let Some(leaving) = leaving {
                 leaving.go();
@@ -68,33 +69,38 @@ impl Object {
     }
 }
 
+/// What belongs to an open transaction beside its savepoint.
+pub(crate) struct TransactionState {
+    id: SectionId,
+    /// It wrote something that output must wait for.
+    pub is_confirmed: bool,
+}
+
 impl State {
-    /// Ends the innermost section, and those around it that were abandoned while it was open.
-    fn end_section(&mut self) {
+    /// Keeps what the innermost section wrote, if it is a transaction, and ends it.
+    fn keep_section(&mut self) {
+        if let Some(TransactionState { is_confirmed, .. }) = self.pop_transaction() {
+            self.storage().overlay.keep();
+            match self.transactions.last_mut() {
+                Some(outer) => outer.is_confirmed |= is_confirmed,
+                None if is_confirmed => self.output.wrote(),
+                None => {}
+            }
+        }
         self.gate.end_section();
-        while let Some(id) = self.gate.innermost()
-            && let Some(at) = self.abandoned.iter().position(|abandoned| *abandoned == id)
-        {
-            self.abandoned.swap_remove(at);
-            self.undo();
-            self.gate.end_section();
-        }
     }
 
-    /// Rolls the innermost transaction back.
-    fn undo(&mut self) {
-        self.storage().overlay.undo();
-        if !self.is_in_transaction() {
-            self.transaction_is_confirmed = false;
+    /// Rolls the innermost section back, if it is a transaction, and ends it.
+    fn undo_section(&mut self) {
+        if self.pop_transaction().is_some() {
+            self.storage().overlay.undo();
         }
+        self.gate.end_section();
     }
 
-    /// Keeps what the innermost transaction wrote.
-    fn keep(&mut self) {
-        self.storage().overlay.keep();
-        if !self.is_in_transaction() && std::mem::take(&mut self.transaction_is_confirmed) {
-            self.output.wrote();
-        }
+    fn pop_transaction(&mut self) -> Option<TransactionState> {
+        let innermost = self.gate.innermost();
+        self.transactions.pop_if(|transaction| Some(transaction.id) == innermost)
     }
 }
 
@@ -123,7 +129,7 @@ impl Drop for Opening {
     }
 }
 
-/// An open section that the guest has a handle to.
+/// A section that the guest has a handle to.
 struct Section {
     object: Arc<Object>,
     id: SectionId,
@@ -131,68 +137,74 @@ struct Section {
     timer: Option<Timer>,
 }
 
+/// Why a section cannot end now.
+enum NotInnermost {
+    HasEnded,
+    HasOpenInside,
+}
+
 impl Section {
     fn new(object: &Arc<Object>, id: SectionId, what: &'static str) -> Section {
         Section { object: object.clone(), id, timer: Some(Timer::start(object, what)) }
     }
 
-    fn has_ended(&self) -> bool {
-        self.timer.is_none()
-    }
-
-    /// Ends a transaction, if it is the innermost section.
-    fn end_transaction(&mut self, end: impl FnOnce(&mut State)) -> Result<(), StorageError> {
-        if self.has_ended() {
-            return Err(StorageError::NotAllowed("the transaction has ended already".into()));
-        }
+    /// Ends the section, if it is the innermost one.
+    fn end_with(&mut self, end: impl FnOnce(&mut State)) -> Result<(), NotInnermost> {
         let mut state = self.object.lock();
+        if !state.gate.is_open_section(self.id) {
+            return Err(NotInnermost::HasEnded);
+        }
         if state.gate.innermost() != Some(self.id) {
-            let text = "a transaction or critical section inside of this transaction has not ended";
-            return Err(StorageError::NotAllowed(text.into()));
+            return Err(NotInnermost::HasOpenInside);
         }
         end(&mut state);
-        state.end_section();
+        drop(state);
         self.timer = None;
         Ok(())
+    }
+
+    fn end_transaction(&mut self, end: impl FnOnce(&mut State)) -> Result<(), StorageError> {
+        let text = match self.end_with(end) {
+            Ok(()) => return Ok(()),
+            Err(NotInnermost::HasEnded) => "the transaction has ended already",
+            Err(NotInnermost::HasOpenInside) => "a transaction or critical section inside of the transaction is open",
+        };
+        Err(StorageError::NotAllowed(text.into()))
     }
 }
 
 impl Transaction for Section {
     fn commit(&mut self) -> Result<(), StorageError> {
-        self.end_transaction(State::keep)
+        self.end_transaction(State::keep_section)
     }
 
     fn rollback(&mut self) -> Result<(), StorageError> {
-        self.end_transaction(State::undo)
+        self.end_transaction(State::undo_section)
     }
 
-    fn dropped(mut self: Box<Self>) {
-        if !self.has_ended() && self.end_transaction(State::undo).is_err() {
-            self.object.lock().abandoned.push(self.id);
+    fn dropped(self: Box<Self>) {
+        let mut state = self.object.lock();
+        // What lies inside goes with it.
+        while state.gate.is_open_section(self.id) {
+            state.undo_section();
         }
     }
 }
 
 impl CriticalSection for Section {
     fn end(&mut self) -> Result<(), Fatal> {
-        if self.has_ended() {
-            return Ok(());
+        match self.end_with(State::keep_section) {
+            Ok(()) | Err(NotInnermost::HasEnded) => Ok(()),
+            Err(NotInnermost::HasOpenInside) => {
+                Err(Fatal("a critical section was ended before a section inside of it".into()))
+            }
         }
-        let mut state = self.object.lock();
-        if state.gate.innermost() != Some(self.id) {
-            let text = "a critical section was ended before a section inside of it";
-            return Err(Fatal(text.into()));
-        }
-        state.end_section();
-        drop(state);
-        self.timer = None;
-        Ok(())
     }
 
     fn dropped(self: Box<Self>) -> Result<(), Fatal> {
-        match self.has_ended() {
-            true => Ok(()),
-            false => Err(Fatal("a critical section was dropped before its end".into())),
+        match self.object.lock().gate.is_open_section(self.id) {
+            false => Ok(()),
+            true => Err(Fatal("a critical section was dropped before its end".into())),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use dohost_engine::imports::{BoxFuture, OutgoingError};
 use dohost_engine::{ObjectComponent, Request, Response};
-use dohost_object::{ClassOptions, HostHere, HostOptions, OutgoingFetch};
+use dohost_object::{ClassOptions, HostHere, HostOptions, ObjectId, OutgoingFetch};
 use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{Committing, Store, StoreOptions};
 use tokio::task::JoinSet;
@@ -121,6 +121,7 @@ async fn open(
         namespace_key: Some([7; 32]),
         created_ms: Some(0),
         committing: Committing::ByHand,
+        ..StoreOptions::default()
     };
     let store = Store::open_disk(disk.clone(), options).map_err(|error| failed(&error)).ok()?;
     let machine = SimulatedMachine::new(random.fork(), world.plan.read_ms_max);
@@ -290,7 +291,7 @@ impl Fate<'_> {
 struct NoNetwork;
 
 impl OutgoingFetch for NoNetwork {
-    fn fetch(&self, _: Request) -> BoxFuture<Result<Response, OutgoingError>> {
+    fn fetch(&self, _: Option<ObjectId>, _: Request) -> BoxFuture<Result<Response, OutgoingError>> {
         Box::pin(async { Err(OutgoingError::Denied("there is no network".into())) })
     }
 }

@@ -69,8 +69,7 @@ fn broken_promises_of(object: usize, entries: &[&Entry]) -> Vec<String> {
             }
         }
         for (value, put) in puts.iter().filter(|(value, _)| !seen.contains(value)) {
-            let seen_later =
-                || puts.iter().find(|(later, other)| seen.contains(later) && put.came_before(other));
+            let seen_later = || puts.iter().find(|(later, other)| seen.contains(later) && put.came_before(other));
             let is_confirmed = || {
                 let mut after = answered.iter().filter(|other| other.is_confirmed() && put.came_before(other));
                 after.any(|other| other.at < look.called_at)

@@ -19,6 +19,7 @@ const TAG_NAMESPACE_KEY: u8 = 0x02;
 const TAG_CLASS: u8 = 0x03;
 const TAG_OBJECT: u8 = 0x04;
 const TAG_NEXT_OBJECT: u8 = 0x05;
+const TAG_RETIRED: u8 = 0x07;
 const TAG_KV: u8 = 0x10;
 
 /// Follows the object in the key of its size. No UTF-8 has this byte, so it is no guest's key, and sorts behind them.
@@ -58,6 +59,14 @@ pub enum Key {
     /// Key: `05`. Value: `u64`. Raised in the commit that writes a record; never falls, so numbers of forgotten
     /// objects do not come back.
     NextObject,
+    /// The number of a large object that deleted everything. Its rows are of no use and are being removed.
+    ///
+    /// Key: `07 | object u64`. Value: empty. Written with the commit that removes the object's record, removed with the
+    /// last of its rows.
+    Retired {
+        /// The number.
+        object: ObjectNumber,
+    },
     /// A key-value pair of an object.
     ///
     /// Key: `10 | object u64 | the guest's key in UTF-8`. Value: the guest's bytes as they are. Lives until the guest
@@ -96,6 +105,7 @@ impl Key {
             Key::Class { name } => [&[TAG_CLASS], name.as_bytes()].concat(),
             Key::Object { class, id } => [&[TAG_OBJECT], &class.0.to_be_bytes()[..], id].concat(),
             Key::NextObject => vec![TAG_NEXT_OBJECT],
+            Key::Retired { object } => [&[TAG_RETIRED], &object.0.to_be_bytes()[..]].concat(),
             Key::Kv { object, key } => {
                 let mut bytes = Vec::with_capacity(KV_PREFIX_LEN + key.len());
                 write_kv(&mut bytes, *object, key);
@@ -123,6 +133,7 @@ fn decode(bytes: &[u8]) -> Option<Key> {
             Some(Key::Object { class: ClassNumber(u32::from_be_bytes(*class)), id: id.try_into().ok()? })
         }
         TAG_NEXT_OBJECT if rest.is_empty() => Some(Key::NextObject),
+        TAG_RETIRED => Some(Key::Retired { object: ObjectNumber(u64::from_be_bytes(rest.try_into().ok()?)) }),
         TAG_KV => {
             let (object, key) = rest.split_first_chunk::<8>()?;
             let object = ObjectNumber(u64::from_be_bytes(*object));
@@ -190,6 +201,11 @@ pub(crate) fn class_rows() -> Range<Vec<u8>> {
     vec![TAG_CLASS]..vec![TAG_CLASS + 1]
 }
 
+/// All rows of retired numbers.
+pub(crate) fn retired_rows() -> Range<Vec<u8>> {
+    vec![TAG_RETIRED]..vec![TAG_RETIRED + 1]
+}
+
 /// The object rows of `class` behind `after`, or all of them.
 pub(crate) fn object_rows(class: ClassNumber, after: Option<&[u8; 32]>) -> Range<Vec<u8>> {
     let prefix = [&[TAG_OBJECT], &class.0.to_be_bytes()[..]].concat();
@@ -223,6 +239,7 @@ mod tests {
             any::<String>().prop_map(|name| Key::Class { name }),
             any::<(u32, [u8; 32])>().prop_map(|(class, id)| Key::Object { class: ClassNumber(class), id }),
             any::<(u64, String)>().prop_map(|(object, key)| Key::Kv { object: ObjectNumber(object), key }),
+            any::<u64>().prop_map(|object| Key::Retired { object: ObjectNumber(object) }),
             any::<u64>().prop_map(|object| Key::Size { object: ObjectNumber(object) }),
         ]
     }
@@ -236,6 +253,8 @@ mod tests {
         assert_eq!(object[..5], *b"\x04\x01\x02\x03\x04");
         assert_eq!(object[5..], [0xee; 32]);
         assert_eq!(Key::NextObject.encode(), b"\x05");
+        let retired = Key::Retired { object: ObjectNumber(0x0102_0304_0506_0708) };
+        assert_eq!(retired.encode(), b"\x07\x01\x02\x03\x04\x05\x06\x07\x08");
         let kv = Key::Kv { object: ObjectNumber(0x0102_0304_0506_0708), key: "né".into() };
         assert_eq!(kv.encode(), b"\x10\x01\x02\x03\x04\x05\x06\x07\x08n\xc3\xa9");
         let size = Key::Size { object: ObjectNumber(0x0102_0304_0506_0708) };
@@ -250,6 +269,7 @@ mod tests {
             b"\x01x",
             b"\x04\0\0\0\x01",
             b"\x06",
+            b"\x07\0",
             b"\x10\0\0",
             b"\x03\xff",
             b"\x10\0\0\0\0\0\0\0\0\xff\0",

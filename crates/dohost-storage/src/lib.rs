@@ -33,8 +33,8 @@ pub use commit::{CommitError, KeyValue, Progress, WriteSet};
 pub use key::{InvalidKey, Key, KvRange};
 pub use limits::{
     COMMIT_BYTES_MAX, COMMIT_SETS_MAX, FAILED_RANGES_MAX, KEY_BYTES_MAX, KEYS_PER_CALL_MAX, LIST_PAGE_BYTES_MAX,
-    LIST_PAGE_LEN_MAX, NAME_BYTES_MAX, PENDING_BYTES_MAX, SIZE_ROW_BYTES_MIN, TooLong, VALUE_BYTES_MAX, check_key,
-    check_name, check_value,
+    LIST_PAGE_LEN_MAX, NAME_BYTES_MAX, PENDING_BYTES_MAX, SIZE_ROW_BYTES_MIN, SWEEP_ROWS_MAX, TooLong, VALUE_BYTES_MAX,
+    check_key, check_name, check_value,
 };
 pub use numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber, WriteNumber};
 pub use open::{FORMAT_VERSION, OpenError};

@@ -28,6 +28,9 @@ pub const COMMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// loaded. As much as an executor keeps in memory of an object anyhow.
 pub const SIZE_ROW_BYTES_MIN: u64 = 64 * 1024;
 
+/// Rows of forgotten objects that one transaction removes beside what it is for. Takes some milliseconds.
+pub const SWEEP_ROWS_MAX: usize = 4_096;
+
 /// Bytes of write sets that may be submitted and not yet settled. The store does not refuse more, because a turn that
 /// has run cannot be taken back: a caller that finds [`crate::Store::pending_bytes`] above this runs no further turn
 /// until it fell.

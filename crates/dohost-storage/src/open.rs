@@ -15,14 +15,23 @@ use redb::{
     BackendError, Database, DatabaseError, Durability, ReadableDatabase, StorageBackend, StorageError, TableDefinition,
 };
 use thiserror::Error;
-use tracing::info;
+use tracing::{debug, info};
 
+use crate::commit::sweep;
 use crate::disk::{Disk, Fault, Faults, Watched, is_full};
 use crate::key::{Key, class_rows};
+use crate::numbers::ObjectNumber;
 use crate::record::{Class, Format, decode_next_object};
 
 /// The version of the layout that this build writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 2;
+
+/// What is wrong with a file on which redb panicked.
+pub(crate) const CONTRADICTION: &str = "its inner structure contradicts itself";
+
+/// Where redb notes whether the file was closed cleanly: a byte, and a bit of it that is set if it was not.
+const STATE_OFFSET: u64 = 9;
+const NOT_CLOSED: u8 = 2;
 
 /// Bytes that every file of redb begins with.
 const MAGIC_BYTES: usize = 9;
@@ -135,6 +144,7 @@ pub(crate) struct Opened {
     pub(crate) created_ms: u64,
     pub(crate) next_class: u32,
     pub(crate) next_object: u64,
+    pub(crate) retired: Vec<ObjectNumber>,
 }
 
 /// Opens or makes the store on `disk`.
@@ -142,11 +152,15 @@ pub(crate) fn open(
     disk: &dyn Disk,
     faults: &Arc<Faults>,
     cache_bytes: usize,
+    verify_bytes_max: u64,
     birth: impl FnOnce() -> Birth,
 ) -> Result<Opened, OpenError> {
     let open = || {
-        let database = open_database(disk, faults, cache_bytes)?;
+        let (database, len) = open_database(disk, faults, cache_bytes, verify_bytes_max)?;
         if !has_rows(&database)? {
+            if len > UNFINISHED_BYTES_MAX {
+                return Err(OpenError::Damaged { detail: "the file is long and has no rows".into() });
+            }
             write_first_rows(&database, birth())?;
         }
         let (opened, version) = read_first_rows(database)?;
@@ -155,35 +169,51 @@ pub(crate) fn open(
         }
         Ok(opened)
     };
-    open().map_err(|error| match faults.worst() {
+    // redb trusts what it reads, and panics where that makes no sense.
+    let opened = catch_unwind(AssertUnwindSafe(open));
+    let opened = opened.unwrap_or_else(|_| Err(OpenError::Damaged { detail: CONTRADICTION.into() }));
+    opened.map_err(|error| match faults.worst() {
         // redb may only say that something failed before.
         Some(Fault::Full(_)) => OpenError::NoSpace,
         _ => error,
     })
 }
 
-/// Opens the file alone, as is needed to open it anew after a full disk.
-pub(crate) fn open_database(disk: &dyn Disk, faults: &Arc<Faults>, cache_bytes: usize) -> Result<Database, OpenError> {
+/// Opens the file alone, as is needed to open it anew after a full disk, and gives the length that it had.
+pub(crate) fn open_database(
+    disk: &dyn Disk,
+    faults: &Arc<Faults>,
+    cache_bytes: usize,
+    verify_bytes_max: u64,
+) -> Result<(Database, u64), OpenError> {
     let backend = Watched::new(disk.open().map_err(OpenError::from_io)?, faults.clone());
     clear_unfinished(&backend).map_err(OpenError::from_io)?;
+    let was_closed = was_closed(&backend).map_err(OpenError::from_io)?;
     let mut builder = Database::builder();
     builder.set_cache_size(cache_bytes);
+    let len = backend.len().map_err(OpenError::from_io)?;
+    // The repair of a file that was not closed verifies it too, unless nothing was committed since it was opened: whoever
+    // damage brought down then would meet it again and again.
+    builder.set_check_integrity_on_open(!was_closed || len <= verify_bytes_max);
     let last_tenth = std::cell::Cell::new(None);
     builder.set_repair_callback(move |repair| {
         let tenth = (repair.progress() * 10.0) as u32;
-        if last_tenth.replace(Some(tenth)) != Some(tenth) {
+        let is_news = last_tenth.replace(Some(tenth)) != Some(tenth);
+        if is_news && was_closed {
+            debug!(percent = tenth * 10, "verifying the store");
+        } else if is_news {
             info!(percent = tenth * 10, "the store was not closed cleanly, going back to its last commit");
         }
     });
-    // redb trusts a file that says it was closed cleanly and may panic if somebody changed it since.
+    // redb trusts a file that says it was closed cleanly and may panic if it was changed since.
     let opened = catch_unwind(AssertUnwindSafe(move || builder.create_with_backend(backend)));
     match opened {
-        Ok(Ok(database)) => Ok(database),
+        Ok(Ok(database)) => Ok((database, len)),
         Ok(Err(DatabaseError::Storage(StorageError::PreviousIo))) => {
             Err(OpenError::Io(io::Error::other("an operation on the file failed")))
         }
         Ok(Err(error)) => Err(redb::Error::from(error).into()),
-        Err(_) => Err(OpenError::Damaged { detail: "its inner structure contradicts itself".into() }),
+        Err(_) => Err(OpenError::Damaged { detail: CONTRADICTION.into() }),
     }
 }
 
@@ -214,6 +244,15 @@ fn clear_unfinished(backend: &Watched) -> io::Result<()> {
         Ok(()) | Err(BackendError::Unsupported) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether the file says that it was closed cleanly. A new file was.
+fn was_closed(backend: &Watched) -> io::Result<bool> {
+    let mut state = [0];
+    if backend.len()? > STATE_OFFSET {
+        backend.read(STATE_OFFSET, &mut state)?;
+    }
+    Ok(state[0] & NOT_CLOSED == 0)
 }
 
 fn has_rows(database: &Database) -> Result<bool, OpenError> {
@@ -268,7 +307,7 @@ fn migrate(opened: &Opened, from: u32) -> Result<(), OpenError> {
 
 fn read_first_rows(database: Database) -> Result<(Opened, u32), OpenError> {
     let damaged = |detail: String| OpenError::Damaged { detail };
-    let (format, namespace_key, next_object, next_class) = {
+    let (format, namespace_key, next_object, next_class, retired) = {
         let read = || -> Result<_, redb::Error> {
             let rows = database.begin_read()?.open_table(ROWS)?;
             let row = |key: Key| -> Result<Option<Vec<u8>>, redb::Error> {
@@ -279,9 +318,10 @@ fn read_first_rows(database: Database) -> Result<(Opened, u32), OpenError> {
             for entry in rows.range::<&[u8]>(&range.start[..]..&range.end[..])? {
                 classes.push(entry?.1.value().to_vec());
             }
-            Ok((row(Key::Format)?, row(Key::NamespaceKey)?, row(Key::NextObject)?, classes))
+            let retired = sweep::retired(&rows)?;
+            Ok((row(Key::Format)?, row(Key::NamespaceKey)?, row(Key::NextObject)?, classes, retired))
         };
-        let (format, namespace_key, next_object, classes) = read()?;
+        let (format, namespace_key, next_object, classes, retired) = read()?;
         let missing = |what: &str| damaged(format!("the {what} row is missing"));
         let format = format.ok_or_else(|| missing("format"))?;
         let format = Format::decode(&format).map_err(|error| damaged(error.to_string()))?;
@@ -298,9 +338,9 @@ fn read_first_rows(database: Database) -> Result<(Opened, u32), OpenError> {
             let class = Class::decode(&class).map_err(|error| damaged(error.to_string()))?;
             next_class = next_class.max(class.number.0 + 1);
         }
-        (format, namespace_key, next_object, next_class)
+        (format, namespace_key, next_object, next_class, retired)
     };
-    let opened = Opened { database, namespace_key, created_ms: format.created_ms, next_class, next_object };
+    let opened = Opened { database, namespace_key, created_ms: format.created_ms, next_class, next_object, retired };
     Ok((opened, format.version))
 }
 

@@ -30,8 +30,12 @@ pub enum StoreError {
     /// The store is being opened anew after the disk was full, and could not be yet. Retry once there is room.
     #[error("read the store: it waits for space on the disk")]
     NoSpace,
-    /// A row has no shape that was ever written. Call the operator.
-    #[error("read the store: {detail}")]
+    /// The file is damaged: a row has no shape that was ever written, or what redb keeps around the rows contradicts
+    /// itself. Call the operator.
+    #[error(
+        "read the store: store.redb is damaged ({detail}); check the disk, keep a copy of the file, and restore the data \
+         directory from a backup"
+    )]
     Damaged {
         /// Which row and why.
         detail: String,

@@ -3,6 +3,7 @@
 //! Writes go to the queue and come back through [`Progress`]; reads go straight to a snapshot of the file. What the
 //! two share is the open file, behind a lock that is held for writing only while the file is opened anew.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,10 +20,11 @@ use crate::commit::committer::Committer;
 use crate::commit::progress::Subscribers;
 use crate::commit::queue::{Queue, Submitted};
 use crate::commit::settled::Settled;
+use crate::commit::sweep::Sweep;
 use crate::commit::{CommitError, KeyValue, Progress, WriteSet};
 use crate::disk::{Disk, Faults, FileDisk};
 use crate::numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber};
-use crate::open::{self, Birth, OpenError};
+use crate::open::{self, Birth, CONTRADICTION, OpenError};
 use crate::range::KeyRange;
 use crate::read::{Content, Loaded, Page, Snapshot, StoreError};
 use crate::record::{Class, ObjectRecord};
@@ -31,11 +33,18 @@ use crate::size::ObjectSize;
 /// Memory that the store may use to keep pages of the file, unless told otherwise.
 const CACHE_BYTES_DEFAULT: usize = 64 * 1024 * 1024;
 
+/// A file of at most so many bytes is verified whenever it is opened, unless told otherwise. Takes some two milliseconds
+/// for each MiB.
+const VERIFY_BYTES_MAX_DEFAULT: u64 = 64 * 1024 * 1024;
+
 /// How to open a store.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreOptions {
     /// Memory for pages of the file, in bytes. Overlays are not part of it.
     pub cache_bytes: usize,
+    /// Files of at most so many bytes are read whole and checked against their checksums whenever they are opened.
+    /// Larger ones only if they were not closed cleanly; `u64::MAX` verifies any file, which takes its time.
+    pub verify_bytes_max: u64,
     /// The namespace key of a data directory that is made now; from the operating system's randomness if `None`.
     pub namespace_key: Option<[u8; 32]>,
     /// The creation time of a data directory that is made now, in milliseconds since 1970; now if `None`.
@@ -59,6 +68,7 @@ impl Default for StoreOptions {
     fn default() -> StoreOptions {
         StoreOptions {
             cache_bytes: CACHE_BYTES_DEFAULT,
+            verify_bytes_max: VERIFY_BYTES_MAX_DEFAULT,
             namespace_key: None,
             created_ms: None,
             committing: Committing::OnThread,
@@ -137,7 +147,7 @@ impl Store {
             namespace_key: options.namespace_key.unwrap_or_else(random_key),
             created_ms: options.created_ms.unwrap_or_else(now_ms),
         };
-        let opened = open::open(&disk, &faults, options.cache_bytes, birth)?;
+        let opened = open::open(&disk, &faults, options.cache_bytes, options.verify_bytes_max, birth)?;
         let shared = Arc::new(Shared {
             disk: Box::new(disk),
             faults,
@@ -153,7 +163,7 @@ impl Store {
             next_object: AtomicU64::new(opened.next_object),
             next_life: AtomicU64::new(1),
         });
-        let committer = Committer::new(shared.clone(), opened.next_class);
+        let committer = Committer::new(shared.clone(), opened.next_class, Sweep::new(opened.retired));
         let commits = match options.committing {
             Committing::OnThread => {
                 let thread = std::thread::Builder::new().name("committer".into()).spawn(move || committer.run());
@@ -311,7 +321,9 @@ impl Store {
 
     fn read<T>(&self, read: impl FnOnce(&Snapshot) -> Result<T, StoreError>) -> Result<T, StoreError> {
         match &*self.shared().database.read() {
-            Slot::Open(database) => read(&Snapshot::of(database)?),
+            // redb trusts what it reads, and panics where that makes no sense.
+            Slot::Open(database) => catch_unwind(AssertUnwindSafe(|| read(&Snapshot::of(database)?)))
+                .unwrap_or_else(|_| Err(StoreError::Damaged { detail: CONTRADICTION.into() })),
             Slot::Full => {
                 // Whoever cannot read will not write either: without this, nobody might ever.
                 self.shared().queue.open_again();
@@ -349,11 +361,12 @@ impl Handle {
         }
         let slot = std::mem::replace(&mut *self.shared.database.write(), Slot::Closed);
         if let Slot::Open(database) = slot {
-            match database.close() {
-                Ok(()) => info!("the store is closed"),
-                Err(error) => {
+            match catch_unwind(AssertUnwindSafe(|| database.close())) {
+                Ok(Ok(())) => info!("the store is closed"),
+                Ok(Err(error)) => {
                     error!(%error, "failed to close the store, the next start will repair it")
                 }
+                Err(_) => error!("failed to close the store: {CONTRADICTION}; the next start will verify it"),
             }
         }
     }

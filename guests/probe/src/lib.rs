@@ -17,6 +17,7 @@
 //! | `/fetch?url=` | sends a request of the same method and body to the network |
 //! | `/storage/…` | see [`storage`] |
 //! | `/namespace/…` | see [`namespace`] |
+//! | `/script` | see [`script`] |
 //! | `/steps?do=…&do=…` | several things in one event, see [`steps`] |
 //! | `/notes` | what steps have noted on this instance, in order |
 //! | `/trap`, `/put-then-trap`, `/spin`… | see [`harm`] |
@@ -31,6 +32,7 @@ mod network;
 mod pending;
 mod query;
 mod reply;
+mod script;
 mod sections;
 mod steps;
 mod storage;
@@ -109,6 +111,7 @@ async fn deed(request: &Request, query: &Query) -> Result<Response, Failure> {
         "/steps" => steps::call(query).await,
         "/overlap" => Ok(text(200, MOST_IN_FLIGHT.get())),
         "/fetch" => network::fetch(request, query).await,
+        "/script" => script::run(request).await,
         _ => harm::call(path, query).await,
     }
 }

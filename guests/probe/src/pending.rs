@@ -5,7 +5,7 @@
 //! | `fetch K` | the answer of the server that `outside` names to `GET /K` |
 //! | `call CLASS/NAME PATH` | the reply of another object: `<status> <body>`, or `failed: …` |
 //! | `sleep MS` | a timer |
-//! | `begin-fetch K`, `begin-call K CLASS/NAME PATH`, `begin-sleep K MS`, `begin-sync K`, `begin-enter K S` | nothing |
+//! | `begin-fetch K`, `begin-call K CLASS/NAME PATH`, `begin-sleep K MS`, `begin-sync K` | nothing |
 //! | `await K` | what was begun under that name |
 //! | `is-done K` | nothing: says whether that has come back to the guest |
 //! | `give-up K` | nothing: drops it |
@@ -13,14 +13,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::rc::Rc;
 
 use futures_util::future::poll_immediate;
 
 use crate::dohost::object::{namespace, outgoing, storage};
 use crate::exports::dohost::object::handler::{Request, Response};
 use crate::reply::Failure;
-use crate::sections::Sections;
 use crate::steps::ok;
 use crate::wasi::clocks::monotonic_clock;
 
@@ -36,13 +34,12 @@ enum Begun {
 /// What one event has begun.
 pub struct Pending {
     outside: Option<String>,
-    sections: Rc<Sections>,
     begun: RefCell<BTreeMap<String, Begun>>,
 }
 
 impl Pending {
-    pub fn new(outside: Option<String>, sections: Rc<Sections>) -> Self {
-        Self { outside, sections, begun: RefCell::default() }
+    pub fn new(outside: Option<String>) -> Self {
+        Self { outside, begun: RefCell::default() }
     }
 
     /// None if it is no step of these.
@@ -59,7 +56,6 @@ impl Pending {
             ["begin-sync", name] => self.begin(name, &["sync"]).await,
             ["begin-call", name, object, path] => self.begin(name, &["call", object, path]).await,
             ["begin-sleep", name, ms] => self.begin(name, &["sleep", ms]).await,
-            ["begin-enter", name, section] => self.begin(name, &["enter", section]).await,
             _ => return None,
         })
     }
@@ -96,10 +92,6 @@ impl Pending {
                 storage::sync().await;
                 ok()
             })),
-            ["enter", section] => {
-                let (sections, section) = (self.sections.clone(), section.to_string());
-                Ok(Box::pin(async move { sections.enter(&section).await }))
-            }
             _ => Err(Failure::of_probe(format!("nothing to begin: {}", words.join(" ")))),
         }
     }

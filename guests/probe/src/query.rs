@@ -11,7 +11,11 @@ pub struct Query(Vec<(String, String)>);
 
 impl Query {
     pub fn of(request: &Request) -> Self {
-        let encoded = request.query.as_deref().unwrap_or_default();
+        Self::parse(request.query.as_deref().unwrap_or_default())
+    }
+
+    /// As it comes after the `?` of a path.
+    pub fn parse(encoded: &str) -> Self {
         let own = |(name, value): (Cow<str>, Cow<str>)| (name.into_owned(), value.into_owned());
         Self(form_urlencoded::parse(encoded.as_bytes()).map(own).collect())
     }

@@ -15,10 +15,9 @@
 //! | `put-large K BYTES`, `put-large-unconfirmed K BYTES` | `ok` |
 //! | `increment K`, `slow-increment K` | the new number; the slow one lets others in between reading and writing |
 //! | `enter S`, `leave S`, `drop-section S`, `leak-section S`, `enter-many N` | see [`crate::sections`] |
-//! | `begin T`, `commit T`, `rollback T`, `drop T`, `leak T` | see [`crate::transactions`] |
+//! | `begin T`, `begin-many N`, `commit T`, `rollback T`, `drop T`, `leak T` | see [`crate::transactions`] |
 //! | `fetch K`, `call OBJECT PATH`, `sleep MS` | the answer; see [`crate::pending`] |
 //! | `begin-fetch K`, `begin-call K OBJECT PATH`, `begin-sleep K MS`, `begin-sync K` | `begun` |
-//! | `begin-enter K S` | `begun`; the section is `S` once `await K` said `entered` |
 //! | `is-done K`, `await K`, `give-up K` | `true` or `false`; the answer; `ok` |
 //! | `note X` | `ok`; this instance remembers it, and `/notes` tells |
 //! | `yield` | `ok` |
@@ -43,7 +42,7 @@ use crate::transactions::Transactions;
 
 /// What the steps of one event have in common.
 struct Steps {
-    sections: Rc<Sections>,
+    sections: Sections,
     transactions: Transactions,
     pending: Pending,
 }
@@ -51,9 +50,8 @@ struct Steps {
 type Line = Result<String, Failure>;
 
 pub async fn call(query: &Query) -> Result<Response, Failure> {
-    let sections = Rc::<Sections>::default();
-    let pending = Pending::new(query.get("outside"), sections.clone());
-    let steps = Rc::new(Steps { sections, transactions: Transactions::default(), pending });
+    let pending = Pending::new(query.get("outside"));
+    let steps = Rc::new(Steps { sections: Sections::default(), transactions: Transactions::default(), pending });
     let lane = |name: &str| query.all(name).collect::<Vec<String>>();
     let said = both(steps.lane(lane("do")), steps.lane(lane("beside"))).await?;
     let after = lane("after");

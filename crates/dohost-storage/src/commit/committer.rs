@@ -20,12 +20,13 @@ use parking_lot::RwLockWriteGuard;
 use redb::{Database, Durability, ReadableTable, Table};
 use tracing::{error, info, warn};
 
-use super::queue::Item;
+use super::schedule::Item;
+use super::sweep::{self, Sweep, Swept};
 use super::{CommitError, WriteSet};
 use crate::disk::Fault;
 use crate::key::{Key, KvRange, write_kv};
 use crate::numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber};
-use crate::open::{self, OpenError, ROWS};
+use crate::open::{self, CONTRADICTION, OpenError, ROWS};
 use crate::record::{Class, ObjectRecord, decode_next_object};
 use crate::size::{ObjectSize, Size};
 use crate::store::{Shared, Slot};
@@ -43,6 +44,7 @@ pub(crate) struct Committer {
     batch: VecDeque<Item>,
     failed_lives: HashSet<LifeId>,
     next_class: u32,
+    sweep: Sweep,
     /// Set once nothing may be written any more.
     failed: Option<CommitError>,
     /// The disk is full: the next try should wait a while.
@@ -56,17 +58,18 @@ struct Written {
     classes: Vec<(usize, Class)>,
     /// Lives that had a set refused in this batch.
     failed_lives: HashSet<LifeId>,
+    swept: Swept,
 }
 
 impl Committer {
-    pub(crate) fn new(shared: Arc<Shared>, next_class: u32) -> Committer {
+    pub(crate) fn new(shared: Arc<Shared>, next_class: u32, sweep: Sweep) -> Committer {
         let (batch, failed_lives) = (VecDeque::new(), HashSet::new());
-        Committer { shared, batch, failed_lives, next_class, failed: None, needs_rest: false }
+        Committer { shared, batch, failed_lives, next_class, sweep, failed: None, needs_rest: false }
     }
 
     /// Commits until the queue is closed and empty: the thread of the committer.
     pub(crate) fn run(mut self) {
-        while self.gather() {
+        while self.sweep_or_gather() {
             self.commit_gathered();
             if std::mem::take(&mut self.needs_rest) {
                 std::thread::sleep(REOPEN_PAUSE);
@@ -74,10 +77,15 @@ impl Committer {
         }
     }
 
+    /// Takes items for the next commit as [`Committer::gather`], or none at all if there is something to sweep instead
+    /// of waiting.
+    fn sweep_or_gather(&mut self) -> bool {
+        (self.sweep.wants_step() && self.shared.queue.is_idle()) || self.gather()
+    }
+
     /// Takes items for the next commit, without waiting for them. Whether there is something to commit.
     pub(crate) fn gather_queued(&mut self) -> bool {
-        let has_nothing = || self.shared.queue.rest_if_empty(!self.failed_lives.is_empty());
-        !self.batch.is_empty() || (!has_nothing() && self.gather())
+        !self.batch.is_empty() || self.shared.queue.take_queued(&mut self.batch, !self.failed_lives.is_empty())
     }
 
     /// Waits for items and takes them for the next commit; false once the queue is closed and empty.
@@ -119,7 +127,7 @@ impl Committer {
             Ok(Ok(Ok(written))) => Ok(written),
             Ok(Ok(Err(error))) => Err(self.after_failure(&error.to_string())),
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(self.after_failure("the store contradicts itself")),
+            Err(_) => Err(self.after_failure(&format!("the file is damaged ({CONTRADICTION})"))),
         }
     }
 
@@ -140,7 +148,7 @@ impl Committer {
                             written.refused.push((*number, refusal));
                         }
                         None => {
-                            write_set(&mut rows, set, CommitNumber(*number), &mut buffer)?;
+                            write_set(&mut rows, set, CommitNumber(*number), &mut buffer, &mut written.swept)?;
                             let number = set.record.as_ref().map(|(_, _, record)| record.number.0 + 1);
                             next_object = next_object.max(number);
                             changes = true;
@@ -156,6 +164,10 @@ impl Committer {
             }
             if let Some(next_object) = next_object {
                 raise_next_object(&mut rows, next_object)?;
+            }
+            if changes || batch.is_empty() {
+                self.sweep.step(&mut rows, &mut written.swept)?;
+                changes = true;
             }
         }
         if changes {
@@ -199,7 +211,11 @@ impl Committer {
     }
 
     /// Publishes what became of a batch and empties it.
-    fn settle(&mut self, batch: &mut VecDeque<Item>, outcome: Result<Written, CommitError>) {
+    fn settle(&mut self, batch: &mut VecDeque<Item>, mut outcome: Result<Written, CommitError>) {
+        match &mut outcome {
+            Ok(written) => self.sweep.committed(std::mem::take(&mut written.swept)),
+            Err(_) => self.sweep.failed(),
+        }
         let mut through = None;
         let mut bytes_settled = 0;
         let mut classes = VecDeque::new();
@@ -265,7 +281,8 @@ impl Committer {
         let shared = self.shared.clone();
         let mut slot = shared.database.write();
         // Closes the file, which writes nothing after a failure.
-        *slot = Slot::Full;
+        let failed = std::mem::replace(&mut *slot, Slot::Full);
+        drop(catch_unwind(AssertUnwindSafe(|| drop(failed))));
         match self.open_again(slot) {
             Err(failed) if failed.is_permanent() => failed,
             _ => CommitError::NoSpace { detail },
@@ -280,9 +297,11 @@ impl Committer {
     /// Opens the file anew. Readers wait so long.
     fn open_again(&mut self, mut slot: RwLockWriteGuard<'_, Slot>) -> Result<(), CommitError> {
         self.shared.faults.forget_full();
-        let result = open::open_database(&*self.shared.disk, &self.shared.faults, self.shared.cache_bytes);
+        let shared = self.shared.clone();
+        // Its repair verifies it anyhow.
+        let result = open::open_database(&*shared.disk, &shared.faults, shared.cache_bytes, 0);
         let failure = match result {
-            Ok(database) => {
+            Ok((database, _)) => {
                 *slot = Slot::Open(database);
                 info!("the store is open again, at its last commit");
                 return Ok(());
@@ -318,6 +337,7 @@ fn write_set(
     set: &WriteSet,
     number: CommitNumber,
     buffer: &mut Vec<u8>,
+    swept: &mut Swept,
 ) -> Result<(), redb::Error> {
     if let Some((class, id)) = set.forget {
         rows.remove(&Key::Object { class, id }.encode()[..])?;
@@ -326,6 +346,12 @@ fn write_set(
         rows.insert(&Key::Object { class: *class, id: *id }.encode()[..], &record.encode()[..])?;
     }
     let mut size = set.size.as_ref().map(ObjectSize::written);
+    if let (Some(handle), true) = (&set.size, sweep::may_retire(set)) {
+        sweep::retire(rows, set.object)?;
+        swept.retired.push(set.object);
+        handle.write(Size { bytes: 0, through: number, has_row: false });
+        return Ok(());
+    }
     if set.clear {
         rows.retain_in::<&[u8], _>(KvRange::with_size(set.object).as_slices(), |_, _| false)?;
         size = size.map(|size| Size { bytes: 0, has_row: false, ..size });

@@ -1,14 +1,17 @@
 //! From a write set to "it is durable".
 //!
-//! [`queue`] orders what executors submit, [`committer`] is the thread that writes it in batches, [`settled`] is the
-//! memory of what became of every commit number, [`progress`] wakes those who wait, [`stalled`] knows who waits no more.
+//! [`queue`] takes what executors submit, [`schedule`] says what is committed when, [`committer`] is the thread that
+//! writes it in batches, [`settled`] is the memory of what became of every commit number, [`progress`] wakes those who
+//! wait, [`stalled`] knows who waits no more, [`sweep`] removes in steps what would hold everybody up at once.
 
 pub(crate) mod committer;
 mod error;
 pub(crate) mod progress;
 pub(crate) mod queue;
+pub(crate) mod schedule;
 pub(crate) mod settled;
 pub(crate) mod stalled;
+pub(crate) mod sweep;
 
 use std::sync::Arc;
 
@@ -35,7 +38,8 @@ pub struct WriteSet {
     /// object that [`crate::Store::load`] found no record of, and again after a write set with `forget`.
     pub record: Option<(ClassNumber, [u8; 32], ObjectRecord)>,
     /// Removes the record of this class and id, for an object that deleted everything. Use with `clear`; not with
-    /// `record`.
+    /// `record`, nor with values in `writes`. `object` is not used any more afterwards: what the object writes later has
+    /// a number of its own ([`crate::Store::new_object`]).
     pub forget: Option<(ClassNumber, [u8; 32])>,
     /// Removes all keys of the object before `writes` are applied.
     pub clear: bool,

@@ -1,9 +1,7 @@
-//! The order of commits: write sets in, batches out.
+//! The order of commits, shared by many threads: write sets in, batches out.
 //!
-//! [`Queue::submit`] holds the lock for a few instructions and wakes the committer only if it sleeps. While a commit
-//! is on its way new write sets gather here: the next batch takes them all, up to its limits. That is the group commit.
-//!
-//! Invariant: numbers are given in the order in which items leave.
+//! What is decided is decided in [`Schedule`]; this adds the lock and the sleep of the committer. [`Queue::submit`]
+//! holds the lock for a few instructions and wakes the committer only if it sleeps.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,47 +9,18 @@ use std::sync::mpsc;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::schedule::{Added, Item, Next, Schedule};
 use super::{CommitError, WriteSet};
-use crate::limits::{COMMIT_BYTES_MAX, COMMIT_SETS_MAX};
 use crate::numbers::{CommitNumber, LifeId};
 use crate::record::Class;
-
-/// What the committer is asked to do.
-#[derive(Debug)]
-pub(crate) enum Item {
-    /// Commit a write set under its number.
-    Set { number: u64, bytes: usize, set: WriteSet },
-    /// Nothing of this life follows: forget whether it failed.
-    EndLife(LifeId),
-    /// The file is closed because the disk was full, and somebody wants to read it: try to open it again.
-    OpenAgain,
-    /// Register a class and answer once that is durable.
-    Class { name: String, reply: mpsc::Sender<Result<Class, CommitError>> },
-}
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    state: Mutex<State>,
+    schedule: Mutex<Schedule>,
     wake: Condvar,
+    /// As the schedule has it, to be read without the lock.
     pending_bytes: AtomicUsize,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    items: VecDeque<Item>,
-    /// Bytes of the write sets in `items`.
-    bytes: usize,
-    /// The number given last.
-    last: u64,
-    /// The committer sleeps until woken.
-    asleep: bool,
-    /// The committer has failed lives to remember.
-    remembers_lives: bool,
-    /// No more items are expected: the committer stops once it has done what is here.
-    closing: bool,
-    /// The committer is gone.
-    stopped: bool,
 }
 
 /// What [`Queue::submit`] came to.
@@ -67,108 +36,72 @@ impl Queue {
     /// that numbers settle in order then, too.
     pub(crate) fn submit(&self, set: WriteSet, settle_stopped: impl FnOnce(u64)) -> Submitted {
         let bytes = set.bytes();
-        let mut state = self.state.lock();
-        state.last += 1;
-        let number = state.last;
-        if state.stopped {
+        let mut schedule = self.schedule.lock();
+        let (number, added) = schedule.submit(set, bytes);
+        self.pending_bytes.store(schedule.pending_bytes(), Ordering::Relaxed);
+        if added == Added::Refused {
             settle_stopped(number);
             return Submitted::Stopped(CommitNumber(number));
         }
-        self.pending_bytes.fetch_add(bytes, Ordering::Relaxed);
-        state.bytes += bytes;
-        self.push(&mut state, Item::Set { number, bytes, set });
+        self.wake_if_needed(added);
         Submitted::Queued(CommitNumber(number))
     }
 
     /// Notes that nothing of `life` follows.
     pub(crate) fn end_life(&self, life: LifeId) {
-        let mut state = self.state.lock();
-        // Nothing of it is queued or under way, and nothing is remembered: the common case for an idle object.
-        let nothing_to_forget = state.asleep && state.items.is_empty() && !state.remembers_lives;
-        if !nothing_to_forget && !state.stopped {
-            self.push(&mut state, Item::EndLife(life));
-        }
+        let added = self.schedule.lock().end_life(life);
+        self.wake_if_needed(added);
     }
 
     /// Asks for the file to be opened again, unless the committer is about to look after it anyway.
     pub(crate) fn open_again(&self) {
-        let mut state = self.state.lock();
-        if state.asleep && state.items.is_empty() && !state.stopped {
-            self.push(&mut state, Item::OpenAgain);
-        }
+        let added = self.schedule.lock().open_again();
+        self.wake_if_needed(added);
     }
 
     /// The number given last; 0 before the first.
     pub(crate) fn last_submitted(&self) -> CommitNumber {
-        CommitNumber(self.state.lock().last)
+        CommitNumber(self.schedule.lock().last())
     }
 
     /// Asks for a class; the answer is an error if the committer is gone.
     pub(crate) fn class(&self, name: &str) -> mpsc::Receiver<Result<Class, CommitError>> {
         let (reply, answer) = mpsc::channel();
-        let mut state = self.state.lock();
-        if state.stopped {
+        let added = self.schedule.lock().class(name, reply.clone());
+        if added == Added::Refused {
             let _ = reply.send(Err(CommitError::Closed));
-        } else {
-            self.push(&mut state, Item::Class { name: name.to_owned(), reply });
         }
+        self.wake_if_needed(added);
         answer
-    }
-
-    fn push(&self, state: &mut State, item: Item) {
-        state.items.push_back(item);
-        if std::mem::take(&mut state.asleep) {
-            self.wake.notify_one();
-        }
     }
 
     /// Waits for items and moves a batch of them into `batch`; false once the queue is closed and empty.
     pub(crate) fn take(&self, batch: &mut VecDeque<Item>, remembers_lives: bool) -> bool {
-        debug_assert!(batch.is_empty());
-        let mut state = self.state.lock();
-        state.remembers_lives = remembers_lives;
-        while state.items.is_empty() {
-            if state.closing {
-                state.stopped = true;
-                return false;
+        let mut schedule = self.schedule.lock();
+        loop {
+            match schedule.take(batch, remembers_lives) {
+                Next::Commit => return true,
+                Next::Rest => self.wake.wait(&mut schedule),
+                Next::Stop => return false,
             }
-            state.asleep = true;
-            self.wake.wait(&mut state);
         }
-        state.asleep = false;
-        if state.items.len() <= COMMIT_SETS_MAX && state.bytes <= COMMIT_BYTES_MAX {
-            std::mem::swap(&mut state.items, batch);
-            state.bytes = 0;
-            return true;
-        }
-        let mut batch_bytes = 0;
-        while batch.len() < COMMIT_SETS_MAX {
-            let next_bytes = match state.items.front() {
-                None => break,
-                Some(Item::Set { bytes, .. }) => *bytes,
-                Some(_) => 0,
-            };
-            if batch_bytes + next_bytes > COMMIT_BYTES_MAX && !batch.is_empty() {
-                break;
-            }
-            batch_bytes += next_bytes;
-            state.bytes -= next_bytes;
-            batch.extend(state.items.pop_front());
-        }
-        true
     }
 
-    /// Whether nothing is queued. If so, the committer counts as asleep, as it would in [`Queue::take`].
-    pub(crate) fn rest_if_empty(&self, remembers_lives: bool) -> bool {
-        let mut state = self.state.lock();
-        state.remembers_lives = remembers_lives;
-        state.asleep = state.items.is_empty();
-        state.asleep
+    /// Whether nothing is queued, and more may come.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.schedule.lock().is_idle()
+    }
+
+    /// Moves a batch of what is queued into `batch`; false if nothing is.
+    pub(crate) fn take_queued(&self, batch: &mut VecDeque<Item>, remembers_lives: bool) -> bool {
+        self.schedule.lock().take(batch, remembers_lives) == Next::Commit
     }
 
     /// Notes that `bytes` of write sets are settled.
     pub(crate) fn settled(&self, bytes: usize) {
-        self.pending_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        let mut schedule = self.schedule.lock();
+        schedule.settle(bytes);
+        self.pending_bytes.store(schedule.pending_bytes(), Ordering::Relaxed);
     }
 
     /// Bytes submitted and not settled.
@@ -178,86 +111,36 @@ impl Queue {
 
     /// Lets the committer stop once it has done what is queued.
     pub(crate) fn close(&self) {
-        let mut state = self.state.lock();
-        state.closing = true;
-        state.asleep = false;
+        self.schedule.lock().close();
         self.wake.notify_one();
+    }
+
+    fn wake_if_needed(&self, added: Added) {
+        if added == Added::Wake {
+            self.wake.notify_one();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use bytes::Bytes;
-
     use super::*;
     use crate::numbers::ObjectNumber;
-
-    fn set_of(value_len: usize) -> WriteSet {
-        let mut set = WriteSet::new(ObjectNumber(1), LifeId(1));
-        set.writes.push((Arc::from(""), Some(Bytes::from(vec![0; value_len]))));
-        set
-    }
-
-    fn submit(queue: &Queue, set: WriteSet) -> u64 {
-        match queue.submit(set, |_| ()) {
-            Submitted::Queued(number) | Submitted::Stopped(number) => number.0,
-        }
-    }
-
-    fn take(queue: &Queue) -> Vec<u64> {
-        let mut batch = VecDeque::new();
-        assert!(queue.take(&mut batch, false));
-        let number = |item| match item {
-            Item::Set { number, .. } => number,
-            _ => 0,
-        };
-        batch.into_iter().map(number).collect()
-    }
-
-    #[test]
-    fn a_batch_takes_everything_in_order() {
-        let queue = Queue::default();
-        for expected in 1..=3 {
-            assert_eq!(submit(&queue, set_of(10)), expected);
-        }
-        assert_eq!(queue.pending_bytes(), 30);
-        assert_eq!(take(&queue), [1, 2, 3]);
-        queue.settled(30);
-        assert_eq!(queue.pending_bytes(), 0);
-    }
-
-    #[test]
-    fn a_batch_stops_at_its_limit_of_write_sets() {
-        let queue = Queue::default();
-        for _ in 0..=COMMIT_SETS_MAX {
-            submit(&queue, set_of(0));
-        }
-        assert_eq!(take(&queue).len(), COMMIT_SETS_MAX);
-        assert_eq!(take(&queue).len(), 1);
-    }
-
-    #[test]
-    fn a_batch_stops_at_its_limit_of_bytes_unless_one_write_set_exceeds_it_alone() {
-        let queue = Queue::default();
-        for value_len in [COMMIT_BYTES_MAX + 1, COMMIT_BYTES_MAX - 1, 1, 1] {
-            submit(&queue, set_of(value_len));
-        }
-        assert_eq!(take(&queue), [1]);
-        assert_eq!(take(&queue), [2, 3]);
-        assert_eq!(take(&queue), [4]);
-    }
 
     #[test]
     fn a_closed_queue_gives_what_it_has_and_then_refuses() {
         let queue = Queue::default();
-        submit(&queue, set_of(1));
+        let set = || WriteSet::new(ObjectNumber(1), LifeId(1));
+        queue.submit(set(), |_| ());
         queue.close();
-        assert_eq!(take(&queue), [1]);
-        assert!(!queue.take(&mut VecDeque::new(), false));
+        let mut batch = VecDeque::new();
+        assert!(queue.take(&mut batch, false));
+        assert_eq!(batch.len(), 1);
+        batch.clear();
+        assert!(!queue.take(&mut batch, false));
         let mut told = None;
-        assert!(matches!(queue.submit(set_of(1), |number| told = Some(number)), Submitted::Stopped(CommitNumber(2))));
+        assert!(matches!(queue.submit(set(), |number| told = Some(number)), Submitted::Stopped(CommitNumber(2))));
         assert_eq!(told, Some(2));
+        assert_eq!(queue.class("late").recv().unwrap(), Err(CommitError::Closed));
     }
 }

@@ -23,9 +23,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Answer, Overlay};
+use super::{Answer, Overlay, State};
 use crate::range::{KeyRange, after};
-use crate::read::Page;
+use crate::read::{Content, Page};
 
 /// Entries asked of the store at first, where a limit asks for fewer: a few deletions then cost no second read.
 const ASK_LEN_MIN: u64 = 16;
@@ -77,6 +77,15 @@ impl Overlay {
         let mut listing = Listing::new(range.clone());
         self.add_own(&mut listing, &range.start, range.end.as_deref());
         Answer::Known(listing.found)
+    }
+
+    /// A copy of what is known here of a range, for a list that must not see what is written while it is read.
+    pub fn within(&self, range: &KeyRange) -> Overlay {
+        let mut copy = Overlay::new(Content::Partial);
+        for (key, entry) in self.entries.range::<[u8], _>(bounds(&range.start, range.end.as_deref())) {
+            copy.insert(key.clone(), entry.value.clone(), State::Clean);
+        }
+        copy
     }
 
     /// Lays this overlay over a page that the store gave for [`Listing::ask`].

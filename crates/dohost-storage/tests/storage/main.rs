@@ -3,11 +3,13 @@
 mod by_hand;
 mod commits;
 mod crash;
+mod damage;
 mod failures;
 mod model;
 mod opening;
 mod size;
 mod stalled;
+mod sweep;
 
 use std::sync::Arc;
 
