@@ -56,6 +56,8 @@ pub enum Act {
     Text(Vec<u64>),
     /// Puts the key of this value without confirming.
     PutUnconfirmed(u64),
+    /// The same, and waits until it is durable.
+    PutAndSync(u64),
     /// These were put.
     SeeUnconfirmed(Vec<u64>),
     /// Waits until everything is durable.

@@ -38,6 +38,7 @@ enum Deed {
     Append(u64),
     GetLog,
     PutUnconfirmed(u64),
+    PutAndSync(u64),
     SeeUnconfirmed,
     Remember,
     Sync,
@@ -94,7 +95,7 @@ impl Operation {
                 2 => Deed::PutThenTrap(value),
                 _ => Deed::PutThenThrow(value),
             },
-            _ => match random.below(35) {
+            _ => match random.below(36) {
                 0..4 => Deed::Add,
                 4 => Deed::Count,
                 5..7 => Deed::Put(value),
@@ -112,6 +113,7 @@ impl Operation {
                 25 => Deed::AddInTransaction,
                 26..29 => Deed::PutUnconfirmed(value),
                 29 => Deed::SeeUnconfirmed,
+                30 => Deed::PutAndSync(value),
                 _ => match (any(random), random.one_in(2)) {
                     (other, _) if other == target || subjects[other].class == "counter" => Deed::Add,
                     (other, true) => Deed::AppendElsewhere(other, value),
@@ -171,6 +173,7 @@ impl Operation {
             Deed::GetLog => vec![(here(Cell::Log), Act::Text(Vec::new()))],
             Deed::Remember => vec![(here(Cell::Memory), Act::Remember(0, 0))],
             Deed::PutUnconfirmed(value) => vec![(here(Cell::Unconfirmed), Act::PutUnconfirmed(value))],
+            Deed::PutAndSync(value) => vec![(here(Cell::Unconfirmed), Act::PutAndSync(value))],
             Deed::SeeUnconfirmed => vec![(here(Cell::Unconfirmed), Act::SeeUnconfirmed(Vec::new()))],
             Deed::Sync => vec![(here(Cell::Unconfirmed), Act::Sync)],
             Deed::Trap | Deed::RollBack => Vec::new(),
@@ -231,7 +234,7 @@ impl Operation {
                     let number = text.lines().nth(1).and_then(|number| number.parse().ok());
                     number.map(|number| done(Act::Increment(Some(number))))
                 }
-                Deed::PutPairSlowly(_) | Deed::RollBack
+                Deed::PutPairSlowly(_) | Deed::RollBack | Deed::PutAndSync(_)
                     if text.lines().all(|line| ["ok", "begun", "none", "slept"].contains(&line)) =>
                 {
                     Some(self.as_acted())
@@ -279,6 +282,7 @@ fn url(deed: &Deed, subjects: &[Subject], class: &str, random: &mut Random, fill
         Deed::GetLog => "/storage/get?key=log".to_string(),
         // Whatever comes behind the number, a dash ends it.
         Deed::PutUnconfirmed(value) => format!("/steps?do=put-unconfirmed+soft-{value}-+x"),
+        Deed::PutAndSync(value) => format!("/steps?do=put-unconfirmed+soft-{value}-+x&do=sync"),
         Deed::SeeUnconfirmed => "/steps?do=list+soft-".to_string(),
         Deed::Remember => "/memory".to_string(),
         Deed::Sync => "/storage/sync".to_string(),

@@ -4,11 +4,12 @@
 //!
 //! - while nothing goes wrong, a look shows every write that was answered before it;
 //! - whoever sees a write, at any time later, sees every one that was answered before that one was called;
+//! - a write that its own event has waited for with `sync` is there for ever, whatever goes wrong;
 //! - a write is there for ever once a `sync` or a confirmed write was answered that was called after its own answer.
 //!
 //! *Nothing goes wrong* is meant within one life of the host, up to its first trouble with the disk. (A reset of the object
-//! is a crash, too: what it had answered without confirming may be gone, and others may be written after that. So all of it
-//! is only checked in seeds in which no guest traps.)
+//! is a crash, too: what it had answered without confirming may be gone, and others may be written after that. So the other
+//! three are only checked in seeds in which no guest traps.)
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,11 +52,13 @@ fn broken_promises_of(object: usize, entries: &[&Entry]) -> Vec<String> {
             _ => None,
         })
         .collect();
-    let called = |value: u64| entries.iter().find(|entry| entry.act == Act::PutUnconfirmed(value));
+    let called = |value: u64| {
+        entries.iter().find(|entry| [Act::PutUnconfirmed(value), Act::PutAndSync(value)].contains(&entry.act))
+    };
     let puts: Vec<(u64, &Answered<'_>)> = answered
         .iter()
         .filter_map(|put| match put.act {
-            Act::PutUnconfirmed(value) => Some((*value, put)),
+            Act::PutUnconfirmed(value) | Act::PutAndSync(value) => Some((*value, put)),
             _ => None,
         })
         .collect();
@@ -74,7 +77,9 @@ fn broken_promises_of(object: usize, entries: &[&Entry]) -> Vec<String> {
                 let mut after = answered.iter().filter(|other| other.is_confirmed() && put.came_before(other));
                 after.any(|other| other.at < look.called_at)
             };
-            let why = if put.came_before(look) {
+            let why = if matches!(put.act, Act::PutAndSync(_)) && put.at < look.called_at {
+                "although its own sync was answered".to_string()
+            } else if put.came_before(look) {
                 "although nothing went wrong".to_string()
             } else if let Some((later, _)) = seen_later() {
                 format!("but {later}, which came after it")
@@ -133,5 +138,6 @@ mod tests {
         let synced = (Act::Sync, Some(1));
         assert!(are_kept(&[put(1), synced.clone(), put(2), see(2, &[1])]));
         assert!(!are_kept(&[put(1), synced, put(2), see(2, &[])]));
+        assert!(!are_kept(&[(Act::PutAndSync(1), None), see(2, &[])]));
     }
 }
