@@ -192,7 +192,7 @@ fn a_constructor_may_use_sections_and_transactions() {
 
 #[test]
 fn a_constructor_that_takes_too_long_is_stopped_as_overloaded() {
-    let host = setup().with(["--limit", "section-time=200ms"]).start();
+    let host = setup().with(["--limit", "section-time=1s"]).start();
     let called = call(&host, "sleeps-3600000", "/constructions");
     assert!(called.starts_with("failed: ") && called.ends_with("overloaded true"), "{called}");
     assert!(called.contains("section-time"), "it names the limit: {called}");
