@@ -169,6 +169,9 @@ impl Specification for Specified {
                 *existed != Some(false) || value.is_none()
             }
             Act::Get(value) => *value == content.value,
+            Act::PutUnconfirmed(_) | Act::PutAndSync(_) | Act::SeeUnconfirmed(_) | Act::Sync => {
+                unreachable!("not of this check")
+            }
             Act::Append(value, place) => {
                 content.log.push(*value);
                 place.is_none_or(|place| place + 1 == content.log.len())

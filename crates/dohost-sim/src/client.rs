@@ -95,8 +95,10 @@ async fn perform(world: &World, host: &Host, who: &str, operation: &Operation, p
         Ok(reply) => {
             let reply = reply.expect("a name is a target");
             world.journal.note(format_args!("{who}: {}{} gave {}", subject.name, operation.url, show(&reply)));
-            if matches!(reply, Err(EventError::StartFailed(_))) && world.has_room_for() > RECOVERY {
-                let text = format!("{} does not start long after the disk has room again", subject.name);
+            if let Err(error @ (EventError::StartFailed(_) | EventError::CommitFailed(_))) = &reply
+                && world.has_room_for() > RECOVERY
+            {
+                let text = format!("long after the disk has room again, {} says: {error}", subject.name);
                 world.journal.violation(text);
             }
             operation.understand(&reply)

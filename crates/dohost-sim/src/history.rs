@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::check;
+use crate::{check, unconfirmed};
 
 /// A part of an object that is checked by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +22,8 @@ pub enum Cell {
     Pair,
     /// A key that grows at its end.
     Log,
+    /// Keys that are put without confirming, each once. See `unconfirmed`.
+    Unconfirmed,
     /// The memory of the instance: it counts, and begins anew with each life.
     Memory,
 }
@@ -52,6 +54,14 @@ pub enum Act {
     Append(u64, Option<usize>),
     /// Everything that was added is this.
     Text(Vec<u64>),
+    /// Puts the key of this value without confirming.
+    PutUnconfirmed(u64),
+    /// The same, and waits until it is durable.
+    PutAndSync(u64),
+    /// These were put.
+    SeeUnconfirmed(Vec<u64>),
+    /// Waits until everything is durable.
+    Sync,
     /// How often this instance was asked, this time included. So many answers may have got lost before.
     Remember(u64, u64),
 }
@@ -78,6 +88,8 @@ pub struct Entry {
     pub called_at: usize,
     /// What became of it.
     pub fate: Fate,
+    /// The life of the host in which it was answered, if nothing had gone wrong in it by then.
+    pub calm: Option<usize>,
 }
 
 /// The acts of all clients.
@@ -85,6 +97,7 @@ pub struct Entry {
 pub struct Acts {
     all: Vec<Entry>,
     clock: usize,
+    calm: Option<usize>,
 }
 
 /// Names an act of an [`Acts`].
@@ -95,7 +108,7 @@ impl Acts {
     /// An act begins. Its outcome is unknown until one of the other functions is called.
     pub fn begin(&mut self, place: Place, act: Act) -> ActNumber {
         self.clock += 1;
-        self.all.push(Entry { place, act, called_at: self.clock, fate: Fate::Open });
+        self.all.push(Entry { place, act, called_at: self.clock, fate: Fate::Open, calm: None });
         ActNumber(self.all.len() - 1)
     }
 
@@ -103,12 +116,22 @@ impl Acts {
     pub fn done(&mut self, number: ActNumber, act: Act) {
         self.clock += 1;
         let entry = &mut self.all[number.0];
-        (entry.act, entry.fate) = (act, Fate::Done(self.clock));
+        (entry.act, entry.fate, entry.calm) = (act, Fate::Done(self.clock), self.calm);
     }
 
     /// It takes no effect.
     pub fn never(&mut self, number: ActNumber) {
         self.all[number.0].fate = Fate::Never;
+    }
+
+    /// From now on nothing has gone wrong in this life of the host; or something has, if there is none.
+    pub fn set_calm(&mut self, life: Option<usize>) {
+        self.calm = life;
+    }
+
+    /// In what way the promises about unconfirmed writes were broken.
+    pub fn broken_promises(&self) -> Vec<String> {
+        unconfirmed::broken_promises(&self.all)
     }
 
     /// How many there are, and how many of them have an open end.
@@ -120,7 +143,8 @@ impl Acts {
     /// been a look at it.
     pub fn unexplained(&self) -> Vec<Unexplained> {
         let mut by_place: BTreeMap<Place, Vec<Entry>> = BTreeMap::new();
-        for entry in self.all.iter().filter(|entry| entry.fate != Fate::Never) {
+        let is_checked = |entry: &&Entry| entry.fate != Fate::Never && entry.place.cell != Cell::Unconfirmed;
+        for entry in self.all.iter().filter(is_checked) {
             by_place.entry(entry.place).or_default().push(entry.clone());
         }
         let wrong = by_place.into_iter().filter(|(_, entries)| !check::is_linearizable(entries.clone()));

@@ -72,8 +72,11 @@ impl Pages {
         writeln!(self.text, "{ms:>7} {line}").expect("a string takes every text");
     }
 
-    /// Instances come and go with these lines of the host.
+    /// Instances come and go with these lines of the host, and its own defects are among them.
     fn hear(&mut self, heard: &Heard) {
+        if heard.message.contains("panicked") {
+            self.violations.push(heard.message.clone());
+        }
         let (Some(id), Some(generation)) = (heard.fields.get("id"), heard.fields.get("generation")) else { return };
         match heard.message.as_str() {
             "started" => {

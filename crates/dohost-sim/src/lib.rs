@@ -14,6 +14,7 @@
 //! - the history of every object is linearizable (`check`): nothing acknowledged is lost, nothing comes twice, no turn is
 //!   seen in the middle, nothing of a turn that trapped is ever seen;
 //! - two keys that one turn writes are always equal (`operation`);
+//! - of unconfirmed writes a crash takes the last ones only (`unconfirmed`);
 //! - an object never has two instances (`journal`, and its memory in `check`);
 //! - every request is answered, a host stops when it is told to, and one that crashed starts again;
 //! - a seed gives the same journal every time.
@@ -31,6 +32,7 @@ pub mod machine;
 pub mod operation;
 pub mod plan;
 pub mod random;
+pub mod unconfirmed;
 pub mod world;
 
 use std::sync::Arc;
@@ -80,6 +82,9 @@ pub fn run(seed: u64) -> Result<Report> {
         crashes
     });
     let acts = world.acts.lock();
+    for broken in acts.broken_promises() {
+        world.journal.violation(broken);
+    }
     for unexplained in acts.unexplained() {
         world.journal.violation(unexplained.to_string());
     }

@@ -107,6 +107,7 @@ async fn open(
 ) -> Option<(HostHere, Store)> {
     world.journal.host_starts();
     world.has_room_since(Some(Instant::now()));
+    world.host_starts();
     if weather == Weather::Rough && random.one_in(8) {
         disk.crash_at(disk.operations() + random.below(CRASH_OPERATIONS));
     }
@@ -223,6 +224,7 @@ impl Fate<'_> {
             self.sleep_between(0, self.world.plan.commit_ms_max).await;
             if self.befalls(self.world.plan.stalls_one_in) {
                 self.world.journal.note("fate: the disk stalls");
+                self.world.goes_wrong();
                 self.sleep_between(100, STALL_MS_MAX).await;
             }
             self.spoil_the_disk();
@@ -254,6 +256,7 @@ impl Fate<'_> {
     fn spoil_the_disk(&mut self) {
         let journal = &self.world.journal;
         if self.befalls(self.world.plan.full_one_in) {
+            self.world.goes_wrong();
             if self.random.one_in(2) {
                 journal.note("fate: one write finds the disk full");
                 self.disk.fill_once();
@@ -267,6 +270,7 @@ impl Fate<'_> {
         }
         if self.dies_at.is_none() && self.befalls(self.world.plan.sync_fails_one_in) {
             journal.note("fate: an fsync fails");
+            self.world.goes_wrong();
             self.disk.fail_next_sync(io::ErrorKind::Other);
             self.world.has_room_since(None);
             self.dies_at = Some(Instant::now() + Duration::from_millis(self.random.between(0, LIMP_MS_MAX)));

@@ -37,6 +37,9 @@ enum Deed {
     GetPair,
     Append(u64),
     GetLog,
+    PutUnconfirmed(u64),
+    PutAndSync(u64),
+    SeeUnconfirmed,
     Remember,
     Sync,
     /// Writes and traps: leaves nothing.
@@ -92,7 +95,7 @@ impl Operation {
                 2 => Deed::PutThenTrap(value),
                 _ => Deed::PutThenThrow(value),
             },
-            _ => match random.below(31) {
+            _ => match random.below(36) {
                 0..4 => Deed::Add,
                 4 => Deed::Count,
                 5..7 => Deed::Put(value),
@@ -108,6 +111,9 @@ impl Operation {
                 22 => Deed::RollBack,
                 23 | 24 => Deed::AddSlowly,
                 25 => Deed::AddInTransaction,
+                26..29 => Deed::PutUnconfirmed(value),
+                29 => Deed::SeeUnconfirmed,
+                30 => Deed::PutAndSync(value),
                 _ => match (any(random), random.one_in(2)) {
                     (other, _) if other == target || subjects[other].class == "counter" => Deed::Add,
                     (other, true) => Deed::AppendElsewhere(other, value),
@@ -123,7 +129,7 @@ impl Operation {
     pub fn looks(subject: &Subject, target: usize) -> Vec<Operation> {
         let deeds: &[Deed] = match subject.class {
             "counter" => &[Deed::Count],
-            _ => &[Deed::Count, Deed::Get, Deed::GetPair, Deed::GetLog],
+            _ => &[Deed::Count, Deed::Get, Deed::GetPair, Deed::GetLog, Deed::SeeUnconfirmed],
         };
         let look = |deed: &Deed| {
             let url = url(deed, &[], subject.class, &mut Random::new(0), "");
@@ -166,7 +172,11 @@ impl Operation {
             Deed::Append(value) => vec![(here(Cell::Log), Act::Append(value, None))],
             Deed::GetLog => vec![(here(Cell::Log), Act::Text(Vec::new()))],
             Deed::Remember => vec![(here(Cell::Memory), Act::Remember(0, 0))],
-            Deed::Sync | Deed::Trap | Deed::RollBack => Vec::new(),
+            Deed::PutUnconfirmed(value) => vec![(here(Cell::Unconfirmed), Act::PutUnconfirmed(value))],
+            Deed::PutAndSync(value) => vec![(here(Cell::Unconfirmed), Act::PutAndSync(value))],
+            Deed::SeeUnconfirmed => vec![(here(Cell::Unconfirmed), Act::SeeUnconfirmed(Vec::new()))],
+            Deed::Sync => vec![(here(Cell::Unconfirmed), Act::Sync)],
+            Deed::Trap | Deed::RollBack => Vec::new(),
             Deed::AppendElsewhere(object, value) => vec![(Place { object, cell: Cell::Log }, Act::Append(value, None))],
             Deed::AppendElsewhereThenAdd(object, value) => {
                 vec![
@@ -224,12 +234,17 @@ impl Operation {
                     let number = text.lines().nth(1).and_then(|number| number.parse().ok());
                     number.map(|number| done(Act::Increment(Some(number))))
                 }
-                Deed::PutPairSlowly(_) | Deed::RollBack
+                Deed::PutPairSlowly(_) | Deed::RollBack | Deed::PutAndSync(_)
                     if text.lines().all(|line| ["ok", "begun", "none", "slept"].contains(&line)) =>
                 {
                     Some(self.as_acted())
                 }
-                _ if text == "ok" => Some(self.as_acted()),
+                Deed::SeeUnconfirmed if text.trim_end() == "nothing" => Some(done(Act::SeeUnconfirmed(Vec::new()))),
+                Deed::SeeUnconfirmed => {
+                    let values = text.split_whitespace().map(|entry| value(entry.strip_prefix("soft-")?));
+                    values.collect::<Option<Vec<u64>>>().map(|values| done(Act::SeeUnconfirmed(values)))
+                }
+                _ if text.trim_end() == "ok" => Some(self.as_acted()),
                 _ => None,
             },
             _ => None,
@@ -265,6 +280,10 @@ fn url(deed: &Deed, subjects: &[Subject], class: &str, random: &mut Random, fill
         Deed::GetPair => "/storage/get-many?keys=pair,pair-2".to_string(),
         Deed::Append(value) => format!("/storage/append?key=log&value={value}-{filler},"),
         Deed::GetLog => "/storage/get?key=log".to_string(),
+        // Whatever comes behind the number, a dash ends it.
+        Deed::PutUnconfirmed(value) => format!("/steps?do=put-unconfirmed+soft-{value}-+x"),
+        Deed::PutAndSync(value) => format!("/steps?do=put-unconfirmed+soft-{value}-+x&do=sync"),
+        Deed::SeeUnconfirmed => "/steps?do=list+soft-".to_string(),
         Deed::Remember => "/memory".to_string(),
         Deed::Sync => "/storage/sync".to_string(),
         Deed::PutPairSlowly(value) => {

@@ -52,9 +52,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Once in so many times is never.
+    pub const NEVER: u64 = u64::MAX;
+
     /// Draws a plan.
     pub fn draw(random: &mut Random) -> Plan {
-        let never = u64::MAX;
+        let never = Plan::NEVER;
         Plan {
             probes: random.between(1, 3),
             counters: random.below(2),

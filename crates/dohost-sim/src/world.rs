@@ -1,6 +1,6 @@
 //! What goes on while hosts come and go: the objects that there are, the clients, and what these have seen.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -26,6 +26,8 @@ pub struct World {
     /// What happened.
     pub journal: Journal,
     values: AtomicU64,
+    /// Hosts that there have been.
+    hosts: AtomicUsize,
     /// Since when the disk can be written, as far as a host can tell.
     room_since: Mutex<Option<Instant>>,
 }
@@ -51,8 +53,21 @@ impl World {
             acts: Mutex::default(),
             journal: Journal::default(),
             values: AtomicU64::new(1),
+            hosts: AtomicUsize::new(0),
             room_since: Mutex::default(),
         }
+    }
+
+    /// Notes that a host starts.
+    pub fn host_starts(&self) {
+        let host = self.hosts.fetch_add(1, Ordering::Relaxed);
+        // Objects that trap may lose what is not confirmed.
+        self.acts.lock().set_calm((self.plan.traps_one_in == Plan::NEVER).then_some(host));
+    }
+
+    /// Notes that the host has trouble, from which its objects may suffer.
+    pub fn goes_wrong(&self) {
+        self.acts.lock().set_calm(None);
     }
 
     /// Notes since when the disk can be written; it cannot if that is `None`.

@@ -1,6 +1,7 @@
 //! A full disk and a failing fsync, without a restart.
 
 use std::io::ErrorKind;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dohost_storage::{CommitError, StoreError};
@@ -61,6 +62,26 @@ fn while_the_disk_stays_full_commits_fail_and_afterwards_they_succeed() {
     disk.set_full(false);
     commit(&store, puts(number, store.new_life(), &[("k2", "after")])).unwrap();
     assert_eq!(content(&store.load(CLASS, &id(1), WHOLE).unwrap()), [("k", "before"), ("k2", "after")]);
+}
+
+#[test]
+fn a_store_that_the_full_disk_closed_opens_again_for_those_who_only_read() {
+    let (disk, store) = faulty_store();
+    let (number, life) = object(&store, 1);
+    commit(&store, puts(number, life, &[("k", "before")])).unwrap();
+    disk.set_full(true);
+    commit(&store, puts(number, life, &[("k", "lost")])).unwrap_err();
+    store.end_life(life);
+    assert_eq!(store.get(number, "k"), Err(StoreError::NoSpace));
+    // The end of the life is dealt with: the committer has nothing left that could make it look at the disk.
+    std::thread::sleep(Duration::from_secs(1));
+    disk.set_full(false);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while store.get(number, "k") == Err(StoreError::NoSpace) {
+        assert!(Instant::now() < deadline, "nobody opens the store");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(store.get(number, "k").unwrap(), Some(Bytes::from("before")));
 }
 
 #[test]
