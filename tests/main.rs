@@ -35,5 +35,6 @@ mod spec;
 mod startup;
 mod storage;
 mod storage_model;
+mod store_failures;
 mod transactions;
 mod worker;
