@@ -162,6 +162,19 @@ fn a_constructor_that_calls_its_own_object_is_told_of_the_circle() {
 }
 
 #[test]
+fn an_object_that_is_called_back_while_it_is_constructed_refuses_and_names_the_circle() {
+    let host = setup().start();
+    let called = host.get("/constructed/circles/get/called");
+    assert!(called.ok().starts_with("failed: "), "{}", called.text());
+    assert!(
+        called.text().contains("constructed/circles") && called.text().contains("probe/middle"),
+        "{}",
+        called.text()
+    );
+    assert_eq!(host.get("/constructed/circles/constructions").number(), 1, "it was constructed nevertheless");
+}
+
+#[test]
 fn a_constructor_may_wait_for_a_timer() {
     let host = setup().start();
     let mut replies = at_once(10, |_| host.get("/constructed/sleeps-50/constructions-here").number());
@@ -179,7 +192,7 @@ fn a_constructor_may_use_sections_and_transactions() {
 
 #[test]
 fn a_constructor_that_takes_too_long_is_stopped_as_overloaded() {
-    let host = setup().with(["--limit", "section-time=200ms"]).start();
+    let host = setup().with(["--limit", "section-time=1s"]).start();
     let called = call(&host, "sleeps-3600000", "/constructions");
     assert!(called.starts_with("failed: ") && called.ends_with("overloaded true"), "{called}");
     assert!(called.contains("section-time"), "it names the limit: {called}");

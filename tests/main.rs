@@ -35,6 +35,7 @@ mod spec;
 mod startup;
 mod storage;
 mod storage_model;
+mod storage_size;
 mod store_failures;
 mod transactions;
 mod worker;

@@ -55,24 +55,24 @@ fn assert_reset_without(host: &Host, key: &str) {
     assert_eq!(lines(host, A, &["get before", &format!("get {key}")]), ["1", "none"]);
 }
 
+/// A commit that takes a while: what does not wait for it leaves before it is done.
+const PUT_A_LOT: [&str; 4] = ["put-large x 2000000", "put-large y 2000000", "put-large z 2000000", "put k 1"];
+
 #[test]
 fn a_request_to_the_network_leaves_after_the_write_before_it() {
     let (outside, host) = start();
-    for round in 1..=5 {
-        let (put, fetch) = (format!("put k {round}"), format!("fetch x{round}"));
-        let asked = Script::of(A).does(&[&put, &fetch]).outside(&outside).ask(&host);
-        outside.wait_for(&format!("x{round}"));
-        drop(asked);
-    }
+    let asked = Script::of(A).does(&PUT_A_LOT).does(&["fetch x"]).outside(&outside).ask(&host);
+    outside.wait_for("x");
     let host = kill_and_start(host);
-    assert_eq!(line(&host, A, "get k"), "5");
+    drop(asked);
+    assert_eq!(line(&host, A, "get k"), "1");
 }
 
 #[test]
 fn a_call_leaves_after_the_write_before_it() {
     let (outside, host) = start();
     let callee = Script::of("probe/B").does(&["fetch x"]).outside(&outside).as_call();
-    let asked = Script::of(A).does(&["put k 1", &callee]).ask(&host);
+    let asked = Script::of(A).does(&PUT_A_LOT).does(&[&callee]).ask(&host);
     outside.wait_for("x");
     let host = kill_and_start(host);
     drop(asked);
@@ -82,7 +82,7 @@ fn a_call_leaves_after_the_write_before_it() {
 #[test]
 fn work_after_the_reply_is_behind_the_gate_too() {
     let (outside, host) = start();
-    let script = Script::of(A).does(&["memory"]).after(&["put k 1", "fetch x"]).outside(&outside);
+    let script = Script::of(A).does(&["memory"]).after(&PUT_A_LOT).after(&["fetch x"]).outside(&outside);
     assert_eq!(script.run(&host).lines(), ["1"]);
     outside.wait_for("x");
     let host = kill_and_start(host);
@@ -171,7 +171,8 @@ fn unconfirmed_writes_survive_an_eviction() {
 #[test]
 fn sync_after_unconfirmed_writes_makes_them_survive_kill_9() {
     let (outside, host) = start();
-    let asked = Script::of(A).does(&["put-unconfirmed k 1", "sync", "fetch x"]).outside(&outside).ask(&host);
+    let put = ["put-large-unconfirmed x 2000000", "put-large-unconfirmed y 2000000", "put-unconfirmed k 1"];
+    let asked = Script::of(A).does(&put).does(&["sync", "fetch x"]).outside(&outside).ask(&host);
     outside.wait_for("x");
     let host = kill_and_start(host);
     drop(asked);

@@ -110,11 +110,7 @@ fn client(reach: Reach, options: &EgressOptions) -> HttpClient {
 }
 
 impl OutgoingFetch for Egress {
-    fn fetch(&self, request: Request) -> BoxFuture<Result<Response, OutgoingError>> {
-        self.fetch_for(None, request)
-    }
-
-    fn fetch_for(&self, caller: Option<ObjectId>, request: Request) -> BoxFuture<Result<Response, OutgoingError>> {
+    fn fetch(&self, caller: Option<ObjectId>, request: Request) -> BoxFuture<Result<Response, OutgoingError>> {
         let inner = self.0.clone();
         Box::pin(async move {
             let timeout = inner.options.timeout;
@@ -277,7 +273,7 @@ mod tests {
     #[tokio::test]
     async fn an_allowed_request_arrives_whole_and_brings_the_reply() {
         let address = server().await;
-        let reply = allowing(&address).fetch(request(&address, "/p")).await.unwrap();
+        let reply = allowing(&address).fetch(None, request(&address, "/p")).await.unwrap();
         assert_eq!((reply.status, &*reply.body), (200, &b"POST /p?a=b 1 hello"[..]));
     }
 
@@ -286,16 +282,16 @@ mod tests {
         let address = server().await;
         let port = address.rsplit_once(':').unwrap().1;
         for authority in [address.clone(), format!("localhost:{port}"), format!("[::ffff:127.0.0.1]:{port}")] {
-            let error = egress(Policy::Public).fetch(request(&authority, "/")).await.unwrap_err();
+            let error = egress(Policy::Public).fetch(None, request(&authority, "/")).await.unwrap_err();
             assert!(matches!(error, OutgoingError::Denied(_)), "{authority}: {error:?}");
         }
     }
 
     #[tokio::test]
     async fn what_is_not_on_the_list_is_refused() {
-        let error = allowing("example.com").fetch(request("example.org", "/")).await.unwrap_err();
+        let error = allowing("example.com").fetch(None, request("example.org", "/")).await.unwrap_err();
         assert!(matches!(error, OutgoingError::Denied(_)), "{error:?}");
-        let error = egress(Policy::Nothing).fetch(request("example.org", "/")).await.unwrap_err();
+        let error = egress(Policy::Nothing).fetch(None, request("example.org", "/")).await.unwrap_err();
         assert!(matches!(error, OutgoingError::Denied(_)), "{error:?}");
     }
 
@@ -303,21 +299,21 @@ mod tests {
     async fn a_reply_over_the_limit_is_refused() {
         let address = server().await;
         let egress = allowing(&address);
-        assert_eq!(egress.fetch(request(&address, "/1000")).await.unwrap().body.len(), 1_000);
-        let error = egress.fetch(request(&address, "/1001")).await.unwrap_err();
+        assert_eq!(egress.fetch(None, request(&address, "/1000")).await.unwrap().body.len(), 1_000);
+        let error = egress.fetch(None, request(&address, "/1001")).await.unwrap_err();
         assert!(matches!(error, OutgoingError::TooLarge(_)), "{error:?}");
     }
 
     #[tokio::test]
     async fn a_server_that_never_answers_costs_no_more_than_the_time_limit() {
         let address = server().await;
-        let error = allowing(&address).fetch(request(&address, "/never")).await.unwrap_err();
+        let error = allowing(&address).fetch(None, request(&address, "/never")).await.unwrap_err();
         assert!(matches!(error, OutgoingError::Failed(_)), "{error:?}");
     }
 
     #[tokio::test]
     async fn nobody_there_is_a_failure_that_may_pass() {
-        let error = allowing("127.0.0.1:1").fetch(request("127.0.0.1:1", "/")).await.unwrap_err();
+        let error = allowing("127.0.0.1:1").fetch(None, request("127.0.0.1:1", "/")).await.unwrap_err();
         assert!(matches!(error, OutgoingError::Failed(_)), "{error:?}");
     }
 
@@ -337,7 +333,7 @@ mod tests {
             Request { headers: vec![Header { name: "a b".into(), value: Vec::new() }], ..good.clone() },
             Request { headers: vec![Header { name: "a".into(), value: b"b\r\nc: d".into() }], ..good },
         ] {
-            let error = egress.fetch(bad.clone()).await.unwrap_err();
+            let error = egress.fetch(None, bad.clone()).await.unwrap_err();
             assert!(matches!(error, OutgoingError::Invalid(_)), "{bad:?}: {error:?}");
         }
     }

@@ -42,7 +42,7 @@ fn get(url: &str) -> Request {
 }
 
 async fn fetch(options: EgressOptions, url: &str) -> Result<Response, OutgoingError> {
-    Egress::new(options).fetch(get(url)).await
+    Egress::new(options).fetch(None, get(url)).await
 }
 
 #[track_caller]
@@ -304,7 +304,7 @@ async fn an_object_has_no_more_requests_under_way_than_its_share() {
     let url = format!("http://localhost:{}", counted.serve().await);
     let egress = Egress::new(EgressOptions { requests_max: 8, requests_per_object_max: 3, ..options() });
     let from = |object: u8, requests: usize| {
-        let all: Vec<_> = (0..requests).map(|_| egress.fetch_for(Some(ObjectId([object; 32])), get(&url))).collect();
+        let all: Vec<_> = (0..requests).map(|_| egress.fetch(Some(ObjectId([object; 32])), get(&url))).collect();
         tokio::spawn(join_all(all))
     };
     let greedy = from(1, 20);
@@ -331,7 +331,7 @@ async fn all_objects_together_have_no_more_requests_under_way_than_there_are_pla
     let url = format!("http://localhost:{}", counted.serve().await);
     let options = EgressOptions { requests_max: 4, requests_per_object_max: 3, timeout: SHORT * 3, ..options() };
     let egress = Egress::new(options);
-    let all: Vec<_> = (0..6).map(|object| egress.fetch_for(Some(ObjectId([object; 32])), get(&url))).collect();
+    let all: Vec<_> = (0..6).map(|object| egress.fetch(Some(ObjectId([object; 32])), get(&url))).collect();
     let all = tokio::spawn(join_all(all));
     counted.wait_for(4).await;
     // Who waits for a place does so within its time.

@@ -24,14 +24,9 @@ pub(crate) const SHUTDOWN_POLL: Duration = Duration::from_millis(10);
 
 /// Sends the requests of guests to the network.
 pub trait OutgoingFetch: Send + Sync + 'static {
-    /// Sends a request and waits for the whole reply.
-    fn fetch(&self, request: Request) -> BoxFuture<Result<Response, OutgoingError>>;
-
-    /// The same for an object, so that it can be held to its share. `None` is a Worker.
-    fn fetch_for(&self, caller: Option<ObjectId>, request: Request) -> BoxFuture<Result<Response, OutgoingError>> {
-        let _ = caller;
-        self.fetch(request)
-    }
+    /// Sends a request and waits for the whole reply. The caller is an object, so that it can be held to its share, or a
+    /// Worker.
+    fn fetch(&self, caller: Option<ObjectId>, request: Request) -> BoxFuture<Result<Response, OutgoingError>>;
 }
 
 /// What can be set about a host.

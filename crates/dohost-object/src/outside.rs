@@ -53,7 +53,7 @@ impl Outside for ObjectOutside {
         let (gate, entered) = (object.output_gate(), object.enter(caller));
         Box::pin(async move {
             object.leave(gate).await?;
-            let reply = object.host.outgoing.fetch_for(Some(object.id), request).await;
+            let reply = object.host.outgoing.fetch(Some(object.id), request).await;
             drop(place);
             entered.await;
             Ok(reply)
@@ -83,7 +83,7 @@ impl Outside for WorkerOutside {
     }
 
     fn fetch(&self, _: Caller, request: Request) -> BoxFuture<Result<Result<Response, OutgoingError>, Fatal>> {
-        let reply = self.0.outgoing.fetch(request);
+        let reply = self.0.outgoing.fetch(None, request);
         Box::pin(async move { Ok(reply.await) })
     }
 }

@@ -205,10 +205,11 @@ mod tests {
                 match step {
                     Step::Come(key) => {
                         let at = usize::from(key);
+                        let fits = residency.has_room() || residency.may_exceed();
                         match residency.place(&key) {
                             Place::Live(_) => begun[at].push(number),
                             Place::Ending(_, waiting) => waiting.push(number),
-                            Place::Absent if residency.has_room() || residency.may_exceed() => {
+                            Place::Absent if fits => {
                                 begun[at].push(number);
                                 start(&mut residency, key, vec![number]);
                             }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use dohost_engine::imports::{BoxFuture, OutgoingError};
 use dohost_engine::{ObjectComponent, Request, Response};
-use dohost_object::{ClassOptions, HostHere, HostOptions, OutgoingFetch};
+use dohost_object::{ClassOptions, HostHere, HostOptions, ObjectId, OutgoingFetch};
 use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{Committing, Store, StoreOptions};
 use tokio::task::JoinSet;
@@ -287,7 +287,7 @@ impl Fate<'_> {
 struct NoNetwork;
 
 impl OutgoingFetch for NoNetwork {
-    fn fetch(&self, _: Request) -> BoxFuture<Result<Response, OutgoingError>> {
+    fn fetch(&self, _: Option<ObjectId>, _: Request) -> BoxFuture<Result<Response, OutgoingError>> {
         Box::pin(async { Err(OutgoingError::Denied("there is no network".into())) })
     }
 }

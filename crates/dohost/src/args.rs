@@ -106,6 +106,14 @@ pub struct Serve {
     #[arg(long, conflicts_with = "allow_outgoing")]
     pub no_outgoing: bool,
 
+    /// Believe servers with certificates that lead to those in this PEM file, beside the usual ones
+    #[arg(long, value_name = "FILE", conflicts_with = "no_outgoing")]
+    pub outgoing_ca: Option<PathBuf>,
+
+    /// Check the whole data file before serving, however large it is and however it was closed
+    #[arg(long)]
+    pub verify_store: bool,
+
     /// How log lines look; they go to stderr
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "DOHOST_LOG_FORMAT")]
     pub log_format: LogFormat,

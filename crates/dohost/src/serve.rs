@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use dohost_egress::{Egress, EgressOptions, Policy};
+use dohost_egress::{Egress, EgressOptions, Policy, RootCertificates};
 use dohost_engine::{Engine, EngineError, EngineOptions, LoadError};
 use dohost_ingress::{BindError, Front, HttpLimits, listener};
 use dohost_object::{ClassOptions, Host, HostLimits, HostOptions, Limits, Machine, check_class_name};
@@ -41,7 +41,7 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
     let listener = listener::bind(args.listen).map_err(bind_failure)?;
     let address = listener.local_addr()?;
     let store =
-        Store::open(&args.data_dir, StoreOptions::default()).map_err(|error| open_failure(&args.data_dir, &error))?;
+        Store::open(&args.data_dir, store_options(&args)).map_err(|error| open_failure(&args.data_dir, &error))?;
     let host = Host::start(store, classes, host_options(&args, residents_max)?)?;
 
     let ready = ready_line(address, &host, &args);
@@ -152,21 +152,38 @@ fn host_options(args: &Serve, residents_max: u32) -> anyhow::Result<HostOptions>
     let limits =
         HostLimits { residents_max: residents_max as usize, idle_timeout: args.idle_timeout, ..HostLimits::default() };
     let executors = args.threads.map_or(cores.get(), usize::from);
-    let outgoing = Arc::new(Egress::new(egress_options(args)));
+    let outgoing = Arc::new(Egress::new(egress_options(args)?));
     Ok(HostOptions { executors, limits, outgoing, environment: Arc::new(Machine) })
+}
+
+fn store_options(args: &Serve) -> StoreOptions {
+    let mut options = StoreOptions::default();
+    if args.verify_store {
+        options.verify_bytes_max = u64::MAX;
+    }
+    options
 }
 
 fn http_limits(args: &Serve) -> HttpLimits {
     HttpLimits { body_bytes_max: args.max_body, ..HttpLimits::default() }
 }
 
-fn egress_options(args: &Serve) -> EgressOptions {
+fn egress_options(args: &Serve) -> anyhow::Result<EgressOptions> {
     let policy = match (args.no_outgoing, args.allow_outgoing.is_empty()) {
         (true, _) => Policy::Nothing,
         (false, true) => Policy::Public,
         (false, false) => Policy::Only(args.allow_outgoing.clone()),
     };
-    EgressOptions { policy, ..EgressOptions::default() }
+    let roots = match &args.outgoing_ca {
+        None => RootCertificates::default(),
+        Some(file) => {
+            let pem = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let help = || Some("give a PEM file with the certificates of your authority".into());
+            let roots = RootCertificates::from_pem(&pem);
+            roots.map_err(|error| Failure::new(format!("{}: {error}", file.display()), help()))?
+        }
+    };
+    Ok(EgressOptions { policy, roots, ..EgressOptions::default() })
 }
 
 fn ready_line(address: std::net::SocketAddr, host: &Host, args: &Serve) -> String {

@@ -8,6 +8,7 @@
 //! | `fetches-AUTHORITY` | asks that server for `/construct`, and keeps the answer as `fetched` |
 //! | `calls-CLASS` | calls `/increment` of the object `callee` of that class, and keeps the answer as `called` |
 //! | `calls_itself` | the same with `/constructions` of this very object |
+//! | `circles` | the same through the object `middle` of the class `probe` |
 //! | `sleeps-MS` | waits for a timer |
 //! | `enters` | goes through a critical section |
 //! | `transacts` | keeps `kept` by one transaction and rolls `dropped` back by another |
@@ -84,6 +85,10 @@ impl Construction for Constructed {
                 let answer = call(&state::class(), &name, "/constructions").await;
                 put("called", answer.unwrap_or_else(|why| why)).await?;
             }
+            "circles" => {
+                let path = format!("/steps?do=call+{}/{name}+/constructions", state::class());
+                put("called", call("probe", "middle", &path).await?).await?;
+            }
             "sleeps" => monotonic_clock::wait_for(argument.parse().unwrap_or(0) * 1_000_000).await,
             "enters" => {
                 let section = concurrency::block_concurrency().await.map_err(|error| format!("{error:?}"))?;
@@ -158,13 +163,14 @@ async fn call(class: &str, name: &str, path: &str) -> Result<String, Exception> 
     Ok(String::from_utf8_lossy(&reply.body).into_owned())
 }
 
-fn request(authority: &str, path: &str) -> Request {
+fn request(authority: &str, target: &str) -> Request {
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     Request {
         method: "GET".to_string(),
         scheme: "http".to_string(),
         authority: authority.to_string(),
         path: path.to_string(),
-        query: None,
+        query: query.map(str::to_string),
         headers: Vec::new(),
         body: Vec::new(),
     }
