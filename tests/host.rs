@@ -99,16 +99,24 @@ impl Setup {
         command
     }
 
+    /// The small disk that its data is on.
+    pub fn disk(&self) -> Option<&SmallDisk> {
+        self.disk.as_deref()
+    }
+
     /// Starts the host and waits until it is ready.
     pub fn start(&self) -> Host {
+        self.try_start().unwrap_or_else(|ended| panic!("no ready line; {}; its log:\n{}", ended.status, ended.stderr))
+    }
+
+    /// Starts the host and waits until it is ready, or has ended.
+    pub fn try_start(&self) -> Result<Host, Ended> {
         let mut process = Process::spawn(self.command());
-        let line = process.first_line();
-        let address = line
-            .as_deref()
-            .and_then(|line| line.strip_prefix(READY)?.split(' ').next())
-            .unwrap_or_else(|| panic!("no ready line but {line:?}; its log:\n{}", process.log()))
-            .to_string();
-        Host { setup: self.clone(), process, address, ready_line: line.unwrap_or_default() }
+        let line = process.first_line().unwrap_or_default();
+        match line.strip_prefix(READY).and_then(|rest| rest.split(' ').next()) {
+            Some(address) => Ok(Host { setup: self.clone(), process, address: address.to_string(), ready_line: line }),
+            None => Err(process.wait()),
+        }
     }
 
     /// Starts a host that should refuse to start.

@@ -45,18 +45,18 @@ fn survives(setup: &Setup, attack: impl FnOnce(&Host)) -> Host {
     std::thread::scope(|scope| {
         let neighbour = scope.spawn(|| {
             let (mut connection, mut count) = (host.connect(), 1);
-            while !is_over.load(Ordering::Relaxed) {
+            // An attack may be over before it was heard once.
+            while !is_over.load(Ordering::Relaxed) || count < 3 {
                 count += 1;
                 let reply = connection.get("/probe/neighbour/storage/increment?key=n");
                 assert_eq!(reply.number(), count, "the neighbour was disturbed");
             }
-            count
         });
         // Also if the attack panics: the neighbour must not go on for ever.
         let _over = SetWhenDropped(&is_over);
         attack(&host);
         drop(_over);
-        assert!(neighbour.join().expect("the neighbour does not panic") > 2, "the neighbour was not heard");
+        neighbour.join().expect("the neighbour does not panic");
     });
 
     assert_eq!(host.get("/hostile/A/hello").ok(), "hello", "it works again");

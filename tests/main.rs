@@ -36,5 +36,6 @@ mod startup;
 mod storage;
 mod storage_model;
 mod storage_size;
+mod store_failures;
 mod transactions;
 mod worker;

@@ -27,6 +27,9 @@ pub enum StoreError {
         /// What the store said.
         detail: String,
     },
+    /// A write failed just now, and the store has not been opened anew yet, or cannot be. Retry in a moment.
+    #[error("read the store: a write failed, and it must be opened anew")]
+    Reopening,
     /// The store is being opened anew after the disk was full, and could not be yet. Retry once there is room.
     #[error("read the store: it waits for space on the disk")]
     NoSpace,
@@ -53,6 +56,7 @@ impl From<redb::Error> for StoreError {
         match error {
             redb::Error::Corrupted(detail) => StoreError::Damaged { detail },
             redb::Error::DatabaseClosed => StoreError::Closed,
+            redb::Error::PreviousIo => StoreError::Reopening,
             other => StoreError::Disk { detail: other.to_string() },
         }
     }

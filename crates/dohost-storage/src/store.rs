@@ -30,6 +30,10 @@ use crate::read::{Content, Loaded, Page, Snapshot, StoreError};
 use crate::record::{Class, ObjectRecord};
 use crate::size::ObjectSize;
 
+/// How often, and how long each time, a read waits for a store that is being opened anew.
+const REOPENING_WAITS_MAX: usize = 100;
+const REOPENING_WAIT: std::time::Duration = std::time::Duration::from_millis(2);
+
 /// Memory that the store may use to keep pages of the file, unless told otherwise.
 const CACHE_BYTES_DEFAULT: usize = 64 * 1024 * 1024;
 
@@ -319,7 +323,19 @@ impl Store {
         &self.handle.shared
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Snapshot) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    /// A write that finds the disk full makes redb refuse everything until the committer has opened the store anew, which
+    /// takes a moment. Readers have no part in that, so they wait for it, if it does not take long.
+    fn read<T>(&self, read: impl Fn(&Snapshot) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        for _ in 0..REOPENING_WAITS_MAX {
+            match self.read_once(&read) {
+                Err(StoreError::Reopening) => std::thread::sleep(REOPENING_WAIT),
+                answer => return answer,
+            }
+        }
+        self.read_once(&read)
+    }
+
+    fn read_once<T>(&self, read: impl Fn(&Snapshot) -> Result<T, StoreError>) -> Result<T, StoreError> {
         match &*self.shared().database.read() {
             // redb trusts what it reads, and panics where that makes no sense.
             Slot::Open(database) => catch_unwind(AssertUnwindSafe(|| read(&Snapshot::of(database)?)))
