@@ -213,7 +213,8 @@ impl<O: Clone + Eq + Hash> Search<'_, O> {
     /// Whether this call, which wants into this object, waits for one of [`Search::waiting`]; for which one.
     fn reaches(&mut self, call: &CallChain<O>, callee: &O) -> Option<EventKey> {
         let holds = self.graph.held.get(callee).map_or(&[][..], Vec::as_slice);
-        for hold in holds {
+        // The last one first: that names the shortest circle.
+        for hold in holds.iter().rev() {
             let reenters = hold.holding == Holding::ButReenters && call.callers().any(|caller| caller == hold.by);
             if reenters || hold.by == EventKey::Call(call.id) {
                 continue;
