@@ -196,6 +196,17 @@ fn write_format(data: &Path, version: u32) {
 }
 
 #[test]
+fn a_data_directory_stays_with_its_host_although_the_file_in_it_is_deleted() {
+    let setup = Setup::new().guest("counter");
+    let host = setup.start();
+    assert_eq!(host.get("/counter/A/increment").number(), 1);
+    std::fs::remove_file(setup.data().join("store.redb")).unwrap();
+    setup.fail().says(&["another process has it open", "help: Stop the other process"]);
+    drop(host);
+    assert_eq!(setup.start().get("/counter/A/value").number(), 0);
+}
+
+#[test]
 fn data_of_a_newer_version_is_refused_and_left_as_it_is() {
     let setup = Setup::new().guest("counter");
     let host = setup.start();

@@ -63,10 +63,9 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<()> {
 }
 
 /// A server that answers every connection by what `answer` does. Its port.
-async fn serve<F: Future<Output = ()> + Send>(answer: impl Fn(tokio::net::TcpStream) -> F + Send + 'static) -> u16
-where
-    F: 'static,
-{
+async fn serve<F: Future<Output = ()> + Send + 'static>(
+    answer: impl Fn(tokio::net::TcpStream) -> F + Send + 'static,
+) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

@@ -106,7 +106,7 @@ impl OpenError {
         }
     }
 
-    fn from_io(error: io::Error) -> OpenError {
+    pub(crate) fn from_io(error: io::Error) -> OpenError {
         match error.kind() {
             io::ErrorKind::PermissionDenied => OpenError::PermissionDenied,
             io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly,

@@ -141,7 +141,8 @@ pub(crate) struct Counters {
 impl Store {
     /// Opens or makes `<directory>/store.redb`, and the directory.
     pub fn open(directory: &Path, options: StoreOptions) -> Result<Store, OpenError> {
-        Store::open_disk(FileDisk::new(directory.join("store.redb")), options)
+        let disk = FileDisk::new(directory, "store.redb").map_err(OpenError::from_io)?;
+        Store::open_disk(disk.ok_or(OpenError::InUse)?, options)
     }
 
     /// Opens or makes a store on any disk.

@@ -8,7 +8,7 @@
 #[cfg(any(test, feature = "faulty"))]
 pub mod faulty;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -25,22 +25,32 @@ pub trait Disk: Send + Sync + 'static {
     fn open(&self) -> io::Result<Box<dyn StorageBackend>>;
 }
 
-/// A file in a directory.
+/// A file in a directory that belongs to this process for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct FileDisk {
     path: PathBuf,
+    /// The file has a lock of its own, but somebody may delete it and have it made anew.
+    _directory: File,
 }
 
 impl FileDisk {
-    pub(crate) fn new(path: PathBuf) -> FileDisk {
-        FileDisk { path }
+    /// Makes the directory if it is not there, and locks it. `None` if another process has it.
+    pub(crate) fn new(directory: &Path, name: &str) -> io::Result<Option<FileDisk>> {
+        std::fs::create_dir_all(directory)?;
+        let locked = File::open(directory)?;
+        match locked.try_lock() {
+            Err(TryLockError::WouldBlock) => Ok(None),
+            // Where directories cannot be locked, the lock of the file has to do.
+            Ok(()) | Err(TryLockError::Error(_)) => {
+                Ok(Some(FileDisk { path: directory.join(name), _directory: locked }))
+            }
+        }
     }
 }
 
 impl Disk for FileDisk {
     fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
         let directory = self.path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(directory)?;
         let is_new = !self.path.try_exists()?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
