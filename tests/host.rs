@@ -218,6 +218,13 @@ impl Host {
         self.process.kill();
     }
 
+    /// Kills it and starts another one on the same data.
+    pub fn kill_and_start(self) -> Host {
+        let setup = self.setup.clone();
+        self.kill();
+        setup.start()
+    }
+
     /// Stops it and starts another one on the same data.
     pub fn restart(self) -> Host {
         let setup = self.setup.clone();

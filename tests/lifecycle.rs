@@ -4,26 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::host::{Host, PATIENCE, Setup};
 use crate::outside::Outside;
-use crate::script::{Script, ask, let_arrive, line, lines, notes};
+use crate::script::{Script, ask, let_arrive, line, lines, notes, start, start_with};
 
 const A: &str = "probe/A";
 const DEFAULT_REASON: &str = "Application called abort() to reset Durable Object.";
-
-fn start() -> (Outside, Host) {
-    start_with([])
-}
-
-fn start_with<const N: usize>(arguments: [&str; N]) -> (Outside, Host) {
-    let outside = Outside::new();
-    let host = outside.allowed(Setup::new().guest("probe").with(arguments)).start();
-    (outside, host)
-}
-
-fn kill_and_start(host: Host) -> Host {
-    let setup = host.setup.clone();
-    host.kill();
-    setup.start()
-}
 
 /// Asks an object again and again until it says this.
 #[track_caller]
@@ -59,7 +43,7 @@ fn an_abort_keeps_what_was_durable() {
     let (_outside, host) = start();
     Script::of(A).does(&["put a 1", "sync", "put b 1", "abort"]).run(&host).says(500, "");
     assert_eq!(line(&host, A, "list"), "a=1");
-    assert_eq!(line(&kill_and_start(host), A, "list"), "a=1");
+    assert_eq!(line(&host.kill_and_start(), A, "list"), "a=1");
 }
 
 #[test]
@@ -160,7 +144,7 @@ fn work_after_the_reply_goes_on_and_its_writes_are_durable() {
     outside.release("x");
     // It leaves after the write that it depends on.
     outside.wait_for("y");
-    assert_eq!(line(&kill_and_start(host), A, "list"), "a=1 b=2");
+    assert_eq!(line(&host.kill_and_start(), A, "list"), "a=1 b=2");
 }
 
 #[test]

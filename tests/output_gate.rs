@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::host::{Host, PATIENCE, Setup};
 use crate::http::at_once;
 use crate::outside::Outside;
-use crate::script::{Script, let_arrive, line, lines};
+use crate::script::{Script, let_arrive, line, lines, start};
 use crate::small_disk::SmallDisk;
 
 const A: &str = "probe/A";
@@ -20,12 +20,6 @@ const DISK_BYTES: usize = 12 << 20;
 const PUT_LARGE: &str = "put-large k 2000000";
 const PUT_LARGE_UNCONFIRMED: &str = "put-large-unconfirmed k 2000000";
 
-fn start() -> (Outside, Host) {
-    let outside = Outside::new();
-    let host = outside.allowed(Setup::new().guest("probe")).start();
-    (outside, host)
-}
-
 /// None if the system gives us no disk of our own.
 fn start_on_a_full_disk() -> Option<(Outside, Host, Arc<SmallDisk>)> {
     let disk = Arc::new(SmallDisk::new(DISK_BYTES)?);
@@ -35,12 +29,6 @@ fn start_on_a_full_disk() -> Option<(Outside, Host, Arc<SmallDisk>)> {
     assert_eq!(lines(&host, A, &["put before 1", "memory"]), ["ok", "1"]);
     disk.fill();
     Some((outside, host, disk))
-}
-
-fn kill_and_start(host: Host) -> Host {
-    let setup = host.setup.clone();
-    host.kill();
-    setup.start()
 }
 
 /// Waits until the object was reset, and asserts that it lost what could not be made durable.
@@ -63,7 +51,7 @@ fn a_request_to_the_network_leaves_after_the_write_before_it() {
     let (outside, host) = start();
     let asked = Script::of(A).does(&PUT_A_LOT).does(&["fetch x"]).outside(&outside).ask(&host);
     outside.wait_for("x");
-    let host = kill_and_start(host);
+    let host = host.kill_and_start();
     drop(asked);
     assert_eq!(line(&host, A, "get k"), "1");
 }
@@ -74,7 +62,7 @@ fn a_call_leaves_after_the_write_before_it() {
     let callee = Script::of("probe/B").does(&["fetch x"]).outside(&outside).as_call();
     let asked = Script::of(A).does(&PUT_A_LOT).does(&[&callee]).ask(&host);
     outside.wait_for("x");
-    let host = kill_and_start(host);
+    let host = host.kill_and_start();
     drop(asked);
     assert_eq!(line(&host, A, "get k"), "1");
 }
@@ -85,7 +73,7 @@ fn work_after_the_reply_is_behind_the_gate_too() {
     let script = Script::of(A).does(&["memory"]).after(&PUT_A_LOT).after(&["fetch x"]).outside(&outside);
     assert_eq!(script.run(&host).lines(), ["1"]);
     outside.wait_for("x");
-    let host = kill_and_start(host);
+    let host = host.kill_and_start();
     assert_eq!(line(&host, A, "get k"), "1");
 }
 
@@ -174,7 +162,7 @@ fn sync_after_unconfirmed_writes_makes_them_survive_kill_9() {
     let put = ["put-large-unconfirmed x 2000000", "put-large-unconfirmed y 2000000", "put-unconfirmed k 1"];
     let asked = Script::of(A).does(&put).does(&["sync", "fetch x"]).outside(&outside).ask(&host);
     outside.wait_for("x");
-    let host = kill_and_start(host);
+    let host = host.kill_and_start();
     drop(asked);
     assert_eq!(line(&host, A, "get k"), "1");
 }
@@ -185,7 +173,7 @@ fn a_confirmed_write_takes_the_unconfirmed_ones_before_it_with_it() {
     assert_eq!(lines(&host, A, &["put-unconfirmed a 1", "put b 1"]), ["ok", "ok"]);
     assert_eq!(line(&host, A, "put-unconfirmed c 1"), "ok");
     assert_eq!(line(&host, A, "put d 1"), "ok");
-    assert_eq!(line(&kill_and_start(host), A, "list"), "a=1 b=1 c=1 d=1");
+    assert_eq!(line(&host.kill_and_start(), A, "list"), "a=1 b=1 c=1 d=1");
 }
 
 #[test]

@@ -1,9 +1,21 @@
 //! Events that do several things, made of the steps of `guests/probe`, and events that are begun without waiting for
 //! their end, so that one test can hold several of them.
 
-use crate::host::Host;
+use crate::host::{Host, Setup};
 use crate::http::{Connection, Reply, encoded};
 use crate::outside::Outside;
+
+/// A host with the class `probe`, which may reach what is outside.
+pub fn start() -> (Outside, Host) {
+    start_with([])
+}
+
+/// The same with arguments.
+pub fn start_with<const N: usize>(arguments: [&str; N]) -> (Outside, Host) {
+    let outside = Outside::new();
+    let host = outside.allowed(Setup::new().guest("probe").with(arguments)).start();
+    (outside, host)
+}
 
 /// What an object shall do in one event.
 pub struct Script {

@@ -3,23 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::host::{Host, Setup};
 use crate::http::at_once;
-use crate::outside::Outside;
 use crate::random::Random;
-use crate::script::{Script, ask, let_arrive, line, lines, notes};
+use crate::script::{Script, ask, let_arrive, line, lines, notes, start, start_with};
 
 const A: &str = "probe/A";
-
-fn start() -> (Outside, Host) {
-    start_with([])
-}
-
-fn start_with<const N: usize>(arguments: [&str; N]) -> (Outside, Host) {
-    let outside = Outside::new();
-    let host = outside.allowed(Setup::new().guest("probe").with(arguments)).start();
-    (outside, host)
-}
 
 #[test]
 fn events_wait_while_a_section_is_open() {

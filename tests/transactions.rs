@@ -4,37 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::host::{Host, Setup};
+use crate::host::Setup;
 use crate::http::{Connection, at_once};
-use crate::outside::Outside;
 use crate::random::Random;
-use crate::script::{Script, let_arrive, line, lines, notes};
+use crate::script::{Script, let_arrive, line, lines, notes, start, start_with};
 
 const A: &str = "probe/A";
-
-fn start() -> (Outside, Host) {
-    start_with([])
-}
-
-fn start_with<const N: usize>(arguments: [&str; N]) -> (Outside, Host) {
-    let outside = Outside::new();
-    let host = outside.allowed(Setup::new().guest("probe").with(arguments)).start();
-    (outside, host)
-}
-
-/// Starts another host on the same data after this one was killed.
-fn kill_and_start(host: Host) -> Host {
-    let setup = host.setup.clone();
-    host.kill();
-    setup.start()
-}
 
 #[test]
 fn a_committed_transaction_is_there_and_durable() {
     let (_outside, host) = start();
     let said = lines(&host, A, &["begin t", "put a 1", "sleep 1", "put b 2", "commit t", "list"]);
     assert_eq!(said, ["begun", "ok", "slept", "ok", "ok", "a=1 b=2"]);
-    let host = kill_and_start(host);
+    let host = host.kill_and_start();
     assert_eq!(line(&host, A, "list"), "a=1 b=2");
 }
 
@@ -105,12 +87,12 @@ fn nested_transactions_that_all_commit_are_one() {
     let asked = Script::of(A).does(&steps).does(&["commit a"]).outside(&outside).ask(&host);
     outside.wait_for("x");
     // Killed before the outermost commit, it leaves nothing.
-    let host = kill_and_start(host);
+    let host = host.kill_and_start();
     drop(asked);
     assert_eq!(line(&host, A, "list"), "nothing");
     outside.release("x");
     Script::of(A).does(&steps).does(&["commit a"]).outside(&outside).run(&host).ok();
-    assert_eq!(line(&kill_and_start(host), A, "list"), "a=1 b=2 c=3");
+    assert_eq!(line(&host.kill_and_start(), A, "list"), "a=1 b=2 c=3");
 }
 
 #[test]
@@ -151,7 +133,7 @@ fn dropping_the_outer_transaction_before_the_inner_one_undoes_both() {
         assert!(said[9].starts_with("not-allowed: ") || end == "drop inner" && said[9] == "ok", "{said:?}");
         assert_eq!(said[10..], ["begun", "ok", "ok", "b=2 c=1"], "{end}");
         assert_eq!(lines(&host, A, &["memory", "enter s", "leave s"]), ["2", "entered", "ok"]);
-        assert_eq!(line(&kill_and_start(host), A, "list"), "b=2 c=1");
+        assert_eq!(line(&host.kill_and_start(), A, "list"), "b=2 c=1");
     }
 }
 
@@ -170,14 +152,14 @@ fn what_was_written_before_begin_stays_after_a_rollback() {
     let (_outside, host) = start();
     let said = lines(&host, A, &["put k 1", "put gone 1", "delete gone", "begin t", "put k 2", "rollback t", "list"]);
     assert_eq!(said.last().expect("it said something"), "k=1");
-    assert_eq!(line(&kill_and_start(host), A, "list"), "k=1");
+    assert_eq!(line(&host.kill_and_start(), A, "list"), "k=1");
 }
 
 #[test]
 fn what_is_written_after_a_transaction_is_not_undone_by_it() {
     let (_outside, host) = start();
     lines(&host, A, &["begin t", "put k 1", "rollback t", "put k 2", "begin u", "put l 1", "rollback u"]);
-    assert_eq!(line(&kill_and_start(host), A, "list"), "k=2");
+    assert_eq!(line(&host.kill_and_start(), A, "list"), "k=2");
 }
 
 #[test]
@@ -296,7 +278,7 @@ fn transactions_of_different_objects_do_not_wait_for_each_other() {
     outside.release("x");
     asked.lines();
     assert_eq!(line(&host, A, "get k"), "none");
-    assert_eq!(line(&kill_and_start(host), "probe/B", "get k"), "2");
+    assert_eq!(line(&host.kill_and_start(), "probe/B", "get k"), "2");
 }
 
 #[test]
@@ -306,7 +288,7 @@ fn what_a_transaction_wrote_does_not_hold_back_what_leaves_before_its_end() {
         ["put before 1", "begin t", "put k 1", "call probe/B /storage/put?key=k&value=1", "fetch x", "commit t"];
     let asked = Script::of(A).does(&steps).outside(&outside).ask(&host);
     outside.wait_for("x");
-    let host = kill_and_start(host);
+    let host = host.kill_and_start();
     drop(asked);
     assert_eq!(line(&host, A, "list"), "before=1", "an open transaction leaves nothing");
     assert_eq!(line(&host, "probe/B", "get k"), "1");
@@ -318,7 +300,7 @@ fn what_leaves_after_a_commit_waits_for_it() {
     let steps = ["begin t", "put a 1", "sleep 1", "put b 2", "commit t", "fetch x"];
     let asked = Script::of(A).does(&steps).outside(&outside).ask(&host);
     outside.wait_for("x");
-    let host = kill_and_start(host);
+    let host = host.kill_and_start();
     drop(asked);
     assert_eq!(line(&host, A, "list"), "a=1 b=2");
 }

@@ -3,10 +3,10 @@
 use wasmtime::component::{Accessor, Resource};
 
 use super::storage::inside;
-use super::{Host, caller, trap};
+use super::{Host, answer_to, keep, trap};
 use crate::bindings::concurrency::{self, Error};
 use crate::guest::GuestState;
-use crate::imports::{OpenSection, Step};
+use crate::imports::OpenSection;
 
 type Handle = Resource<OpenSection>;
 
@@ -14,18 +14,8 @@ impl concurrency::Host for &mut GuestState {}
 
 impl concurrency::HostWithStore<GuestState> for Host {
     async fn block_concurrency(accessor: &Accessor<GuestState, Self>) -> wasmtime::Result<Result<Handle, Error>> {
-        let step = accessor.with(|mut access| {
-            let caller = caller(&mut access);
-            inside(access.get()).block_concurrency(caller)
-        });
-        let begun = match step {
-            Step::Ready(begun) => begun,
-            Step::Wait(begins) => begins.await.map_err(trap)?,
-        };
-        match begun {
-            Ok(section) => accessor.with(|mut access| Ok(Ok(access.get().table.push(section)?))),
-            Err(error) => Ok(Err(error)),
-        }
+        let opened = answer_to(accessor, |state, caller| inside(state).block_concurrency(caller)).await?;
+        keep(accessor, opened)
     }
 }
 

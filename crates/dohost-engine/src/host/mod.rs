@@ -13,7 +13,7 @@ mod timers;
 mod transactions;
 
 use wasmtime::AsContextMut;
-use wasmtime::component::{Access, Accessor, HasData, HasSelf, Linker};
+use wasmtime::component::{Access, Accessor, HasData, HasSelf, Linker, Resource};
 
 use crate::bindings;
 use crate::config::Engine;
@@ -72,6 +72,32 @@ async fn answer<R>(
     match accessor.with(|mut access| ask(access.get())) {
         Step::Ready(answer) => Ok(answer),
         Step::Wait(future) => future.await.map_err(trap),
+    }
+}
+
+/// The same for an import that wants to know which task calls it.
+async fn answer_to<R>(
+    accessor: &Accessor<GuestState, Host>,
+    ask: impl FnOnce(&mut GuestState, Caller) -> Step<R>,
+) -> wasmtime::Result<R> {
+    let step = accessor.with(|mut access| {
+        let caller = caller(&mut access);
+        ask(access.get(), caller)
+    });
+    match step {
+        Step::Ready(answer) => Ok(answer),
+        Step::Wait(future) => future.await.map_err(trap),
+    }
+}
+
+/// Gives the guest a handle to what an import opened.
+fn keep<T: Send + 'static, E>(
+    accessor: &Accessor<GuestState, Host>,
+    opened: Result<T, E>,
+) -> wasmtime::Result<Result<Resource<T>, E>> {
+    match opened {
+        Ok(opened) => accessor.with(|mut access| Ok(Ok(access.get().table.push(opened)?))),
+        Err(error) => Ok(Err(error)),
     }
 }
 

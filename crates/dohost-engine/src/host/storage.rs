@@ -2,10 +2,10 @@
 
 use wasmtime::component::Accessor;
 
-use super::{Host, answer, caller, trap};
+use super::{Host, answer, answer_to};
 use crate::bindings::storage::{self, Entry, Error, ListOptions};
 use crate::guest::GuestState;
-use crate::imports::{Inside, Step};
+use crate::imports::Inside;
 
 type Refusable<T> = wasmtime::Result<Result<T, Error>>;
 
@@ -53,14 +53,7 @@ impl storage::HostWithStore<GuestState> for Host {
     }
 
     async fn sync(accessor: &Accessor<GuestState, Self>) -> wasmtime::Result<()> {
-        let step = accessor.with(|mut access| {
-            let caller = caller(&mut access);
-            inside(access.get()).sync(caller)
-        });
-        match step {
-            Step::Ready(()) => Ok(()),
-            Step::Wait(synced) => synced.await.map_err(trap),
-        }
+        answer_to(accessor, |state, caller| inside(state).sync(caller)).await
     }
 }
 

@@ -3,11 +3,11 @@
 use wasmtime::component::{Accessor, Resource};
 
 use super::storage::inside;
-use super::{Host, caller, trap};
+use super::{Host, answer_to, keep};
 use crate::bindings::storage::Error;
 use crate::bindings::transactions;
 use crate::guest::GuestState;
-use crate::imports::{OpenTransaction, Step};
+use crate::imports::OpenTransaction;
 
 type Handle = Resource<OpenTransaction>;
 
@@ -15,18 +15,8 @@ impl transactions::Host for &mut GuestState {}
 
 impl transactions::HostWithStore<GuestState> for Host {
     async fn begin(accessor: &Accessor<GuestState, Self>) -> wasmtime::Result<Result<Handle, Error>> {
-        let step = accessor.with(|mut access| {
-            let caller = caller(&mut access);
-            inside(access.get()).begin_transaction(caller)
-        });
-        let begun = match step {
-            Step::Ready(begun) => begun,
-            Step::Wait(begins) => begins.await.map_err(trap)?,
-        };
-        match begun {
-            Ok(transaction) => accessor.with(|mut access| Ok(Ok(access.get().table.push(transaction)?))),
-            Err(error) => Ok(Err(error)),
-        }
+        let opened = answer_to(accessor, |state, caller| inside(state).begin_transaction(caller)).await?;
+        keep(accessor, opened)
     }
 }
 
