@@ -386,6 +386,7 @@ impl Handle {
                 Err(_) => error!("failed to close the store: {CONTRADICTION}; the next start will verify it"),
             }
         }
+        self.shared.disk.release();
     }
 }
 

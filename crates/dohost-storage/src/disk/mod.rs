@@ -23,14 +23,17 @@ use redb::backends::FileBackend;
 pub trait Disk: Send + Sync + 'static {
     /// Opens it, creating it if it is not there. Whoever opened it before has closed it.
     fn open(&self) -> io::Result<Box<dyn StorageBackend>>;
+
+    /// Lets others have it: it is not opened again.
+    fn release(&self) {}
 }
 
-/// A file in a directory that belongs to this process for as long as this lives.
+/// A file in a directory that belongs to this process until it is released.
 #[derive(Debug)]
 pub(crate) struct FileDisk {
     path: PathBuf,
     /// The file has a lock of its own, but somebody may delete it and have it made anew.
-    _directory: File,
+    directory: Mutex<Option<File>>,
 }
 
 impl FileDisk {
@@ -42,7 +45,7 @@ impl FileDisk {
             Err(TryLockError::WouldBlock) => Ok(None),
             // Where directories cannot be locked, the lock of the file has to do.
             Ok(()) | Err(TryLockError::Error(_)) => {
-                Ok(Some(FileDisk { path: directory.join(name), _directory: locked }))
+                Ok(Some(FileDisk { path: directory.join(name), directory: Mutex::new(Some(locked)) }))
             }
         }
     }
@@ -62,6 +65,10 @@ impl Disk for FileDisk {
             sync_directory(directory)?;
         }
         Ok(Box::new(FileBackend::new(file).map_err(io::Error::other)?))
+    }
+
+    fn release(&self) {
+        *self.directory.lock() = None;
     }
 }
 
