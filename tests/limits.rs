@@ -10,7 +10,7 @@ fn probe() -> Host {
 }
 
 fn small_bodies() -> Host {
-    Setup::new().guest("probe").with(["--max-body", "1000"]).start()
+    Setup::new().guest("probe").with(["--limit", "body=1000"]).start()
 }
 
 /// The status of the first reply to these bytes, 0 if there is none.
@@ -41,6 +41,15 @@ fn a_body_over_the_limit_is_refused_before_it_is_sent() {
 }
 
 #[test]
+fn a_class_has_its_own_limit_of_bodies() {
+    let setup = Setup::new().guest("probe").class("small", "probe");
+    let host = setup.with(["--limit", "body=2000", "--limit", "small:body=1000"]).start();
+    assert_eq!(host.connect().post("/probe/A/body", &[b'x'; 2000]).body.len(), 2000);
+    assert_eq!(host.connect().post("/small/A/body", &[b'x'; 1000]).body.len(), 1000);
+    host.connect().post("/small/A/body", &[b'x'; 1001]).says(413, "more than 1000 bytes, the limit body");
+}
+
+#[test]
 fn a_chunked_body_over_the_limit_is_refused_when_it_gets_there() {
     let host = small_bodies();
     let mut connection = host.connect();
@@ -54,7 +63,7 @@ fn a_chunked_body_over_the_limit_is_refused_when_it_gets_there() {
 
 #[test]
 fn a_worker_is_held_to_the_limit_too() {
-    let host = Setup::new().guest("counter").worker("tutorial").with(["--max-body", "1000"]).start();
+    let host = Setup::new().guest("counter").worker("tutorial").with(["--limit", "body=1000"]).start();
     let mut connection = host.connect();
     connection.write(b"POST /increment?name=A HTTP/1.1\r\nhost: x\r\ncontent-length: 1001\r\n\r\n").unwrap();
     connection.read_reply(false).unwrap().says(413, "the body has more than 1000 bytes, the limit");

@@ -11,7 +11,7 @@ pub struct HttpLimits {
     pub header_bytes_max: usize,
     /// Headers of one request. Over it: 431.
     pub headers_max: usize,
-    /// Bytes of one request's body. Over it: 413.
+    /// Bytes of the body of a request to a Worker; classes have their own limit. Over it: 413.
     pub body_bytes_max: usize,
     /// Bytes of the bodies of all requests that are being read or handled. Over it: 503.
     pub bodies_bytes_max: usize,

@@ -29,8 +29,9 @@ pub(crate) async fn answer(
 ) -> Result<http::Response<Answer>, Refusal> {
     let Route { class, name, path } = route;
     let (parts, body) = request.into_parts();
-    let _place = place_for(&body, shared)?;
-    let body = read_body(body, shared.limits.body_bytes_max, shared.limits.body_timeout).await?;
+    let body_bytes_max = class.limits().body_bytes_max;
+    let _place = place_for(&body, body_bytes_max, shared)?;
+    let body = read_body(body, body_bytes_max, shared.limits.body_timeout).await?;
     let request = event_request(parts, path, body)?;
     let reply = shared.host.send(&class, Target::Name(&name), request).await;
     let reply = reply.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
@@ -42,10 +43,13 @@ pub(crate) async fn answer(
 }
 
 /// Keeps room for a body until the request is answered.
-fn place_for<'a>(body: &Incoming, shared: &'a Shared) -> Result<Option<SemaphorePermit<'a>>, Refusal> {
+fn place_for<'a>(
+    body: &Incoming,
+    bytes_max: usize,
+    shared: &'a Shared,
+) -> Result<Option<SemaphorePermit<'a>>, Refusal> {
     let size = body.size_hint();
-    let bytes = size.upper().map_or(shared.limits.body_bytes_max, |upper| upper as usize);
-    let bytes = bytes.min(shared.limits.body_bytes_max);
+    let bytes = size.upper().map_or(bytes_max, |upper| upper as usize).min(bytes_max);
     if bytes <= SMALL_BODY_BYTES {
         return Ok(None);
     }
@@ -65,7 +69,7 @@ async fn read_body(body: Incoming, bytes_max: usize, timeout: Duration) -> Resul
         return Ok(Bytes::new());
     }
     let too_large = || {
-        let text = format!("the body has more than {bytes_max} bytes, the limit");
+        let text = format!("the body has more than {bytes_max} bytes, the limit body");
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text)
     };
     if body.size_hint().lower() > bytes_max as u64 {

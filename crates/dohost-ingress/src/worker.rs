@@ -18,7 +18,7 @@ pub(crate) async fn answer(
 ) -> Result<http::Response<Answer>, Refusal> {
     let bytes_max = shared.limits.body_bytes_max;
     if request.body().size_hint().lower() > bytes_max as u64 {
-        let text = format!("the body has more than {bytes_max} bytes, the limit");
+        let text = format!("the body has more than {bytes_max} bytes, the limit body");
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text));
     }
     let request = absolute(request)?.map(|body| {

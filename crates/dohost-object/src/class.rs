@@ -42,6 +42,11 @@ impl Class {
     pub fn name(&self) -> &str {
         &self.0.name
     }
+
+    /// What each of its objects may use.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
 }
 
 /// A name that no class can have.

@@ -35,6 +35,8 @@ pub struct Limits {
     /// How long one event may take, from its start to its reply; as long may work go on after the last reply. Over it, the
     /// object is reset.
     pub event_time_max: Duration,
+    /// Bytes that the body of a request from outside may have. Over it, the request is refused.
+    pub body_bytes_max: usize,
     /// Events that run or wait. Over it, new ones are refused as overloaded.
     pub events_max: usize,
     /// Bytes of the requests of those events that wait. Over it, new ones are refused as overloaded.
@@ -67,6 +69,7 @@ impl Default for Limits {
         Limits {
             guest: GuestLimits::default(),
             event_time_max: Duration::from_secs(15 * 60),
+            body_bytes_max: 16 << 20,
             events_max: 1_024,
             event_bytes_max: 64 << 20,
             calls_max: 1_024,

@@ -163,7 +163,7 @@ impl Object {
     }
 
     pub fn limits(&self) -> &Limits {
-        &self.class.0.limits
+        self.class.limits()
     }
 
     /// Puts an event into the mailbox.

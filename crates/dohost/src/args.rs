@@ -93,10 +93,6 @@ pub struct Serve {
     #[arg(long, value_name = "CLASS")]
     pub serial: Vec<String>,
 
-    /// Bytes that the body of a request may have
-    #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
-    pub max_body: usize,
-
     /// Let objects send requests to this destination, and to no others but those given like this: HOST, *.HOST, HOST:PORT.
     /// One that is named without a wildcard may have a private address [default: every public address]
     #[arg(long, value_name = "DESTINATION")]

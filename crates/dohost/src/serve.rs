@@ -165,7 +165,7 @@ fn store_options(args: &Serve) -> StoreOptions {
 }
 
 fn http_limits(args: &Serve) -> HttpLimits {
-    HttpLimits { body_bytes_max: args.max_body, ..HttpLimits::default() }
+    HttpLimits { body_bytes_max: limits(args, None).body_bytes_max, ..HttpLimits::default() }
 }
 
 fn egress_options(args: &Serve) -> anyhow::Result<EgressOptions> {
