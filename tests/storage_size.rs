@@ -38,6 +38,17 @@ fn a_put_of_many_that_does_not_fit_puts_none() {
     assert_eq!(host.get("/probe/A/storage/list?").ok(), "");
 }
 
+/// What replaces a large value twice makes room for it once.
+#[test]
+fn a_key_that_comes_twice_in_a_put_of_many_counts_once() {
+    let host = start("storage=1000");
+    assert_eq!(host.get("/probe/A/storage/put?key=a&value-len=900").ok(), "ok");
+    let entries = format!("a%3D,a%3D,a%3D,b%3D{}", "x".repeat(1_000));
+    host.get(&format!("/probe/A/storage/put-many?entries={entries}")).says(400, TOO_LARGE);
+    assert_eq!(host.get("/probe/A/storage/put-many?entries=a%3D1,a%3D2,a%3D3").ok(), "ok");
+    assert_eq!(host.get("/probe/A/storage/get?key=a").ok(), "3");
+}
+
 /// Larger than what is held in memory, so that old values are not known without asking.
 #[test]
 fn the_size_of_a_large_object_is_known_after_a_restart() {

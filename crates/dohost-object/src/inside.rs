@@ -4,6 +4,7 @@
 //! thread, and lets go of the gate when the answer is in. A write is staged and returns at once; only when the store is far
 //! behind does it wait, for what this object submitted before.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -60,6 +61,10 @@ impl Inside for ObjectInside {
     fn get(&self, key: String) -> StorageStep<Option<Vec<u8>>> {
         if let Err(error) = valid_key(&key) {
             return Step::Ready(Err(error));
+        }
+        // Nothing is allocated for what is known, which is nearly every read.
+        if let Answer::Known(value) = self.storage(|storage| storage.overlay.get(&key)) {
+            return Step::Ready(Ok(value.map(|value| value.to_vec())));
         }
         self.look_up(vec![key.into()], |_, _| {}, |found| found.first().map(|(_, value)| value.to_vec()))
     }
@@ -250,15 +255,11 @@ impl ObjectInside {
                 object.progress.durable(commit).await.map_err(|error| Fatal(format!("failed to {error}")))?;
                 object.settle(&mut object.lock());
             }
-            let then = move |state: &mut State, _: &[Arc<str>]| {
-                object.check_size(state, &entries)?;
-                state.stage(entries, is_confirmed);
-                Ok(())
-            };
-            match this.with_keys(keys, then) {
-                Step::Ready(written) => Ok(written),
-                Step::Wait(written) => written.await,
+            if let Step::Wait(learned) = this.look_up(keys, |_, _| {}, |_| ()) {
+                learned.await?.expect("a look at keys is never refused");
             }
+            let mut state = object.lock();
+            Ok(object.check_size(&mut state, &entries).map(|()| state.stage(entries, is_confirmed)))
         }))
     }
 
@@ -298,44 +299,6 @@ impl ObjectInside {
             drop(hold);
             found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
             Ok(Ok(then(found)))
-        }))
-    }
-
-    /// Goes on once the overlay knows all these keys, at once if it does already.
-    fn with_keys<R: Send + 'static>(
-        &self,
-        keys: Vec<Arc<str>>,
-        then: impl FnOnce(&mut State, &[Arc<str>]) -> Result<R, StorageError> + Send + 'static,
-    ) -> StorageStep<R> {
-        let mut state = self.0.lock();
-        let storage = state.storage();
-        if keys.iter().all(|key| matches!(storage.overlay.get(key), Answer::Known(_))) {
-            return Step::Ready(then(&mut state, &keys));
-        }
-        drop(state);
-        self.fetch_keys(keys, then)
-    }
-
-    fn fetch_keys<R: Send + 'static>(
-        &self,
-        keys: Vec<Arc<str>>,
-        then: impl FnOnce(&mut State, &[Arc<str>]) -> Result<R, StorageError> + Send + 'static,
-    ) -> StorageStep<R> {
-        let asked = keys.clone();
-        let hold = GateHold::new(&self.0);
-        let read = self.ask(move |store, number| store.get_many(number, &asked));
-        let object = self.0.clone();
-        Step::Wait(Box::pin(async move {
-            let found = read.await?;
-            let answer = {
-                let mut state = object.lock();
-                for (key, value) in found {
-                    state.storage().overlay.learn(&key, value);
-                }
-                then(&mut state, &keys)
-            };
-            drop(hold);
-            Ok(answer)
         }))
     }
 
@@ -387,7 +350,10 @@ impl Object {
     /// Whether the object may have these entries too, as far as its size is known.
     fn check_size(&self, state: &mut State, entries: &[Entry]) -> Result<(), StorageError> {
         let Residence { overlay, size, .. } = state.storage();
-        let growth = entries.iter().map(|entry| overlay.growth_max(&entry.key, Some(entry.value.len()))).sum::<i64>();
+        // Of a key that comes twice only the last value stays.
+        let mut seen = HashSet::new();
+        let stays = entries.iter().rev().filter(|entry| entries.len() == 1 || seen.insert(&entry.key));
+        let growth = stays.map(|entry| overlay.growth_max(&entry.key, Some(entry.value.len()))).sum::<i64>();
         let max = self.limits().storage_bytes_max;
         // A write that makes nothing larger is always allowed: it may be the way out.
         if growth <= 0 || overlay.size_max(size).saturating_add_signed(growth) <= max {
