@@ -408,6 +408,15 @@ fn of_two_opposite_calls_from_sections_one_is_refused_and_the_other_arrives() {
     assert!(said[1].starts_with("failed: ") && said[1].contains("alpha") && said[1].contains("beta"), "{said:?}");
 }
 
+/// Asserts that these steps fail, and that a new life begins after them.
+#[track_caller]
+fn assert_reset_by(steps: &[&str]) {
+    let (_outside, host) = start();
+    assert_eq!(line(&host, A, "memory"), "1");
+    Script::of(A).does(steps).run(&host).says(500, "the object was reset during the request");
+    assert_eq!(line(&host, A, "memory"), "1");
+}
+
 #[test]
 fn a_dropped_section_resets_the_object() {
     let (outside, host) = start();
@@ -432,37 +441,22 @@ fn a_dropped_section_resets_the_object() {
 
 #[test]
 fn an_event_that_ends_with_an_open_section_resets_the_object() {
-    let (_outside, host) = start();
-    assert_eq!(line(&host, A, "memory"), "1");
-    Script::of(A).does(&["put k 1", "enter s"]).run(&host).says(500, "the object was reset during the request");
-    assert_eq!(line(&host, A, "memory"), "1");
+    assert_reset_by(&["put k 1", "enter s"]);
 }
 
 #[test]
 fn an_exception_that_leaves_a_section_open_resets_the_object() {
-    let (_outside, host) = start();
-    assert_eq!(line(&host, A, "memory"), "1");
-    let steps = ["enter s", "sleep 1", "throw out of it"];
-    Script::of(A).does(&steps).run(&host).says(500, "the object was reset during the request");
-    assert_eq!(line(&host, A, "memory"), "1");
+    assert_reset_by(&["enter s", "sleep 1", "throw out of it"]);
 }
 
 #[test]
 fn a_section_that_ends_before_one_inside_it_resets_the_object() {
-    let (_outside, host) = start();
-    assert_eq!(line(&host, A, "memory"), "1");
-    let steps = ["enter outer", "enter inner", "leave outer", "leave inner"];
-    Script::of(A).does(&steps).run(&host).says(500, "the object was reset during the request");
-    assert_eq!(line(&host, A, "memory"), "1");
+    assert_reset_by(&["enter outer", "enter inner", "leave outer", "leave inner"]);
 }
 
 #[test]
 fn a_dropped_nested_section_resets_the_object() {
-    let (_outside, host) = start();
-    assert_eq!(line(&host, A, "memory"), "1");
-    let steps = ["enter outer", "enter inner", "drop-section inner", "leave outer"];
-    Script::of(A).does(&steps).run(&host).says(500, "the object was reset during the request");
-    assert_eq!(line(&host, A, "memory"), "1");
+    assert_reset_by(&["enter outer", "enter inner", "drop-section inner", "leave outer"]);
 }
 
 #[test]
