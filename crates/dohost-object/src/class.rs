@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use dohost_engine::ObjectComponent;
 use dohost_storage::ClassNumber;
 
@@ -19,6 +20,11 @@ pub(crate) struct ClassInner {
     pub name: Arc<str>,
     pub number: ClassNumber,
     pub ids: IdKey,
+    code: ArcSwap<Code>,
+}
+
+/// What a class does, as opposed to what it is: new code may take its place, and each life keeps what it began with.
+pub(crate) struct Code {
     pub component: ObjectComponent,
     pub limits: Limits,
     pub is_serial: bool,
@@ -38,14 +44,28 @@ pub struct ClassOptions {
 }
 
 impl Class {
+    /// A class that has been registered.
+    pub(crate) fn new(registered: &dohost_storage::Class, options: ClassOptions) -> Class {
+        let ClassOptions { name, component, limits, is_serial } = options;
+        let code = Code { component, limits, is_serial };
+        let ids = IdKey::new(&registered.unique_key);
+        let code = ArcSwap::from_pointee(code);
+        Class(Arc::new(ClassInner { name: name.into(), number: registered.number, ids, code }))
+    }
+
     /// The name under which it is served.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// What each of its objects may use.
-    pub fn limits(&self) -> &Limits {
-        &self.0.limits
+    /// Bytes that the body of a request from outside may have.
+    pub fn body_bytes_max(&self) -> usize {
+        self.0.code.load().limits.body_bytes_max
+    }
+
+    /// What a life that begins now runs.
+    pub(crate) fn code(&self) -> Arc<Code> {
+        self.0.code.load_full()
     }
 }
 

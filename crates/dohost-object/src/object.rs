@@ -10,7 +10,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use dohost_engine::Response;
 use dohost_engine::imports::{Caller, TaskId};
 use dohost_storage::{CommitNumber, LifeId, ObjectNumber, ObjectRecord, ObjectSize, Overlay, Progress};
 use parking_lot::{Mutex, MutexGuard};
@@ -19,7 +18,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::call_graph::{CallChain, EventKey};
-use crate::class::Class;
+use crate::class::{Class, Code};
 use crate::event::{Event, EventError, Reply, ReplySlot};
 use crate::host::HostInner;
 use crate::id::ObjectId;
@@ -36,6 +35,8 @@ const STAGED_OVERHEAD_BYTES: usize = 64;
 pub(crate) struct Object {
     pub host: Arc<HostInner>,
     pub class: Class,
+    /// What the class was when this life began.
+    pub code: Arc<Code>,
     pub id: ObjectId,
     /// The n-th life that this executor started.
     pub generation: u64,
@@ -94,7 +95,7 @@ pub(crate) struct Construction {
 
 /// What leaves the guest after it has written: it learns its commit when the turn ends.
 pub(crate) enum Output {
-    Reply(ReplySlot, Reply),
+    Reply(ReplySlot, Reply<dohost_engine::Output>),
     Call(oneshot::Sender<After>),
 }
 
@@ -150,6 +151,7 @@ impl Object {
             life: host.store.new_life(),
             progress: host.executors.progress(crate::executor::current()).clone(),
             host,
+            code: class.code(),
             class,
             id,
             generation,
@@ -163,7 +165,7 @@ impl Object {
     }
 
     pub fn limits(&self) -> &Limits {
-        self.class.limits()
+        &self.code.limits
     }
 
     /// Puts an event into the mailbox.
@@ -189,7 +191,7 @@ impl Object {
 
     /// Whether the guest can handle an event while it waits in another one.
     pub fn interleaves(&self) -> bool {
-        self.class.0.component.interleaves()
+        self.code.component.interleaves()
     }
 
     pub fn name(&self) -> Option<Arc<str>> {
@@ -291,7 +293,7 @@ impl Object {
     }
 
     /// The guest returned from an event.
-    pub fn finished(&self, event: usize, result: Result<Response, String>) {
+    pub fn finished(&self, event: usize, result: Result<dohost_engine::Output, String>) {
         let mut state = self.lock();
         let slot = state.running.remove(event).slot;
         state.last_active = Instant::now();

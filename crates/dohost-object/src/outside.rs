@@ -8,6 +8,7 @@ use std::sync::Arc;
 use dohost_engine::imports::{
     BoxFuture, CallError, Caller, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside, Request, Response, Stub,
 };
+use dohost_engine::{Input, Output};
 use parking_lot::Mutex;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
@@ -114,14 +115,14 @@ impl ObjectStub for StubOf {
         let Label { class, id, name } = self.callee.clone();
         let host = self.host.clone();
         let Some(caller) = self.caller.clone() else {
-            let reply = host.send(&class, id, name, request, None);
-            return Box::pin(async move { Ok(call_result(reply.await)) });
+            let reply = host.send(&class, id, name, Input::Fetch(request), None);
+            return Box::pin(async move { Ok(call_result(reply.await.map(Output::into_response))) });
         };
         let (place, chain) = match caller.begin_call_to(&self.callee, task, bytes) {
             Ok(begun) => begun,
             Err(error) => return Box::pin(async move { Ok(call_result(Err(error))) }),
         };
-        let send = move || host.send(&class, id, name, request, Some(chain));
+        let send = move || host.send(&class, id, name, Input::Fetch(request), Some(chain));
         let (gate, entered) = (caller.output_gate(), caller.enter(task));
         let mut last_waiting = self.last_waiting.lock();
         let still_waiting = |left: &mut oneshot::Receiver<Left>| matches!(left.try_recv(), Err(TryRecvError::Empty));
@@ -133,7 +134,7 @@ impl ObjectStub for StubOf {
                 let reply = reply.await;
                 drop(place);
                 entered.await;
-                Ok(call_result(reply))
+                Ok(call_result(reply.map(Output::into_response)))
             });
         }
         let (leaves, left) = oneshot::channel::<Left>();
@@ -149,12 +150,12 @@ impl ObjectStub for StubOf {
             let reply = reply.await;
             drop(place);
             entered.await;
-            Ok(call_result(reply))
+            Ok(call_result(reply.map(Output::into_response)))
         })
     }
 }
 
-fn call_result(reply: Reply) -> Result<Response, CallError> {
+fn call_result<T>(reply: Reply<T>) -> Result<T, CallError> {
     reply.map_err(|error| CallError {
         remote: error.is_remote(),
         retryable: error.is_retryable(),
