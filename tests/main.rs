@@ -18,6 +18,7 @@ mod concurrency;
 mod construction;
 mod counter;
 mod crash;
+mod deploy;
 mod failure;
 mod full_disk;
 mod gates;

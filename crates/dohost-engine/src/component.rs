@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
@@ -53,12 +54,26 @@ pub struct ObjectComponent {
     pub(crate) construct: Option<ComponentExportIndex>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
+    /// SHA-256 of its binary form.
+    digest: [u8; 32],
+}
+
+/// Whether they are the same component, loaded from wherever.
+impl PartialEq for ObjectComponent {
+    fn eq(&self, other: &ObjectComponent) -> bool {
+        self.digest == other.digest
+    }
 }
 
 impl ObjectComponent {
     /// Whether an instance can handle an event while it waits in another one.
     pub fn interleaves(&self) -> bool {
         !self.takes_strict_turns
+    }
+
+    /// Whether an instance has a construction to run before its first event.
+    pub fn has_construction(&self) -> bool {
+        self.construct.is_some()
     }
 }
 
@@ -153,7 +168,8 @@ impl Engine {
         let construct = checked.map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?;
         let pre = ObjectPre::new(pre).map_err(|error| wrong_type(path, error))?;
         let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
-        Ok(ObjectComponent { engine: self.clone(), pre, construct, takes_strict_turns })
+        let digest = Sha256::digest(&binary).into();
+        Ok(ObjectComponent { engine: self.clone(), pre, construct, takes_strict_turns, digest })
     }
 
     /// Reads, compiles and checks the component of a Worker.

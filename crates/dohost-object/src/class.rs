@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use dohost_engine::ObjectComponent;
 use dohost_storage::ClassNumber;
 
+use crate::deploy::Trial;
 use crate::id::IdKey;
 use crate::limits::Limits;
 
@@ -28,6 +29,21 @@ pub(crate) struct Code {
     pub component: ObjectComponent,
     pub limits: Limits,
     pub is_serial: bool,
+    /// Whether it has proved itself.
+    pub trial: Trial,
+}
+
+impl Code {
+    pub fn new(options: ClassOptions, trial: Trial) -> Code {
+        let ClassOptions { name: _, component, limits, is_serial } = options;
+        Code { component, limits, is_serial, trial }
+    }
+
+    /// Whether these options are what it was made from.
+    pub fn is_of(&self, options: &ClassOptions) -> bool {
+        let ClassOptions { name: _, component, limits, is_serial } = options;
+        (&self.component, &self.limits, self.is_serial) == (component, limits, *is_serial)
+    }
 }
 
 /// How a class is served.
@@ -46,11 +62,10 @@ pub struct ClassOptions {
 impl Class {
     /// A class that has been registered.
     pub(crate) fn new(registered: &dohost_storage::Class, options: ClassOptions) -> Class {
-        let ClassOptions { name, component, limits, is_serial } = options;
-        let code = Code { component, limits, is_serial };
+        let name = options.name.as_str().into();
         let ids = IdKey::new(&registered.unique_key);
-        let code = ArcSwap::from_pointee(code);
-        Class(Arc::new(ClassInner { name: name.into(), number: registered.number, ids, code }))
+        let code = ArcSwap::from_pointee(Code::new(options, Trial::none()));
+        Class(Arc::new(ClassInner { name, number: registered.number, ids, code }))
     }
 
     /// The name under which it is served.
@@ -66,6 +81,11 @@ impl Class {
     /// What a life that begins now runs.
     pub(crate) fn code(&self) -> Arc<Code> {
         self.0.code.load_full()
+    }
+
+    /// What lives that begin from now on run.
+    pub(crate) fn set_code(&self, code: Arc<Code>) {
+        self.0.code.store(code);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use dohost_engine::imports::{BoxFuture, OutgoingError, Outside};
 use dohost_engine::{Input, Output, Request, Response};
 use dohost_storage::{NAME_BYTES_MAX, Store, StoreError};
@@ -47,7 +48,9 @@ pub struct Host(pub(crate) Arc<HostInner>);
 
 pub(crate) struct HostInner {
     pub store: Store,
-    pub classes: HashMap<Arc<str>, Class>,
+    pub classes: ArcSwap<HashMap<Arc<str>, Class>>,
+    /// Held by the deploy that is under way.
+    pub deploying: tokio::sync::Mutex<()>,
     pub limits: HostLimits,
     pub outgoing: Arc<dyn OutgoingFetch>,
     pub environment: Arc<dyn Environment>,
@@ -101,13 +104,13 @@ impl Host {
     }
 
     /// The class of this name.
-    pub fn class(&self, name: &str) -> Option<&Class> {
-        self.0.classes.get(name)
+    pub fn class(&self, name: &str) -> Option<Class> {
+        self.0.classes.load().get(name).cloned()
     }
 
     /// The names of all classes, in order.
-    pub fn class_names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.0.classes.keys().map(|name| &**name).collect();
+    pub fn class_names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = self.0.classes.load().keys().cloned().collect();
         names.sort_unstable();
         names
     }
@@ -182,7 +185,8 @@ impl HostInner {
         }
         Ok(Arc::new(HostInner {
             store,
-            classes: by_name,
+            classes: ArcSwap::from_pointee(by_name),
+            deploying: tokio::sync::Mutex::default(),
             limits: options.limits,
             outgoing: options.outgoing,
             environment: options.environment,

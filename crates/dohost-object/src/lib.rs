@@ -22,6 +22,7 @@ mod call_graph;
 mod calls;
 pub mod class;
 mod commit;
+pub mod deploy;
 pub mod environment;
 pub mod event;
 pub mod executor;
@@ -42,6 +43,7 @@ mod residents;
 mod sections;
 
 pub use class::{Class, ClassNameError, ClassOptions, check_class_name};
+pub use deploy::{DeployError, Deployed};
 pub use environment::{Environment, Machine};
 pub use event::{EventError, Reply};
 pub use here::HostHere;

@@ -164,8 +164,12 @@ fn call_result<T>(reply: Reply<T>) -> Result<T, CallError> {
     })
 }
 
-fn class_of<'a>(host: &'a HostInner, class: &str) -> Result<&'a Class, NamespaceError> {
-    host.classes.get(class).ok_or_else(|| NamespaceError::UnknownClass(format!("no class {class:?} is served")))
+fn class_of(host: &HostInner, class: &str) -> Result<Class, NamespaceError> {
+    host.classes
+        .load()
+        .get(class)
+        .cloned()
+        .ok_or_else(|| NamespaceError::UnknownClass(format!("no class {class:?} is served")))
 }
 
 fn id_from_name(host: &HostInner, class: &str, name: &str) -> Result<String, NamespaceError> {
@@ -187,7 +191,7 @@ fn stub(
     class: &str,
     target: Target<'_>,
 ) -> Result<Stub, NamespaceError> {
-    let class = class_of(host, class)?.clone();
+    let class = class_of(host, class)?;
     let resolved = target.resolve(&class);
     let (id, name) = resolved.map_err(|error| NamespaceError::InvalidId(error.to_string()))?;
     Ok(Stub(Box::new(StubOf {

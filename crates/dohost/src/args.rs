@@ -46,7 +46,7 @@ Examples:
 /// Each FILE is a WebAssembly component built for the world dohost:object/object; it becomes a class named like the file.
 /// A request for /{class}/{name}/{path} reaches the object of that name, which sees /{path}. Objects start when they are
 /// first asked, go to sleep when they are idle, and keep what they stored.
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 #[command(after_long_help = SERVE_EXAMPLES, after_help = "`dohost serve --help` shows examples.")]
 pub struct Serve {
     /// Components to serve, each as a class named like its file without the extension
@@ -76,6 +76,10 @@ pub struct Serve {
     /// How long a stop waits for requests that are running
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     pub shutdown_timeout: Duration,
+
+    /// How long an object may take to finish its requests before it moves to new code; it is reset then
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub drain_timeout: Duration,
 
     /// Threads that run objects and connections [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

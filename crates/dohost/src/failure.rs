@@ -27,7 +27,19 @@ impl std::error::Error for Failure {}
 /// Says it on stderr.
 pub fn print(error: &anyhow::Error) {
     eprintln!("error: {error:#}");
-    if let Some(help) = error.downcast_ref::<Failure>().and_then(|failure| failure.help.as_ref()) {
+    if let Some(help) = help(error) {
         eprintln!("  help: {help}");
     }
+}
+
+/// The same in one line.
+pub fn text(error: &anyhow::Error) -> String {
+    match help(error) {
+        Some(help) => format!("{error:#} (help: {help})"),
+        None => format!("{error:#}"),
+    }
+}
+
+fn help(error: &anyhow::Error) -> Option<&str> {
+    error.downcast_ref::<Failure>().and_then(|failure| failure.help.as_deref())
 }

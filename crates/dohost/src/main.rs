@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod deploy;
 mod failure;
 mod limit;
 mod logging;

@@ -11,6 +11,7 @@ use dohost_object::{ClassOptions, Host, HostLimits, HostOptions, Limits, Machine
 use dohost_storage::{OpenError, Store, StoreOptions};
 
 use crate::args::Serve;
+use crate::deploy::Deployer;
 use crate::failure::Failure;
 use crate::logging;
 
@@ -45,10 +46,12 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
     let host = Host::start(store, classes, host_options(&args, residents_max)?)?;
 
     let ready = ready_line(address, &host, &args);
+    let deployer = Arc::new(Deployer { engine, host: host.clone(), args: args.clone() });
     let front = Front { host: host.clone(), worker, limits: http_limits(&args) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let stop = stop_signal()?;
+        tokio::spawn(deployer.deploy_on_signal());
         println!("{ready}");
         let cut_off = listener::serve(listener, front, stop, args.shutdown_timeout).await?;
         if cut_off > 0 {
@@ -137,6 +140,11 @@ fn limits(args: &Serve, class: Option<&String>) -> Limits {
     limits
 }
 
+/// Loads the components of all classes.
+pub fn load(engine: &Engine, args: &Serve) -> anyhow::Result<Vec<ClassOptions>> {
+    load_classes(engine, classes(args)?)
+}
+
 fn load_classes(engine: &Engine, classes: Vec<ClassPlan>) -> anyhow::Result<Vec<ClassOptions>> {
     let load = |ClassPlan { name, file, limits, is_serial }| {
         let started = std::time::Instant::now();
@@ -149,8 +157,12 @@ fn load_classes(engine: &Engine, classes: Vec<ClassPlan>) -> anyhow::Result<Vec<
 
 fn host_options(args: &Serve, residents_max: u32) -> anyhow::Result<HostOptions> {
     let cores = std::thread::available_parallelism().context("cannot count the cores, give --threads")?;
-    let limits =
-        HostLimits { residents_max: residents_max as usize, idle_timeout: args.idle_timeout, ..HostLimits::default() };
+    let limits = HostLimits {
+        residents_max: residents_max as usize,
+        idle_timeout: args.idle_timeout,
+        drain_time_max: args.drain_timeout,
+        ..HostLimits::default()
+    };
     let executors = args.threads.map_or(cores.get(), usize::from);
     let outgoing = Arc::new(Egress::new(egress_options(args)?));
     Ok(HostOptions { executors, limits, outgoing, environment: Arc::new(Machine) })
