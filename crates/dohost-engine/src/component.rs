@@ -2,19 +2,22 @@
 //! is served.
 //!
 //! The order is that of a user's mistakes: the file cannot be read, is not wasm, is a core module, does not validate,
-//! lacks the handler, imports what the host does not have, has a type that differs.
+//! has neither a handler nor a method, imports what the host does not have, has a type that differs.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use dohost_rpc::{Client, Interface};
 use sha2::{Digest, Sha256};
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
-use crate::bindings::ObjectPre;
+use crate::bindings::ObjectIndices;
 use crate::bindings::types::{Request, Response};
 use crate::config::Engine;
 use crate::guest::GuestState;
 use crate::host;
+use crate::methods::Methods;
 
 /// What an object exports.
 pub(crate) const OBJECT_HANDLER: &str = "dohost:object/handler@0.1.0";
@@ -49,9 +52,12 @@ const IMPORTS_OF_WORKERS: &[&str] = &["wasi:http/"];
 #[derive(Clone)]
 pub struct ObjectComponent {
     pub(crate) engine: Engine,
-    pub(crate) pre: ObjectPre<GuestState>,
+    pub(crate) pre: InstancePre<GuestState>,
+    /// Where its handler is, if it has one.
+    pub(crate) handler: Option<ObjectIndices>,
     /// Its `construct`, if it has one.
     pub(crate) construct: Option<ComponentExportIndex>,
+    pub(crate) methods: Arc<Methods>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
     /// SHA-256 of its binary form.
@@ -69,6 +75,16 @@ impl ObjectComponent {
     /// Whether an instance can handle an event while it waits in another one.
     pub fn interleaves(&self) -> bool {
         !self.takes_strict_turns
+    }
+
+    /// What it offers beside the interfaces that the host knows.
+    pub fn interface(&self) -> &Arc<Interface> {
+        &self.methods.interface
+    }
+
+    /// Whether it takes requests. One that does not has methods.
+    pub fn has_handler(&self) -> bool {
+        self.handler.is_some()
     }
 
     /// Whether an instance has a construction to run before its first event.
@@ -162,21 +178,32 @@ impl Engine {
     pub fn load_object(&self, path: &Path) -> Result<ObjectComponent, LoadError> {
         let binary = read(path)?;
         let component = self.compile(path, &binary)?;
-        require_export(self, &component, path, &[OBJECT_HANDLER])?;
-        let pre = self.link(path, &component, "an object", IMPORTS_OF_OBJECTS, host::object_linker(self))?;
-        let checked = check_handler(self, &component, &pre).and_then(|()| find_construct(self, &component, &pre));
-        let construct = checked.map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?;
-        let pre = ObjectPre::new(pre).map_err(|error| wrong_type(path, error))?;
+        let wrong = |reason| LoadError::WrongType { path: path.to_owned(), reason };
+        let methods = Methods::find(&component, &binary).map_err(wrong)?;
+        let has_handler = component.get_export_index(None, OBJECT_HANDLER).is_some();
+        if !has_handler && methods.interface.methods.is_empty() {
+            require_export(self, &component, path, &[OBJECT_HANDLER])?;
+        }
+        let (clients, linker) = (&methods.interface.clients, host::object_linker(self));
+        let pre = self.link(path, &component, "an object", IMPORTS_OF_OBJECTS, clients, linker)?;
+        let checked = if has_handler { check_handler(self, &component, &pre) } else { Ok(()) };
+        let checked = checked.and_then(|()| find_construct(self, &component, &pre));
+        let construct = checked.map_err(wrong)?;
+        let handler = has_handler.then(|| ObjectIndices::new(&pre)).transpose();
+        let handler = handler.map_err(|error| wrong_type(path, error))?;
         let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
         let digest = Sha256::digest(&binary).into();
-        Ok(ObjectComponent { engine: self.clone(), pre, construct, takes_strict_turns, digest })
+        let methods = Arc::new(methods);
+        Ok(ObjectComponent { engine: self.clone(), pre, handler, construct, methods, takes_strict_turns, digest })
     }
 
     /// Reads, compiles and checks the component of a Worker.
     pub(crate) fn load_worker_pre(&self, path: &Path) -> Result<InstancePre<GuestState>, LoadError> {
-        let component = self.compile(path, &read(path)?)?;
+        let binary = read(path)?;
+        let component = self.compile(path, &binary)?;
         require_export(self, &component, path, &WORKER_HANDLERS)?;
-        self.link(path, &component, "a Worker", IMPORTS_OF_WORKERS, host::worker_linker(self))
+        let clients = Interface::read(&binary).unwrap_or_default().clients;
+        self.link(path, &component, "a Worker", IMPORTS_OF_WORKERS, &clients, host::worker_linker(self))
     }
 
     fn compile(&self, path: &Path, binary: &[u8]) -> Result<Component, LoadError> {
@@ -189,23 +216,42 @@ impl Engine {
         component: &Component,
         role: &'static str,
         offered: &[&str],
+        clients: &[Client],
         linker: wasmtime::Result<Linker<GuestState>>,
     ) -> Result<InstancePre<GuestState>, LoadError> {
+        for Client { interface, error, .. } in clients {
+            if let Some(error) = error {
+                let reason = format!("it imports {interface} to call methods, but its function {error}");
+                return Err(LoadError::WrongType { path: path.to_owned(), reason });
+            }
+        }
+        let is_client = |name: &str| clients.iter().any(|client| client.interface == name);
         let unknown: Vec<String> = component
             .component_type()
             .imports(&self.wasmtime)
+            .filter(|(name, _)| !IMPORTS_OF_BOTH.iter().chain(offered).any(|prefix| name.starts_with(prefix)))
+            .filter(|(name, item)| !is_client(name) && !has_types_only(self, &item.ty))
             .map(|(name, _)| name.to_owned())
-            .filter(|name| !IMPORTS_OF_BOTH.iter().chain(offered).any(|prefix| name.starts_with(prefix)))
             .collect();
         if !unknown.is_empty() {
             return Err(LoadError::UnknownImports { path: path.to_owned(), imports: unknown.join(", "), role });
         }
-        linker.and_then(|linker| linker.instantiate_pre(component)).map_err(|error| wrong_type(path, error))
+        let linked = linker.and_then(|mut linker| {
+            host::add_clients(&mut linker, clients)?;
+            linker.instantiate_pre(component)
+        });
+        linked.map_err(|error| wrong_type(path, error))
     }
 }
 
+/// Whether an import is an interface with nothing in it that somebody would have to implement.
+fn has_types_only(engine: &Engine, item: &ComponentItem) -> bool {
+    let ComponentItem::ComponentInstance(interface) = item else { return false };
+    interface.exports(&engine.wasmtime).all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
+}
+
 /// Reads a component, from its text form too.
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     match bytes.get(..8) {
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => Err(LoadError::CoreModule(path.to_owned())),

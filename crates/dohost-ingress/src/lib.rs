@@ -2,8 +2,8 @@
 //!
 //! Reading order, which is the path of a request: [`listener`] (accept, deal out to the executors) → `connection` (hyper)
 //! → `message` (what is checked of every request)
-//! → `route` (URL → class and name) → `object` (request ⇄ event) or `worker` (request ⇄ wasi:http) → `reply` (what every
-//! answer that the host makes itself looks like).
+//! → `route` (URL → class and name) → `object` (request ⇄ event), `rpc` (JSON ⇄ method) or `worker` (request ⇄ wasi:http) →
+//! `reply` (what every answer that the host makes itself looks like).
 //!
 //! hyper decides what is HTTP and what is not; here are the limits, the routing and the words of errors. HTTP/1.1 only, no
 //! TLS: put a proxy in front for both.
@@ -17,6 +17,7 @@ mod message;
 mod object;
 mod reply;
 mod route;
+mod rpc;
 mod worker;
 
 pub use limits::HttpLimits;

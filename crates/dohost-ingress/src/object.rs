@@ -43,7 +43,7 @@ pub(crate) async fn answer(
 }
 
 /// Keeps room for a body until the request is answered.
-fn place_for<'a>(
+pub(crate) fn place_for<'a>(
     body: &Incoming,
     bytes_max: usize,
     shared: &'a Shared,
@@ -64,7 +64,7 @@ fn place_for<'a>(
 }
 
 /// The whole body, if it is within the limit.
-async fn read_body(body: Incoming, bytes_max: usize, timeout: Duration) -> Result<Bytes, Refusal> {
+pub(crate) async fn read_body(body: Incoming, bytes_max: usize, timeout: Duration) -> Result<Bytes, Refusal> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }

@@ -14,25 +14,37 @@ use crate::wit::{definition, docs, identifier, reference};
 /// What the parameter for the stub is called, unless the method has one of that name.
 const STUB_NAMES: [&str; 3] = ["stub", "callee", "callee-stub"];
 
-/// The client interfaces for all methods; empty if there are none. `name` is that of the class or file.
+/// The client interfaces for all methods; empty if there are none. `name` is that of the class or file, and that of the
+/// interface for functions of the world itself.
 pub fn wit(interface: &Interface, name: &str) -> String {
-    let mut packages: BTreeMap<String, BTreeMap<&str, Vec<&Method>>> = BTreeMap::new();
-    let default = kebab(name);
-    for method in &interface.methods {
-        let package = package(method.interface.as_deref(), &default);
-        let in_package = packages.entry(package).or_default();
-        in_package.entry(method.interface.as_deref().map_or(&default, short)).or_default().push(method);
+    let mut packages: BTreeMap<String, BTreeMap<String, Vec<&Method>>> = BTreeMap::new();
+    let of_interfaces = interface.methods.iter().filter_map(|method| Some((method.interface.as_deref()?, method)));
+    for (id, method) in of_interfaces {
+        let package = packages.entry(package(id)).or_default();
+        package.entry(short(id).into()).or_default().push(method);
+    }
+    let of_world: Vec<&Method> =
+        interface.methods.iter().map(|method| &**method).filter(|method| method.interface.is_none()).collect();
+    if !of_world.is_empty() {
+        let name = kebab(name);
+        let only = packages.keys().next().filter(|_| packages.len() == 1).cloned();
+        let package = packages.entry(only.unwrap_or_else(|| format!("local:{name}-client"))).or_default();
+        let name = if package.contains_key(&name) { format!("{name}-world") } else { name };
+        package.insert(name, of_world);
     }
     let mut text = String::new();
-    for (package, interfaces) in packages {
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        writeln!(text, "package {package};").expect("a string takes everything");
+    for (at, (package, interfaces)) in packages.iter().enumerate() {
+        let mut body = String::new();
         for (name, methods) in interfaces {
-            text.push('\n');
-            write_interface(&mut text, name, &methods);
+            body.push('\n');
+            write_interface(&mut body, name, methods);
         }
+        // A file has one package of its own; others lie in it.
+        match at {
+            0 => write!(text, "package {package};\n{body}"),
+            _ => write!(text, "\npackage {package} {{{}}}\n", body.replace('\n', "\n    ").replace("    \n", "\n").trim_end_matches(' ')),
+        }
+        .expect("a string takes everything");
     }
     text
 }
@@ -71,14 +83,10 @@ fn write_interface(out: &mut String, name: &str, methods: &[&Method]) {
 }
 
 /// `acme:shop-client@1.0.0` of `acme:shop/cart@1.0.0`.
-fn package(interface: Option<&str>, default: &str) -> String {
-    match interface.and_then(|id| id.split_once('/')) {
-        Some((package, name)) => {
-            let version = name.split_once('@').map_or(String::new(), |(_, version)| format!("@{version}"));
-            format!("{package}-client{version}")
-        }
-        None => format!("local:{default}-client"),
-    }
+fn package(interface: &str) -> String {
+    let (package, name) = interface.split_once('/').unwrap_or(("local:object", interface));
+    let version = name.split_once('@').map_or(String::new(), |(_, version)| format!("@{version}"));
+    format!("{package}-client{version}")
 }
 
 /// A name that WIT allows, like this one.
@@ -87,4 +95,41 @@ fn kebab(name: &str) -> String {
     let words = words.filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
     let name = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
     if name.is_empty() { "object".into() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::interface;
+
+    const TWO: &str = "
+        package acme:shop@1.0.0;
+        interface cart {
+            record item { sku: string, %list: option<u8> }
+            add: func(item: item, stub: u8) -> u64;
+            clear: func();
+        }
+        world shop { export cart; export cart2: interface { add: func(); } export hello: func() -> string; }
+    ";
+
+    /// What a guest is built with must be WIT.
+    #[test]
+    fn what_is_printed_is_wit_with_a_stub_first_and_a_call_error_last() {
+        let wit = wit(&interface(TWO, "shop"), "My shop.v1");
+        let mut resolve = wit_parser::Resolve { all_features: true, ..Default::default() };
+        let namespace = "package dohost:object@0.1.0; interface namespace { resource stub; record call-error { x: u8 } }";
+        resolve.push_str("object.wit", namespace).expect("it is WIT");
+        resolve.push_str("client.wit", &wit).unwrap_or_else(|error| panic!("{error:#}\n{wit}"));
+        for line in [
+            "package acme:shop-client@1.0.0;",
+            "interface cart {",
+            "    add: async func(callee: borrow<stub>, item: item, stub: u8) -> result<u64, call-error>;",
+            "    clear: async func(stub: borrow<stub>) -> result<_, call-error>;",
+            "        %list: option<u8>,",
+            "package local:object-client {",
+            "package local:my-shop-v1-client {",
+        ] {
+            assert!(wit.contains(line), "no {line} in\n{wit}");
+        }
+    }
 }

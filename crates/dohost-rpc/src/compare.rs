@@ -60,3 +60,39 @@ impl Interface {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::interface;
+
+    fn cart(functions: &str) -> Interface {
+        let wit = format!("package acme:shop@1.0.0; interface cart {{ {functions} }} world shop {{ export cart; }}");
+        interface(&wit, "shop")
+    }
+
+    #[test]
+    fn new_methods_and_other_names_of_types_break_nothing() {
+        let old = cart("record item { sku: string } add: func(item: item);");
+        let new = cart("record thing { sku: string } add: func(item: thing); remove: func();");
+        assert_eq!(Interface::compare(&old, &new), []);
+    }
+
+    #[test]
+    fn a_method_that_is_gone_or_takes_or_gives_something_else_is_told() {
+        let old = cart("record item { sku: string } add: func(item: item) -> u32; clear: func();");
+        for (functions, reason) in [
+            ("add: func(); clear: func();", "another number of parameters"),
+            ("record item { sku: string } add: func(thing: item) -> u32; clear: func();", "another name"),
+            ("record item { sku: u32 } add: func(item: item) -> u32; clear: func();", "another one"),
+            ("record item { sku: string } add: func(item: item) -> u64; clear: func();", "another one"),
+            ("record item { sku: string, n: u8 } add: func(item: item) -> u32; clear: func();", "another one"),
+            ("clear: func();", "gone"),
+        ] {
+            let found = Interface::compare(&old, &cart(functions));
+            assert_eq!(found.len(), 1, "{functions}: {found:?}");
+            let text = found[0].to_string();
+            assert!(text.contains(reason) && text.starts_with("acme:shop/cart@1.0.0.add: "), "{text}");
+        }
+    }
+}

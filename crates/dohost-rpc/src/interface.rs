@@ -352,3 +352,30 @@ impl Type {
 fn same_names(this: &[Label], other: &[Label]) -> bool {
     this.len() == other.len() && this.iter().zip(other).all(|(this, other)| this.name == other.name)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::samples::interface;
+
+    #[test]
+    fn a_method_has_the_shortest_name_that_nothing_else_has() {
+        let interface = interface(
+            "package acme:shop@1.0.0;
+            interface cart { add: func(); pay: func(); hello: func(); }
+            interface stock { add: func(); }
+            world shop { export cart; export stock; export hello: func(); }",
+            "shop",
+        );
+        let function = |name: &str| interface.method(name).map(|method| (method.interface.clone(), method.function.clone()));
+        let of = |interface: &str, function: &str| Some((Some(interface.to_string()), function.to_string()));
+        assert_eq!(function("hello"), Some((None, "hello".into())), "the one of the world has no other name");
+        assert_eq!(function("cart.hello"), of("acme:shop/cart@1.0.0", "hello"));
+        assert_eq!(function("add"), None, "two of them");
+        assert_eq!(function("stock.add"), of("acme:shop/stock@1.0.0", "add"));
+        assert_eq!(function("acme:shop/stock@1.0.0.add"), of("acme:shop/stock@1.0.0", "add"));
+        assert_eq!(function("pay"), function("cart.pay"));
+        let mut names: Vec<&str> = interface.methods.iter().map(|method| method.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["cart.add", "cart.hello", "hello", "pay", "stock.add"]);
+    }
+}

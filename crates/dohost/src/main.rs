@@ -1,11 +1,13 @@
 //! The `dohost` command: arguments, wiring, exit codes.
 //!
-//! Exit codes: 0 after a stop by signal, 1 for an error (said on stderr, with what to do about it), 2 for arguments that
+//! Exit codes: 0 after a stop by signal or a command that did what it should, 1 for an error (said on stderr, with what to do about it), 2 for arguments that
 //! make no sense.
 
 #![forbid(unsafe_code)]
 
 mod args;
+mod call;
+mod describe;
 mod deploy;
 mod failure;
 mod limit;
@@ -24,6 +26,8 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let result = match args.command {
         args::Command::Serve(serve) => serve::run(*serve),
+        args::Command::Call(call) => call::run(&call),
+        args::Command::Describe(describe) => describe::run(&describe),
         args::Command::Limits => {
             println!("{}", limit::table());
             Ok(())

@@ -200,7 +200,7 @@ fn arguments_that_do_not_fit_say_which() {
         ("add", "[[],1,2]", "args: expected an object or an array with the parameters of add: func("),
         ("add", "5", "args: expected an object or an array with the parameters of add: func("),
         ("pay", r#"{"how":"percent","mood":"good","wraps":[]}"#, "args.how: expected {\"percent\": …}, got"),
-        ("pay", r#"{"how":{"percent":200},"mood":"good","wraps":[]}"#, "args.how.percent: expected u8, got 200"),
+        ("pay", r#"{"how":{"percent":300},"mood":"good","wraps":[]}"#, "args.how.percent: expected u8, got 300"),
         ("pay", r#"{"how":{"none":1},"mood":"good","wraps":[]}"#, "args.how.none: expected null, got 1"),
         ("pay", r#"{"how":"none","mood":"sad","wraps":[]}"#, "args.mood: no case \"sad\"; there are good, bad"),
         ("pay", r#"{"how":"none","mood":"bad","wraps":["gold"]}"#, "args.wraps: no flag \"gold\"; there are paper"),
