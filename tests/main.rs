@@ -29,6 +29,7 @@ mod limits;
 mod memory;
 mod namespace;
 mod output_gate;
+mod rpc;
 mod sections;
 mod serial;
 mod shutdown;

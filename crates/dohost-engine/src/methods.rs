@@ -72,7 +72,7 @@ impl Methods {
 
 fn output(result: Option<Val>, method: &Method) -> Output {
     let value: Option<Result<Value, _>> =
-        result.zip(method.result.as_ref()).map(|(val, ty)| from_val(val, ty, &Count::default()));
+        result.zip(method.result.as_ref()).map(|(val, ty)| from_val(&val, ty, &Count::default()));
     match value.transpose() {
         Ok(value) => Output::Value(value),
         Err(error) => Output::TooLarge(format!("the result of {} has {error}", method.name)),

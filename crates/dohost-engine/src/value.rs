@@ -59,53 +59,53 @@ pub(crate) fn to_val(value: Value, ty: &Type) -> Val {
 /// # Panics
 ///
 /// If the value is not one of this type.
-pub(crate) fn from_val(val: Val, ty: &Type, count: &Count) -> Result<Value, TooMany> {
+pub(crate) fn from_val(val: &Val, ty: &Type, count: &Count) -> Result<Value, TooMany> {
     count.take(1)?;
-    let boxed = |val: Option<Box<Val>>, ty: Option<&Type>| match (val, ty) {
-        (Some(val), Some(ty)) => Ok(Some(Box::new(from_val(*val, ty, count)?))),
+    let boxed = |val: &Option<Box<Val>>, ty: Option<&Type>| match (val, ty) {
+        (Some(val), Some(ty)) => Ok(Some(Box::new(from_val(val, ty, count)?))),
         _ => Ok(None),
     };
     Ok(match (val, ty) {
-        (Val::Bool(value), Type::Bool) => Value::Bool(value),
-        (Val::S8(value), Type::S8) => Value::S8(value),
-        (Val::U8(value), Type::U8) => Value::U8(value),
-        (Val::S16(value), Type::S16) => Value::S16(value),
-        (Val::U16(value), Type::U16) => Value::U16(value),
-        (Val::S32(value), Type::S32) => Value::S32(value),
-        (Val::U32(value), Type::U32) => Value::U32(value),
-        (Val::S64(value), Type::S64) => Value::S64(value),
-        (Val::U64(value), Type::U64) => Value::U64(value),
-        (Val::Float32(value), Type::F32) => Value::F32(value),
-        (Val::Float64(value), Type::F64) => Value::F64(value),
-        (Val::Char(value), Type::Char) => Value::Char(value),
+        (Val::Bool(value), Type::Bool) => Value::Bool(*value),
+        (Val::S8(value), Type::S8) => Value::S8(*value),
+        (Val::U8(value), Type::U8) => Value::U8(*value),
+        (Val::S16(value), Type::S16) => Value::S16(*value),
+        (Val::U16(value), Type::U16) => Value::U16(*value),
+        (Val::S32(value), Type::S32) => Value::S32(*value),
+        (Val::U32(value), Type::U32) => Value::U32(*value),
+        (Val::S64(value), Type::S64) => Value::S64(*value),
+        (Val::U64(value), Type::U64) => Value::U64(*value),
+        (Val::Float32(value), Type::F32) => Value::F32(*value),
+        (Val::Float64(value), Type::F64) => Value::F64(*value),
+        (Val::Char(value), Type::Char) => Value::Char(*value),
         (Val::String(value), Type::String) => {
             count.take_string(value.len())?;
-            Value::String(value)
+            Value::String(value.clone())
         }
         (Val::List(vals), Type::List(inner)) if **inner == Type::U8 => {
             count.take(vals.len())?;
-            let byte = |val| if let Val::U8(byte) = val { byte } else { panic!("{val:?} is no u8") };
-            Value::Bytes(vals.into_iter().map(byte).collect())
+            let byte = |val: &Val| if let Val::U8(byte) = val { *byte } else { panic!("{val:?} is no u8") };
+            Value::Bytes(vals.iter().map(byte).collect())
         }
         (Val::List(vals), Type::List(inner)) => {
-            Value::List(vals.into_iter().map(|val| from_val(val, inner, count)).collect::<Result<_, _>>()?)
+            Value::List(vals.iter().map(|val| from_val(val, inner, count)).collect::<Result<_, _>>()?)
         }
         (Val::Option(val), Type::Option(inner)) => Value::Option(boxed(val, Some(inner))?),
         (Val::Result(Ok(val)), Type::Result(ty, _)) => Value::Result(Ok(boxed(val, ty.as_deref())?)),
         (Val::Result(Err(val)), Type::Result(_, ty)) => Value::Result(Err(boxed(val, ty.as_deref())?)),
         (Val::Tuple(vals), Type::Tuple(types)) => {
-            let vals = vals.into_iter().zip(&**types);
+            let vals = vals.iter().zip(&**types);
             Value::Tuple(vals.map(|(val, ty)| from_val(val, ty, count)).collect::<Result<_, _>>()?)
         }
         (Val::Record(vals), Type::Record(record)) => {
-            let fields = vals.into_iter().zip(&record.fields);
+            let fields = vals.iter().zip(&record.fields);
             Value::Record(fields.map(|((_, val), field)| from_val(val, &field.ty, count)).collect::<Result<_, _>>()?)
         }
         (Val::Variant(name, val), Type::Variant(variant)) => {
-            let at = variant.cases.iter().position(|case| case.name == name).expect("a case of the variant");
+            let at = variant.cases.iter().position(|case| case.name == *name).expect("a case of the variant");
             Value::Variant(at as u32, boxed(val, variant.cases[at].ty.as_ref())?)
         }
-        (Val::Enum(name), Type::Enum(enumeration)) => Value::Enum(position(&enumeration.cases, &name)),
+        (Val::Enum(name), Type::Enum(enumeration)) => Value::Enum(position(&enumeration.cases, name)),
         (Val::Flags(names), Type::Flags(flags)) => {
             let mut set = vec![false; flags.flags.len()];
             names.iter().for_each(|name| set[position(&flags.flags, name) as usize] = true);

@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderValue, Method as HttpMethod, Response, StatusCode, h
 use hyper::body::Incoming;
 
 use crate::listener::Shared;
-use crate::object::{place_for, read_body};
+use crate::object::{place_for, place_for_bytes, read_body};
 use crate::reply::{Answer, Refusal, whole};
 use crate::route::{Route, decode};
 
@@ -50,6 +50,8 @@ pub(crate) async fn answer(
     let _place = place_for(&body, body_bytes_max, shared)?;
     let body = read_body(body, body_bytes_max, shared.limits.body_timeout).await?;
     let arguments = arguments(&parts.headers, &body, &method)?;
+    // A value is larger than its text, and lives until the guest has replied.
+    let _values = place_for_bytes(arguments.iter().map(Value::bytes).sum(), shared)?;
     drop((parts, body));
     let call = MethodCall { method: method.clone(), arguments };
     let reply = shared.host.call(&class, Target::Name(&name), call).await;

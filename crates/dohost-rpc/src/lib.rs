@@ -16,6 +16,7 @@
 
 pub mod client;
 pub mod compare;
+mod docs;
 mod interface;
 pub mod json;
 mod named;

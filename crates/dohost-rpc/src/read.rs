@@ -12,6 +12,7 @@ use wit_parser::{
     WorldItem, WorldKey,
 };
 
+use crate::docs::{self, Docs};
 use crate::interface::{
     Case, Client, Enum, Field, Flags, Interface, Label, Method, NotMethod, Record, Type, TypeName, Variant,
 };
@@ -34,12 +35,14 @@ impl Interface {
             Ok(DecodedWasm::WitPackage(..)) => return Err(ReadError("it is a WIT package".into())),
             Err(error) => return Err(ReadError(format!("{error:#}"))),
         };
-        Ok(Reader { resolve: &resolve, types: HashMap::new() }.interface(&resolve.worlds[world]))
+        let docs = docs::sections(component);
+        Ok(Reader { resolve: &resolve, docs: &docs, types: HashMap::new() }.interface(&resolve.worlds[world]))
     }
 }
 
 struct Reader<'a> {
     resolve: &'a Resolve,
+    docs: &'a Docs,
     types: HashMap<TypeId, Result<Type, String>>,
 }
 
@@ -112,7 +115,7 @@ impl<'a> Reader<'a> {
             params,
             result: result.map_err(|reason| format!("its result {reason}"))?,
             is_async: matches!(function.kind, FunctionKind::AsyncFreestanding),
-            docs: function.docs.contents.clone(),
+            docs: function.docs.contents.clone().or_else(|| self.docs.of_function(interface, &function.name)),
         })
     }
 
@@ -210,13 +213,17 @@ impl<'a> Reader<'a> {
     fn define(&mut self, id: TypeId) -> Result<Type, String> {
         let resolve = self.resolve;
         let definition = &resolve.types[id];
-        let docs = definition.docs.contents.clone();
         let name = TypeName {
             interface: match definition.owner {
                 TypeOwner::Interface(owner) => resolve.id_of(owner).or_else(|| resolve.interfaces[owner].name.clone()),
                 _ => None,
             },
             name: definition.name.clone().unwrap_or_default(),
+        };
+        let docs = definition.docs.contents.clone().or_else(|| self.docs.of_type(&name));
+        let about = |part: &str, own: &wit_parser::Docs| own.contents.clone().or_else(|| self.docs.of_part(&name, part));
+        let labels = |parts: &mut dyn Iterator<Item = (&String, &wit_parser::Docs)>| {
+            parts.map(|(part, own)| Label { name: part.clone(), docs: about(part, own) }).collect::<Vec<_>>()
         };
         Ok(match &definition.kind {
             TypeDefKind::Type(ty) => self.ty(ty)?,
@@ -230,30 +237,28 @@ impl<'a> Reader<'a> {
                 Type::Tuple(tuple.types.iter().map(|ty| self.ty(ty)).collect::<Result<_, _>>()?)
             }
             TypeDefKind::Record(record) => {
+                let docs_of = record.fields.iter().map(|field| about(&field.name, &field.docs)).collect::<Vec<_>>();
                 let mut fields = Vec::new();
-                for field in &record.fields {
-                    let (ty, docs) = (self.ty(&field.ty)?, field.docs.contents.clone());
-                    fields.push(Field { name: field.name.clone(), ty, docs });
+                for (field, docs) in record.fields.iter().zip(docs_of) {
+                    fields.push(Field { name: field.name.clone(), ty: self.ty(&field.ty)?, docs });
                 }
                 Type::Record(Arc::new(Record { name, fields, docs }))
             }
             TypeDefKind::Variant(variant) => {
+                let docs_of = variant.cases.iter().map(|case| about(&case.name, &case.docs)).collect::<Vec<_>>();
                 let mut cases = Vec::new();
-                for case in &variant.cases {
-                    let (ty, docs) = (self.optional(&case.ty)?, case.docs.contents.clone());
-                    cases.push(Case { name: case.name.clone(), ty, docs });
+                for (case, docs) in variant.cases.iter().zip(docs_of) {
+                    cases.push(Case { name: case.name.clone(), ty: self.optional(&case.ty)?, docs });
                 }
                 Type::Variant(Arc::new(Variant { name, cases, docs }))
             }
             TypeDefKind::Enum(enumeration) => {
-                let cases = enumeration.cases.iter();
-                let cases = cases.map(|case| Label { name: case.name.clone(), docs: case.docs.contents.clone() });
-                Type::Enum(Arc::new(Enum { name, cases: cases.collect(), docs }))
+                let cases = labels(&mut enumeration.cases.iter().map(|case| (&case.name, &case.docs)));
+                Type::Enum(Arc::new(Enum { name, cases, docs }))
             }
             TypeDefKind::Flags(flags) => {
-                let labels = flags.flags.iter();
-                let labels = labels.map(|flag| Label { name: flag.name.clone(), docs: flag.docs.contents.clone() });
-                Type::Flags(Arc::new(Flags { name, flags: labels.collect(), docs }))
+                let flags = labels(&mut flags.flags.iter().map(|flag| (&flag.name, &flag.docs)));
+                Type::Flags(Arc::new(Flags { name, flags, docs }))
             }
             TypeDefKind::Resource | TypeDefKind::Handle(_) => {
                 return Err("has a resource, which stays in the component".into());
@@ -269,4 +274,52 @@ impl<'a> Reader<'a> {
 
 fn is_known(interface: &str) -> bool {
     KNOWN_PACKAGES.iter().any(|package| interface.starts_with(package))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::samples::interface;
+
+    fn client(functions: &str) -> crate::Interface {
+        let wit = format!(
+            "package acme:app;
+            interface cart {{
+                use dohost:object/namespace@0.1.0.{{stub, call-error}};
+                {functions}
+            }}
+            world app {{ import cart; }}
+            package dohost:object@0.1.0 {{
+                interface namespace {{ resource stub; record call-error {{ message: string }} }}
+            }}"
+        );
+        interface(&wit, "app")
+    }
+
+    #[test]
+    fn an_imported_interface_whose_functions_take_stubs_is_one_to_call_methods_through() {
+        let interface = client("add: async func(stub: borrow<stub>, n: u8) -> result<string, call-error>;
+            clear: async func(stub: borrow<stub>) -> result<_, call-error>;");
+        let client = &interface.clients[0];
+        assert_eq!((client.interface.as_str(), &client.error), ("acme:app/cart", &None));
+        let methods: Vec<String> = client.methods.iter().map(|method| method.to_string()).collect();
+        assert_eq!(methods, ["add: async func(n: u8) -> string", "clear: async func()"]);
+    }
+
+    #[test]
+    fn one_that_is_almost_such_an_interface_says_what_is_wrong() {
+        let good = "good: async func(stub: borrow<stub>) -> result<_, call-error>;";
+        for (function, says) in [
+            ("f: func(stub: borrow<stub>) -> result<_, call-error>;", "f is a func, expected an async func"),
+            ("f: async func(stub: borrow<stub>) -> u8;", "f does not give a result<…, call-error>"),
+            ("f: async func(stub: borrow<stub>) -> result<u8, string>;", "f does not give a result<…, call-error>"),
+            ("f: async func(n: u8) -> result<_, call-error>;", "f does not take a borrow<stub> first"),
+            ("f: async func(s: borrow<stub>, t: borrow<stub>) -> result<_, call-error>;", "f its parameter t has a resource"),
+        ] {
+            let interface = client(&format!("{good} {function}"));
+            let error = interface.clients[0].error.clone().expect(function);
+            assert!(error.starts_with(says), "{function}: {error}");
+        }
+        let none = client("f: async func(n: u8) -> result<_, call-error>;");
+        assert!(none.clients.is_empty(), "nothing in it takes a stub");
+    }
 }

@@ -52,6 +52,9 @@ pub enum Value {
 /// Values that one call may take or give, each byte of a `list<u8>` and each 16 bytes of a string counted as one.
 pub const VALUES_MAX: usize = 1 << 20;
 
+/// Bytes that the engine takes for a value.
+const VALUE_BYTES: usize = 40;
+
 /// Bytes of a string that count as one value.
 const STRING_BYTES_PER_VALUE: usize = 16;
 
@@ -79,19 +82,19 @@ impl Count {
 }
 
 impl Value {
-    /// What it takes in memory, about.
+    /// What it takes in memory on its way into a guest, about: there each byte of a `list<u8>` is a value of its own.
     pub fn bytes(&self) -> usize {
-        let own = size_of::<Value>();
+        let own = VALUE_BYTES;
         let boxed = |value: &Option<Box<Value>>| value.as_ref().map_or(0, |value| value.bytes());
         own + match self {
             Value::String(text) => text.len(),
-            Value::Bytes(bytes) => bytes.len(),
+            Value::Bytes(bytes) => bytes.len() * VALUE_BYTES,
             Value::List(values) | Value::Tuple(values) | Value::Record(values) => {
                 values.iter().map(Value::bytes).sum::<usize>()
             }
             Value::Option(value) | Value::Variant(_, value) => boxed(value),
             Value::Result(Ok(value) | Err(value)) => boxed(value),
-            Value::Flags(flags) => flags.len(),
+            Value::Flags(flags) => flags.len() * VALUE_BYTES,
             _ => 0,
         }
     }

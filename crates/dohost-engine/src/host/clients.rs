@@ -42,7 +42,7 @@ async fn call(accessor: &Accessor<GuestState>, method: Arc<Method>, params: &[Va
     let count = Count::default();
     let types = method.params.iter().map(|(_, ty)| ty);
     let arguments: Result<Vec<Value>, _> =
-        params.iter().zip(types).map(|(val, ty)| from_val(val.clone(), ty, &count)).collect();
+        params.iter().zip(types).map(|(val, ty)| from_val(val, ty, &count)).collect();
     let arguments = match arguments {
         Ok(arguments) => arguments,
         Err(error) => {
