@@ -1,7 +1,7 @@
 //! What the author says about methods and types.
 //!
-//! A component has no place for it, but the module that it was made of has: tools leave the WIT of its world there, comments
-//! and all, in a custom section `component-type…`. Where such a section was kept in the component, it is read.
+//! A component has no place for it, but may bring the WIT package that it was made from, in binary form, in a custom section
+//! whose name begins with `component-type`. (Tools leave sections of such names in the modules that they make components of.)
 
 use wasmparser::{Parser, Payload};
 use wit_parser::decoding::{DecodedWasm, decode};

@@ -3,24 +3,26 @@
 //! wit-bindgen leaves the guest's world in a custom section of the module; the encoder wraps the module according to it
 //! and checks the result. Imports that the guest never uses are gone by then.
 //!
-//! The section is kept in the component: it has what the author says about the methods, for `dohost describe`.
+//! A component has no place for comments. If the guest has WIT of its own, that goes into the component as a section, with
+//! what the author says about the methods, for `dohost describe`.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use wit_component::ComponentEncoder;
+use wit_parser::Resolve;
 
-/// How the names of the sections with the world begin.
-const WIT_SECTION: &str = "component-type";
+/// What the section with the guest's own WIT is called.
+const WIT_SECTION: &str = "component-type:with-comments";
 
 /// Wraps the core module at `module` and writes it to `component`; false if that file was the same already.
 ///
 /// Always done anew, as it takes milliseconds and file times cannot tell which toolchain a module came from. The file
 /// is touched only when it changes, so that caches keyed on it stay warm.
-pub fn write(module: &Path, component: &Path) -> Result<bool> {
+pub fn write(module: &Path, wit: Option<&[u8]>, component: &Path) -> Result<bool> {
     let bytes = fs::read(module).with_context(|| format!("failed to read {}", module.display()))?;
-    let bytes = encode(&bytes).with_context(|| format!("failed to make a component of {}", module.display()))?;
+    let bytes = encode(&bytes, wit).with_context(|| format!("failed to make a component of {}", module.display()))?;
     if fs::read(component).is_ok_and(|old| old == bytes) {
         return Ok(false);
     }
@@ -31,16 +33,24 @@ pub fn write(module: &Path, component: &Path) -> Result<bool> {
     Ok(true)
 }
 
-fn encode(module: &[u8]) -> Result<Vec<u8>> {
+fn encode(module: &[u8], wit: Option<&[u8]>) -> Result<Vec<u8>> {
     let mut component = ComponentEncoder::default().validate(true).module(module)?.encode()?;
-    for payload in wasmparser::Parser::new(0).parse_all(module) {
-        if let wasmparser::Payload::CustomSection(section) = payload?
-            && section.name().starts_with(WIT_SECTION)
-        {
-            append_section(&mut component, section.name(), section.data());
-        }
+    if let Some(wit) = wit {
+        append_section(&mut component, WIT_SECTION, wit);
     }
     Ok(component)
+}
+
+/// The WIT package of a guest that has one of its own in `wit`, with its comments, in binary form.
+pub fn wit_package(world_of_all: &Path, guest: &Path) -> Result<Option<Vec<u8>>> {
+    let own = guest.join("wit");
+    if !own.is_dir() {
+        return Ok(None);
+    }
+    let mut resolve = Resolve::default();
+    resolve.push_path(world_of_all).context("failed to read the WIT of all guests")?;
+    let (package, _) = resolve.push_path(&own).with_context(|| format!("failed to read {}", own.display()))?;
+    Ok(Some(wit_component::encode(&resolve, package)?))
 }
 
 /// Adds a custom section, whose name and content have at most so many bytes as a `u32` counts.
