@@ -41,7 +41,7 @@ impl Resolver<'_> {
     pub(super) fn guests(&mut self, file: &File, arguments: &Application) -> (Vec<ClassPlan>, Vec<WorkerPlan>) {
         let class_files = self.class_files(arguments);
         let class_names: Vec<String> = match self.source {
-            Some(_) => file.classes.keys().map(|name| self.class_name(name)).collect(),
+            Some(_) => file.classes.keys().map(|name| name.value.clone()).collect(),
             None => class_files.iter().map(|(name, _)| name.clone()).collect(),
         };
         let mut limits = Limits::default();
@@ -124,13 +124,19 @@ impl Resolver<'_> {
     fn class(&mut self, name: &At<String>, table: &ClassTable, base: &Base) -> ClassPlan {
         let mut limits = base.limits.clone();
         self.apply_limits(&table.limits, &mut limits, None);
+        let own_name = self.class_name(table.class.as_ref().unwrap_or(name));
+        let mut bindings = self.bindings(&table.bindings, base);
+        if !base.class_names.contains(&own_name) {
+            // An object may call others of its class by what it is told that the class is called.
+            bindings.entry(own_name.clone()).or_insert_with(|| name.value.clone());
+        }
         ClassPlan {
             name: name.value.clone(),
-            own_name: table.class.as_ref().map_or(name.value.clone(), |own_name| own_name.value.clone()),
+            own_name,
             component: self.component(&table.component),
             limits,
             is_serial: table.concurrency == Concurrency::Serial,
-            bindings: self.bindings(&table.bindings, base),
+            bindings,
             variables: self.variables(&table.vars, &table.secrets, &base.variables),
         }
     }
