@@ -142,7 +142,7 @@ fn versions(world: &World, classes: &Classes, version: usize) -> Vec<ClassOption
         let mut limits = world.plan.limits.clone();
         limits.guest.handles_max += version;
         let is_serial = name == "probe" && world.plan.is_serial;
-        ClassOptions { name: name.clone(), component: component.clone(), limits, is_serial }
+        ClassOptions { limits, is_serial, ..ClassOptions::new(name.as_str(), component.clone()) }
     };
     classes.iter().map(class).collect()
 }
