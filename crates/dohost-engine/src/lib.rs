@@ -21,12 +21,14 @@ pub mod instance;
 mod methods;
 mod slice;
 mod value;
+pub mod variables;
 pub mod worker;
 
 pub use bindings::types::{Header, Request, Response};
-pub use component::{LoadError, ObjectComponent};
+pub use component::{GuestComponent, LoadError, ObjectComponent};
 pub use config::{Engine, EngineError, EngineOptions};
 pub use event::{Input, MethodCall, Output};
 pub use guest::GuestLimits;
 pub use instance::{Call, Events, ObjectInstance, Trap};
+pub use variables::Variables;
 pub use worker::{Worker, WorkerComponent};

@@ -12,6 +12,7 @@ use dohost_rpc::Value;
 use dohost_storage::{NAME_BYTES_MAX, Store, StoreError};
 use parking_lot::Mutex;
 
+use crate::bindings::Bindings;
 use crate::call_graph::{CallChain, CallGraph};
 use crate::class::{Class, ClassOptions};
 use crate::environment::Environment;
@@ -142,9 +143,9 @@ impl Host {
         Ok(reply.map(Output::into_value))
     }
 
-    /// Makes the imports of one instance of a Worker.
-    pub fn worker_outside(&self) -> Box<dyn Outside> {
-        Box::new(WorkerOutside(self.0.clone()))
+    /// Makes the imports of one instance of a Worker with these bindings.
+    pub fn worker_outside(&self, bindings: &Bindings) -> Box<dyn Outside> {
+        Box::new(WorkerOutside { host: self.0.clone(), bindings: bindings.clone() })
     }
 
     /// Refuses new events, waits for the running ones for up to `patience`, commits everything, and closes the store.

@@ -18,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bindings;
 mod call_graph;
 mod calls;
 pub mod class;
@@ -42,6 +43,7 @@ mod residency;
 mod residents;
 mod sections;
 
+pub use bindings::Bindings;
 pub use class::{Class, ClassNameError, ClassOptions, check_class_name};
 pub use deploy::{DeployError, Deployed};
 pub use environment::{Environment, Machine};

@@ -52,9 +52,9 @@ async fn run(object: &Arc<Object>) -> Result<(), EndReason> {
     };
     let inside = Box::new(ObjectInside(object.clone()));
     let outside = Box::new(ObjectOutside(object.clone()));
-    let guest_limits = &object.limits().guest;
+    let (limits, variables) = (&object.limits().guest, object.code.variables.clone());
     object.begins_to_start();
-    let instance = object.code.component.instantiate(log_name, guest_limits, inside, outside).await;
+    let instance = object.code.component.instantiate(log_name, limits, variables, inside, outside).await;
     let instance = instance.map_err(|trap| start_failed(object, &trap))?;
     tracing::debug!(class = object.class.name(), id = %object.id, generation = object.generation, "started");
     if !object.code.component.has_construction() {

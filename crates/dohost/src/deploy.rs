@@ -1,19 +1,20 @@
-//! New code for a host that runs: reads the components again and hands them to the objects.
+//! New code for a host that runs: reads configuration and components again and hands them to the objects.
 
 use std::sync::Arc;
 
 use dohost_engine::Engine;
 use dohost_object::{Deployed, Host};
 
-use crate::args::Serve;
+use crate::args::Application;
+use crate::config;
 use crate::failure;
-use crate::serve;
+use crate::load::{self, Loaded};
 
 /// See the module.
 pub struct Deployer {
     pub engine: Engine,
     pub host: Host,
-    pub args: Serve,
+    pub application: Application,
 }
 
 impl Deployer {
@@ -21,8 +22,13 @@ impl Deployer {
     pub async fn deploy(self: &Arc<Self>) -> anyhow::Result<Deployed> {
         let this = self.clone();
         // Compiling takes long.
-        let classes = tokio::task::spawn_blocking(move || serve::load(&this.engine, &this.args)).await??;
+        let Loaded { classes, .. } = tokio::task::spawn_blocking(move || this.load()).await??;
         Ok(self.host.deploy(classes).await?)
+    }
+
+    fn load(&self) -> anyhow::Result<Loaded> {
+        let plan = config::plan(&self.application, &config::host_environment)?;
+        Ok(load::components(&self.engine, &plan)?)
     }
 
     /// Deploys whenever the process gets a SIGHUP.

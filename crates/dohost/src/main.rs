@@ -7,11 +7,15 @@
 
 mod args;
 mod call;
+mod check;
+mod config;
 mod describe;
 mod deploy;
 mod failure;
 mod limit;
+mod load;
 mod logging;
+mod place;
 mod serve;
 
 use std::process::ExitCode;
@@ -28,6 +32,7 @@ fn main() -> ExitCode {
         args::Command::Serve(serve) => serve::run(*serve),
         args::Command::Call(call) => call::run(&call),
         args::Command::Describe(describe) => describe::run(&describe),
+        args::Command::Check(check) => check::run(&check),
         args::Command::Limits => {
             println!("{}", limit::table());
             Ok(())
