@@ -288,7 +288,10 @@ fn a_method_with_other_types_than_the_caller_knows_is_not_called() {
     let host = Setup::new().guest("counter").guest("probe").guest("caller").start();
     let reply = call(&host, "caller/A", "increment", r#"["counter", "A"]"#);
     reply.says(422, "the method of class counter is increment: async func(by: option<u32>) -> result<s64, string>");
-    reply.says(422, "the call was made for increment: async func(by: option<u32>) -> u64; remote false, retryable false");
+    reply.says(
+        422,
+        "the call was made for increment: async func(by: option<u32>) -> u64; remote false, retryable false",
+    );
     assert_eq!(host.get("/counter/A/value").number(), 0);
     let reply = call(&host, "caller/A", "increment", r#"["probe", "A"]"#);
     reply.says(422, r#"class probe has no method \"increment\"; it has none"#);
@@ -393,10 +396,8 @@ fn dohost_describe_tells_the_methods_with_their_types_and_what_is_none() {
     assert!(describe("caller", &[]).contains("calls methods through\n  dohost:types-client/echo@1.0.0\n"));
     let json: Json = serde_json::from_str(&describe("counter", &["--json"])).expect("JSON");
     assert_eq!(json["methods"][0]["params"], json!([{ "name": "by", "type": "option<u32>" }]));
-    let client = std::fs::read_to_string(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../guests/caller/wit/deps/types-client.wit"
-    ));
+    let client =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../guests/caller/wit/deps/types-client.wit"));
     assert_eq!(describe("types", &["--client"]), client.expect("a file"), "guests/caller is built with what it prints");
     dohost(["describe", "nope.wasm"]).says(&["cannot read nope.wasm"]);
 }
@@ -407,10 +408,7 @@ fn an_openapi_document_describes_the_methods_of_all_classes() {
     let document: Json = serde_json::from_str(host.get("/openapi.json").ok()).expect("JSON");
     assert_eq!(document["openapi"], "3.1.0");
     let increment = &document["paths"]["/types/{name}/rpc/increment"]["post"];
-    assert_eq!(
-        increment["description"],
-        "Adds to the count, 1 unless told otherwise, and gives what it is then."
-    );
+    assert_eq!(increment["description"], "Adds to the count, 1 unless told otherwise, and gives what it is then.");
     for (path, operation) in document["paths"].as_object().expect("paths") {
         assert!(operation["post"]["responses"]["200"].is_object(), "{path}");
     }

@@ -149,10 +149,12 @@ pub struct ObjectInstance {
     takes_strict_turns: bool,
 }
 
+type Fetch = TypedFunc<(Request,), (Result<Response, String>,)>;
+
 #[derive(Clone)]
 struct Exports {
     instance: Instance,
-    fetch: Option<TypedFunc<(Request,), (Result<Response, String>,)>>,
+    fetch: Option<Fetch>,
     methods: Arc<Methods>,
     construct: Option<TypedFunc<(), (Result<(), String>,)>>,
 }

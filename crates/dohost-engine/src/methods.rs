@@ -32,16 +32,20 @@ impl Methods {
             component.get_export_index(Some(&interface), &method.function)
         };
         let exports = interface.methods.iter();
-        let exports = exports.map(|method| export(method).ok_or_else(|| format!("its method {} is hidden", method.name)));
+        let exports =
+            exports.map(|method| export(method).ok_or_else(|| format!("its method {} is hidden", method.name)));
         Ok(Methods { exports: exports.collect::<Result<_, _>>()?, interface: interface.into() })
     }
 
     /// The method that the caller means; or why there is none.
     fn get(&self, wanted: &Method) -> Result<(&Arc<Method>, &ComponentExportIndex), String> {
-        let is_wanted = |method: &Arc<Method>| (&method.interface, &method.function) == (&wanted.interface, &wanted.function);
+        let is_wanted =
+            |method: &Arc<Method>| (&method.interface, &method.function) == (&wanted.interface, &wanted.function);
         match self.interface.methods.iter().position(is_wanted) {
             Some(at) if self.interface.methods[at].fits(wanted) => Ok((&self.interface.methods[at], &self.exports[at])),
-            Some(at) => Err(format!("the method is {} by now, the call was made for {wanted}", self.interface.methods[at])),
+            Some(at) => {
+                Err(format!("the method is {} by now, the call was made for {wanted}", self.interface.methods[at]))
+            }
             None => Err(format!("there is no method {} any more", wanted.name)),
         }
     }

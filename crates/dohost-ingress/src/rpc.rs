@@ -78,7 +78,8 @@ pub(crate) fn openapi<B>(shared: &Shared, request: &http::Request<B>) -> Result<
 }
 
 fn method(interface: &Interface, class: &str, name: &str) -> Result<std::sync::Arc<Method>, Refusal> {
-    let name = decode(name).map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "the name of the method is not valid"))?;
+    let name =
+        decode(name).map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "the name of the method is not valid"))?;
     interface.method(&name).cloned().ok_or_else(|| {
         let names = interface.method_names();
         Refusal::new(StatusCode::NOT_FOUND, format!("class {class} has no method {name:?}; it has {names}"))

@@ -42,7 +42,11 @@ pub fn wit(interface: &Interface, name: &str) -> String {
         // A file has one package of its own; others lie in it.
         match at {
             0 => write!(text, "package {package};\n{body}"),
-            _ => write!(text, "\npackage {package} {{{}}}\n", body.replace('\n', "\n    ").replace("    \n", "\n").trim_end_matches(' ')),
+            _ => write!(
+                text,
+                "\npackage {package} {{{}}}\n",
+                body.replace('\n', "\n    ").replace("    \n", "\n").trim_end_matches(' ')
+            ),
         }
         .expect("a string takes everything");
     }
@@ -117,7 +121,8 @@ mod tests {
     fn what_is_printed_is_wit_with_a_stub_first_and_a_call_error_last() {
         let wit = wit(&interface(TWO, "shop"), "My shop.v1");
         let mut resolve = wit_parser::Resolve { all_features: true, ..Default::default() };
-        let namespace = "package dohost:object@0.1.0; interface namespace { resource stub; record call-error { x: u8 } }";
+        let namespace =
+            "package dohost:object@0.1.0; interface namespace { resource stub; record call-error { x: u8 } }";
         resolve.push_str("object.wit", namespace).expect("it is WIT");
         resolve.push_str("client.wit", &wit).unwrap_or_else(|error| panic!("{error:#}\n{wit}"));
         for line in [

@@ -39,9 +39,7 @@ impl Interface {
                 other.interface == method.interface && other.function == method.function
             };
             let other = new.methods.iter().find(is_same);
-            let names = |method: &crate::Method| {
-                method.params.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()
-            };
+            let names = |method: &crate::Method| method.params.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
             let reason = match other {
                 None => "the method is gone",
                 Some(other) if other.params.len() != method.params.len() => "it has another number of parameters",
@@ -51,7 +49,10 @@ impl Interface {
                 Some(_) => continue,
             };
             found.push(Incompatibility {
-                method: method.interface.as_ref().map_or(method.function.clone(), |id| format!("{id}.{}", method.function)),
+                method: method
+                    .interface
+                    .as_ref()
+                    .map_or(method.function.clone(), |id| format!("{id}.{}", method.function)),
                 old: method.to_string(),
                 new: other.map(|other| other.to_string()),
                 reason: reason.into(),

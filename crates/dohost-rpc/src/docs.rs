@@ -78,8 +78,10 @@ fn definition<'a>(resolve: &'a Resolve, name: &TypeName) -> Option<&'a TypeDef> 
     };
     match in_interface {
         Some(id) => Some(&resolve.types[id]),
-        None => resolve.types.iter().map(|(_, ty)| ty).find(|ty| {
-            matches!(ty.owner, TypeOwner::World(_)) && ty.name.as_deref() == Some(&name.name)
-        }),
+        None => resolve
+            .types
+            .iter()
+            .map(|(_, ty)| ty)
+            .find(|ty| matches!(ty.owner, TypeOwner::World(_)) && ty.name.as_deref() == Some(&name.name)),
     }
 }

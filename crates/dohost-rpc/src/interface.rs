@@ -366,7 +366,8 @@ mod tests {
             world shop { export cart; export stock; export hello: func(); }",
             "shop",
         );
-        let function = |name: &str| interface.method(name).map(|method| (method.interface.clone(), method.function.clone()));
+        let function =
+            |name: &str| interface.method(name).map(|method| (method.interface.clone(), method.function.clone()));
         let of = |interface: &str, function: &str| Some((Some(interface.to_string()), function.to_string()));
         assert_eq!(function("hello"), Some((None, "hello".into())), "the one of the world has no other name");
         assert_eq!(function("cart.hello"), of("acme:shop/cart@1.0.0", "hello"));

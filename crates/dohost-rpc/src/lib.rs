@@ -29,7 +29,9 @@ pub mod wit;
 mod samples;
 
 pub use compare::Incompatibility;
-pub use interface::{Case, Client, Enum, Field, Flags, Interface, Label, Method, NotMethod, Record, Type, TypeName, Variant};
+pub use interface::{
+    Case, Client, Enum, Field, Flags, Interface, Label, Method, NotMethod, Record, Type, TypeName, Variant,
+};
 pub use json::JsonError;
 pub use read::ReadError;
 pub use value::Value;

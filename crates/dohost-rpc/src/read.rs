@@ -221,7 +221,8 @@ impl<'a> Reader<'a> {
             name: definition.name.clone().unwrap_or_default(),
         };
         let docs = definition.docs.contents.clone().or_else(|| self.docs.of_type(&name));
-        let about = |part: &str, own: &wit_parser::Docs| own.contents.clone().or_else(|| self.docs.of_part(&name, part));
+        let about =
+            |part: &str, own: &wit_parser::Docs| own.contents.clone().or_else(|| self.docs.of_part(&name, part));
         let labels = |parts: &mut dyn Iterator<Item = (&String, &wit_parser::Docs)>| {
             parts.map(|(part, own)| Label { name: part.clone(), docs: about(part, own) }).collect::<Vec<_>>()
         };
@@ -297,8 +298,10 @@ mod tests {
 
     #[test]
     fn an_imported_interface_whose_functions_take_stubs_is_one_to_call_methods_through() {
-        let interface = client("add: async func(stub: borrow<stub>, n: u8) -> result<string, call-error>;
-            clear: async func(stub: borrow<stub>) -> result<_, call-error>;");
+        let interface = client(
+            "add: async func(stub: borrow<stub>, n: u8) -> result<string, call-error>;
+            clear: async func(stub: borrow<stub>) -> result<_, call-error>;",
+        );
         let client = &interface.clients[0];
         assert_eq!((client.interface.as_str(), &client.error), ("acme:app/cart", &None));
         let methods: Vec<String> = client.methods.iter().map(|method| method.to_string()).collect();
@@ -313,7 +316,10 @@ mod tests {
             ("f: async func(stub: borrow<stub>) -> u8;", "f does not give a result<…, call-error>"),
             ("f: async func(stub: borrow<stub>) -> result<u8, string>;", "f does not give a result<…, call-error>"),
             ("f: async func(n: u8) -> result<_, call-error>;", "f does not take a borrow<stub> first"),
-            ("f: async func(s: borrow<stub>, t: borrow<stub>) -> result<_, call-error>;", "f its parameter t has a resource"),
+            (
+                "f: async func(s: borrow<stub>, t: borrow<stub>) -> result<_, call-error>;",
+                "f its parameter t has a resource",
+            ),
         ] {
             let interface = client(&format!("{good} {function}"));
             let error = interface.clients[0].error.clone().expect(function);

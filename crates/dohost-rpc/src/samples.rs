@@ -10,8 +10,7 @@ use crate::value::Value;
 
 /// The interface of a component that exports this world.
 pub fn interface(wit: &str, world: &str) -> Interface {
-    let mut resolve = wit_parser::Resolve::default();
-    resolve.all_features = true;
+    let mut resolve = wit_parser::Resolve { all_features: true, ..Default::default() };
     let package = resolve.push_str("sample.wit", wit).expect("the sample is WIT");
     let world = resolve.select_world(&[package], Some(world)).expect("the sample has the world");
     let mut module = wit_component::dummy_module(
@@ -53,7 +52,11 @@ pub fn any_type() -> impl Strategy<Value = Type> {
         Just(Type::Char),
         Just(Type::String),
         (1..5usize).prop_map(|count| Type::Enum(Arc::new(Enum { name: name("e"), cases: labels(count), docs: None }))),
-        (1..40usize).prop_map(|count| Type::Flags(Arc::new(Flags { name: name("f"), flags: labels(count), docs: None }))),
+        (1..40usize).prop_map(|count| Type::Flags(Arc::new(Flags {
+            name: name("f"),
+            flags: labels(count),
+            docs: None
+        }))),
     ];
     leaf.prop_recursive(5, 40, 4, |inner| {
         let optional = || proptest::option::of(inner.clone().prop_map(Arc::new));

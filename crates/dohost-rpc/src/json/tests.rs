@@ -187,12 +187,21 @@ fn arguments_come_by_name_or_in_order() {
 #[test]
 fn arguments_that_do_not_fit_say_which() {
     for (method_name, text, says) in [
-        ("add", r#"{"items":[{"sku":"a","unit-price":1},{"sku":"a","unit-price":-1}]}"#,
-            "args.items[1].unit-price: expected u32, got -1"),
-        ("add", r#"{"items":[{"sku":"a","unitPrice":1}]}"#,
-            "args.items[0]: no field \"unitPrice\"; did you mean \"unit-price\"?"),
-        ("add", r#"{"items":[{"sku":"a","price":1}]}"#,
-            "args.items[0]: no field \"price\"; there are sku, unit-price, note"),
+        (
+            "add",
+            r#"{"items":[{"sku":"a","unit-price":1},{"sku":"a","unit-price":-1}]}"#,
+            "args.items[1].unit-price: expected u32, got -1",
+        ),
+        (
+            "add",
+            r#"{"items":[{"sku":"a","unitPrice":1}]}"#,
+            "args.items[0]: no field \"unitPrice\"; did you mean \"unit-price\"?",
+        ),
+        (
+            "add",
+            r#"{"items":[{"sku":"a","price":1}]}"#,
+            "args.items[0]: no field \"price\"; there are sku, unit-price, note",
+        ),
         ("add", r#"{"items":[{"sku":"a"}]}"#, "args.items[0].unit-price: expected u32, but it is missing"),
         ("add", r#"{"items":[], "items":[]}"#, "args: the parameter \"items\" is there twice"),
         ("add", "", "args.items: expected list<item>, but it is missing"),
