@@ -83,9 +83,9 @@ impl Pending {
                 let (class, name) = object.split_once('/').ok_or_else(|| Failure::of_probe("no CLASS/NAME"))?;
                 let stub = namespace::get_by_name(class, name)?;
                 let (method, arguments) = (method.to_string(), arguments.to_string());
-                Ok(Box::pin(async move {
-                    Ok(stub.call(method, arguments).await.unwrap_or_else(|error| failed(&error)))
-                }))
+                Ok(Box::pin(
+                    async move { Ok(stub.call(method, arguments).await.unwrap_or_else(|error| failed(&error))) },
+                ))
             }
             ["sleep", ms] => {
                 let ms: u64 = ms.parse().map_err(|_| Failure::of_probe("sleep takes milliseconds"))?;
