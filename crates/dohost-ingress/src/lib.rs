@@ -21,5 +21,5 @@ mod route;
 mod worker;
 
 pub use limits::HttpLimits;
-pub use listener::{BindError, Front, FrontWorker};
+pub use listener::{BindError, Front, FrontWorker, Prepared};
 pub use pattern::{PatternError, RoutePattern};
