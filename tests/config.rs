@@ -83,6 +83,7 @@ fn the_command_line_wins_over_the_file() {
                 [classes.probe]\ncomponent = \"{probe}\"\nlimits = { body = 5 }";
     let setup = configured(toml);
     let host = setup.start();
+    assert!(!host.address.ends_with(":1"), "{}", host.address);
     host.connect().post("/probe/A/body", b"123456").says(413, "more than 5 bytes");
     assert!(!setup.directory().join("nowhere").exists());
     drop(host);

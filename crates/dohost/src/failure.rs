@@ -18,6 +18,11 @@ impl Failure {
         Failure { text: error.to_string(), help, place: None }
     }
 
+    /// Where the file that it is about says what is wrong.
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
     /// The same, of something that a file says, if it is one that says it.
     pub fn at(self, place: Option<Place>) -> Failure {
         Failure { place, ..self }
