@@ -59,8 +59,8 @@ async fn answer(shared: &Arc<Shared>, executor: usize, request: http::Request<In
     let seen = is_logged.then(|| (std::time::Instant::now(), request.method().clone(), request.uri().clone()));
     let result = match message::check_head(&request) {
         Err(refusal) => Err(refusal),
-        Ok(()) => match shared.workers.of(&request) {
-            Some(worker) => worker::answer(worker, executor, request).await,
+        Ok(()) => match shared.workers.load().of(&request) {
+            Some(worker) => worker::answer(&worker, executor, request).await,
             None if request.uri().path() == rpc::OPENAPI_PATH => rpc::openapi(shared, &request),
             None => match route::object_of(request.uri().path(), &shared.host) {
                 Ok(route) if rpc::is_call(&route) => rpc::answer(shared, route, request).await,

@@ -22,5 +22,5 @@ mod rpc;
 mod worker;
 
 pub use limits::HttpLimits;
-pub use listener::{BindError, Front, FrontWorker};
+pub use listener::{BindError, Front, FrontWorker, Prepared};
 pub use pattern::{PatternError, RoutePattern};

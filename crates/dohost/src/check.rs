@@ -27,7 +27,7 @@ pub fn run(args: &Check) -> anyhow::Result<()> {
 /// Loads all that would be loaded, and lets it go.
 fn could_be_served(plan: &Plan) -> anyhow::Result<()> {
     let engine = load::engine(plan)?;
-    load::components(&engine, plan)?;
+    load::components(&engine, plan, &[])?;
     load::outgoing(plan)?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use dohost_storage::{OpenError, Store, StoreOptions};
 
 use crate::args::Serve;
 use crate::config::{self, Plan};
-use crate::deploy::Deployer;
+use crate::deploy::{Deployer, Served};
 use crate::failure::Failure;
 use crate::load::{self, Loaded};
 use crate::logging;
@@ -21,7 +21,7 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
     let _logs = logging::start(args.log_format, &args.log)?;
     let plan = config::plan(&args.application, &config::host_environment)?;
     let engine = load::engine(&plan)?;
-    let Loaded { classes, workers } = load::components(&engine, &plan)?;
+    let Loaded { classes, workers, components } = load::components(&engine, &plan, &[])?;
     let outgoing = load::outgoing(&plan)?;
     let listener = listener::bind(plan.listen).map_err(bind_failure)?;
     let address = listener.local_addr()?;
@@ -30,13 +30,13 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
     let host = Host::start(store, classes, host_options(&plan, outgoing)?)?;
 
     let ready = ready_line(address, &host, &plan);
-    let deployer = Arc::new(Deployer { engine, host: host.clone(), application: args.application });
-    let front = Front { host: host.clone(), workers, limits: HttpLimits::default() };
+    let front = Front::new(host.clone(), workers, HttpLimits::default());
     let patience = plan.shutdown_timeout;
+    let deployer = Deployer::new(engine, host.clone(), front.clone(), args.application, Served { plan, components });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let stop = stop_signal()?;
-        tokio::spawn(deployer.deploy_on_signal());
+        deployer.deploy_on_signal()?;
         println!("{ready}");
         let cut_off = listener::serve(listener, front, stop, patience).await?;
         if cut_off > 0 {

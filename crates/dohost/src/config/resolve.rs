@@ -102,6 +102,8 @@ impl<'a> Resolver<'a> {
             management: self.management(&file.management),
             migrations: self.migrations(&file.migrations),
         };
+        // As somebody reads the file.
+        self.failures.sort_by_key(|failure| failure.place().map(Place::start));
         match self.failures.is_empty() {
             true => Ok(plan),
             false => Err(Failures(self.failures)),
