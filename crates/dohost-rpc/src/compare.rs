@@ -87,6 +87,7 @@ mod tests {
             ("record item { sku: string } add: func(thing: item) -> u32; clear: func();", "another name"),
             ("record item { sku: u32 } add: func(item: item) -> u32; clear: func();", "another one"),
             ("record item { sku: string } add: func(item: item) -> u64; clear: func();", "another one"),
+            ("record item { code: string } add: func(item: item) -> u32; clear: func();", "another one"),
             ("record item { sku: string, n: u8 } add: func(item: item) -> u32; clear: func();", "another one"),
             ("clear: func();", "gone"),
         ] {
