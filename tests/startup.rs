@@ -117,7 +117,7 @@ fn a_worker_is_no_object_and_an_object_no_worker() {
         "give a wasi:http component with --worker",
     ]);
     Setup::new().worker("counter").fail().says(&[
-        "counter.wasm does not export wasi:http/handler@0.3 or wasi:http/incoming-handler@0.2 (it exports dohost:object/handler@0.1.0)",
+        "counter.wasm does not export wasi:http/handler@0.3 or wasi:http/incoming-handler@0.2 (it exports increment, value, dohost:object/handler@0.1.0)",
         "give an object as dohost serve FILE or --class NAME=FILE",
     ]);
 }
