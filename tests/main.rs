@@ -30,6 +30,7 @@ mod limits;
 mod memory;
 mod namespace;
 mod output_gate;
+mod rpc;
 mod sections;
 mod serial;
 mod shutdown;

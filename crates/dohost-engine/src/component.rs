@@ -2,7 +2,7 @@
 //! is served.
 //!
 //! The order is that of a user's mistakes: the file cannot be read, is not wasm, is a core module, does not validate,
-//! lacks the handler, imports what the host does not have, has a type that differs.
+//! has neither a handler nor a method, imports what the host does not have, has a type that differs.
 //!
 //! A file is read and compiled once, however many classes and Workers it implements: all of them share the
 //! [`GuestComponent`].
@@ -10,15 +10,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use dohost_rpc::{Client, Interface};
 use sha2::{Digest, Sha256};
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
-use crate::bindings::ObjectPre;
+use crate::bindings::ObjectIndices;
 use crate::bindings::types::{Request, Response};
 use crate::config::Engine;
 use crate::guest::{GuestLimits, GuestState};
 use crate::host;
+use crate::methods::Methods;
 use crate::variables::Variables;
 use crate::worker::WorkerComponent;
 
@@ -54,6 +56,7 @@ pub struct GuestComponent {
     engine: Engine,
     path: Arc<Path>,
     component: Component,
+    methods: Arc<Methods>,
     takes_strict_turns: bool,
     /// SHA-256 of its binary form.
     digest: [u8; 32],
@@ -63,9 +66,12 @@ pub struct GuestComponent {
 #[derive(Clone)]
 pub struct ObjectComponent {
     pub(crate) engine: Engine,
-    pub(crate) pre: ObjectPre<GuestState>,
+    pub(crate) pre: InstancePre<GuestState>,
+    /// Where its handler is, if it has one.
+    pub(crate) handler: Option<ObjectIndices>,
     /// Its `construct`, if it has one.
     pub(crate) construct: Option<ComponentExportIndex>,
+    pub(crate) methods: Arc<Methods>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
     /// SHA-256 of its binary form.
@@ -83,6 +89,16 @@ impl ObjectComponent {
     /// Whether an instance can handle an event while it waits in another one.
     pub fn interleaves(&self) -> bool {
         !self.takes_strict_turns
+    }
+
+    /// What it offers beside the interfaces that the host knows.
+    pub fn interface(&self) -> &Arc<Interface> {
+        &self.methods.interface
+    }
+
+    /// Whether it takes requests. One that does not has methods.
+    pub fn has_handler(&self) -> bool {
+        self.handler.is_some()
     }
 
     /// Whether an instance has a construction to run before its first event.
@@ -188,8 +204,10 @@ impl Engine {
         }
         let component =
             Component::from_binary(&self.wasmtime, &binary).map_err(|error| invalid(path, &one_line(&error)))?;
+        let methods = Methods::find(&component, &binary);
+        let methods = methods.map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?.into();
         let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
-        Ok(GuestComponent { engine: self.clone(), path: path.into(), component, takes_strict_turns, digest })
+        Ok(GuestComponent { engine: self.clone(), path: path.into(), component, methods, takes_strict_turns, digest })
     }
 
     /// Reads, compiles and checks the component of a class.
@@ -201,16 +219,22 @@ impl Engine {
 impl GuestComponent {
     /// As the implementation of a class, if it is one.
     pub fn object(&self) -> Result<ObjectComponent, LoadError> {
-        let GuestComponent { engine, path, component, takes_strict_turns, digest } = self;
-        require_export(engine, component, path, &[OBJECT_HANDLER])?;
+        let GuestComponent { engine, path, component, methods, takes_strict_turns, digest } = self;
+        let has_handler = component.get_export_index(None, OBJECT_HANDLER).is_some();
+        if !has_handler && methods.interface.methods.is_empty() {
+            require_export(engine, component, path, &[OBJECT_HANDLER])?;
+        }
         let pre = self.link()?;
-        let checked = check_handler(engine, component, &pre).and_then(|()| find_construct(engine, component, &pre));
+        let checked = if has_handler { check_handler(engine, component, &pre) } else { Ok(()) };
+        let checked = checked.and_then(|()| find_construct(engine, component, &pre));
         let construct = checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
-        let pre = ObjectPre::new(pre).map_err(|error| wrong_type(path, error))?;
+        let handler = has_handler.then(|| ObjectIndices::new(&pre)).transpose();
         Ok(ObjectComponent {
             engine: engine.clone(),
+            handler: handler.map_err(|error| wrong_type(path, error))?,
             pre,
             construct,
+            methods: methods.clone(),
             takes_strict_turns: *takes_strict_turns,
             digest: *digest,
         })
@@ -224,23 +248,41 @@ impl GuestComponent {
     }
 
     fn link(&self) -> Result<InstancePre<GuestState>, LoadError> {
+        let clients = &self.methods.interface.clients;
+        for Client { interface, error, .. } in clients {
+            if let Some(error) = error {
+                let reason = format!("it imports {interface} to call methods, but its function {error}");
+                return Err(LoadError::WrongType { path: self.path.to_path_buf(), reason });
+            }
+        }
+        let is_client = |name: &str| clients.iter().any(|client| client.interface == name);
         let unknown: Vec<String> = self
             .component
             .component_type()
             .imports(&self.engine.wasmtime)
+            .filter(|(name, _)| !IMPORTS.iter().any(|prefix| name.starts_with(prefix)))
+            .filter(|(name, item)| !is_client(name) && !has_types_only(&self.engine, &item.ty))
             .map(|(name, _)| name.to_owned())
-            .filter(|name| !IMPORTS.iter().any(|prefix| name.starts_with(prefix)))
             .collect();
         if !unknown.is_empty() {
             return Err(LoadError::UnknownImports { path: self.path.to_path_buf(), imports: unknown.join(", ") });
         }
-        let linker = host::linker(&self.engine);
-        linker.and_then(|linker| linker.instantiate_pre(&self.component)).map_err(|error| wrong_type(&self.path, error))
+        let linked = host::linker(&self.engine).and_then(|mut linker| {
+            host::add_clients(&mut linker, clients)?;
+            linker.instantiate_pre(&self.component)
+        });
+        linked.map_err(|error| wrong_type(&self.path, error))
     }
 }
 
+/// Whether an import is an interface with nothing in it that somebody would have to implement.
+fn has_types_only(engine: &Engine, item: &ComponentItem) -> bool {
+    let ComponentItem::ComponentInstance(interface) = item else { return false };
+    interface.exports(&engine.wasmtime).all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
+}
+
 /// Reads a component, from its text form too.
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     match bytes.get(..8) {
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => Err(LoadError::CoreModule(path.to_owned())),

@@ -8,6 +8,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use dohost_rpc::{Method, Value};
+
 pub use crate::bindings::types::{Request, Response};
 use crate::bindings::{concurrency, namespace, outgoing, storage};
 pub use concurrency::Error as ConcurrencyError;
@@ -137,4 +139,18 @@ pub trait ObjectStub: Send + Sync {
     fn name(&self) -> Option<String>;
     /// Sends the request at once, in call order, and resolves with the reply.
     fn fetch(&self, caller: Caller, request: Request) -> BoxFuture<Result<Result<Response, CallError>, Fatal>>;
+    /// Calls a method with arguments in JSON, like `fetch`; the result is JSON too.
+    fn call(
+        &self,
+        caller: Caller,
+        method: &str,
+        arguments: &str,
+    ) -> BoxFuture<Result<Result<String, CallError>, Fatal>>;
+    /// Calls the object's method that this one stands for, if it has one with these types, like `fetch`.
+    fn call_typed(
+        &self,
+        caller: Caller,
+        method: &Method,
+        arguments: Vec<Value>,
+    ) -> BoxFuture<Result<Result<Option<Value>, CallError>, Fatal>>;
 }

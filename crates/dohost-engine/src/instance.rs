@@ -26,15 +26,15 @@ use std::task::{Context, Poll};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use wasmtime::Store;
-use wasmtime::component::{Accessor, TypedFunc};
+use wasmtime::component::{Accessor, Instance, TypedFunc};
 
-use crate::bindings::Object;
 use crate::bindings::types::{Request, Response};
 use crate::component::{ObjectComponent, one_line};
 use crate::event::{Input, Output};
 use crate::guest::{self, CpuExceeded, GuestLimits, GuestState};
 use crate::host::NotAnObject;
 use crate::imports::{Fatal, Inside, Outside, TaskId};
+use crate::methods::Methods;
 use crate::slice::{Slice, Wakes};
 use crate::variables::Variables;
 
@@ -149,9 +149,13 @@ pub struct ObjectInstance {
     takes_strict_turns: bool,
 }
 
-#[derive(Clone, Copy)]
+type Fetch = TypedFunc<(Request,), (Result<Response, String>,)>;
+
+#[derive(Clone)]
 struct Exports {
-    fetch: TypedFunc<(Request,), (Result<Response, String>,)>,
+    instance: Instance,
+    fetch: Option<Fetch>,
+    methods: Arc<Methods>,
     construct: Option<TypedFunc<(), (Result<(), String>,)>>,
 }
 
@@ -181,14 +185,15 @@ impl ObjectComponent {
     }
 
     async fn exports(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Exports> {
-        let Some(construct) = &self.construct else {
-            let object = self.pre.instantiate_async(store).await?;
-            return Ok(Exports { fetch: object.dohost_object_handler().func_fetch(), construct: None });
-        };
-        let instance = self.pre.instance_pre().instantiate_async(&mut *store).await?;
-        let object = Object::new(&mut *store, &instance)?;
-        let construct = instance.get_typed_func(&mut *store, construct)?;
-        Ok(Exports { fetch: object.dohost_object_handler().func_fetch(), construct: Some(construct) })
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        let object = self.handler.as_ref().map(|handler| handler.load(&mut *store, &instance)).transpose()?;
+        let construct = self.construct.as_ref().map(|construct| instance.get_typed_func(&mut *store, construct));
+        Ok(Exports {
+            instance,
+            fetch: object.map(|object| object.dohost_object_handler().func_fetch()),
+            methods: self.methods.clone(),
+            construct: construct.transpose()?,
+        })
     }
 }
 
@@ -198,12 +203,12 @@ impl ObjectInstance {
     /// Dropping the future drops the instance with everything that it was doing.
     pub async fn run(mut self, events: &dyn Events) -> Result<(), Trap> {
         let slice = self.slice.clone();
-        let (exports, takes_strict_turns) = (self.exports, self.takes_strict_turns);
+        let (exports, takes_strict_turns) = (self.exports.clone(), self.takes_strict_turns);
         let feed = async |accessor: &Accessor<GuestState>| {
             if let Some(construct) = exports.construct {
                 construct_object(accessor, construct, events).await?;
             }
-            feed(accessor, exports, takes_strict_turns, events).await
+            feed(accessor, &exports, takes_strict_turns, events).await
         };
         let mut running = pin!(self.store.run_concurrent(feed));
         let wakes = Arc::new(Wakes::default());
@@ -273,11 +278,11 @@ async fn construct_object(
 /// Starts events as they come and finishes them as they are done.
 async fn feed(
     accessor: &Accessor<GuestState>,
-    exports: Exports,
+    exports: &Exports,
     takes_strict_turns: bool,
     events: &dyn Events,
 ) -> wasmtime::Result<()> {
-    let mut tasks = pin!(FuturesUnordered::<Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>>::new());
+    let mut tasks = pin!(FuturesUnordered::<Task<'_>>::new());
     let (mut has_ended, mut worked_in_background) = (false, false);
     std::future::poll_fn(|cx| {
         let mut may_start = true;
@@ -300,7 +305,7 @@ async fn feed(
             }
             match events.poll_event(cx) {
                 Poll::Ready(Some(call)) => {
-                    tasks.push(Box::pin(start(accessor, exports, call, events)));
+                    tasks.push(start(accessor, exports, call, events));
                     may_start = false;
                 }
                 Poll::Ready(None) => has_ended = true,
@@ -311,22 +316,35 @@ async fn feed(
     .await
 }
 
-/// Starts one guest task now and gives the future of its end.
-fn start<'a>(
-    accessor: &'a Accessor<GuestState>,
-    exports: Exports,
-    call: Call,
-    events: &'a dyn Events,
-) -> impl Future<Output = wasmtime::Result<()>> + Send + 'a {
-    let Call { event, input: Input::Fetch(request) } = call;
-    let fetch = exports.fetch;
-    let started = accessor.with(|access| fetch.start_call_concurrent(access, (request,)));
-    if let Ok(started) = &started {
-        events.started(event, TaskId(started.task()));
-    }
-    async move {
-        let (reply,) = fetch.finish_call_concurrent(accessor, started?).await?;
-        events.finished(event, reply.map(Output::Response));
-        Ok(())
+/// The future of the end of an event.
+type Task<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send + 'a>>;
+
+/// Starts one guest task, now or when the future is polled for the first time, which gives its end.
+fn start<'a>(accessor: &'a Accessor<GuestState>, exports: &'a Exports, call: Call, events: &'a dyn Events) -> Task<'a> {
+    let Call { event, input } = call;
+    match (input, exports.fetch) {
+        (Input::Fetch(request), Some(fetch)) => {
+            let started = accessor.with(|access| fetch.start_call_concurrent(access, (request,)));
+            if let Ok(started) = &started {
+                events.started(event, TaskId(started.task()));
+            }
+            Box::pin(async move {
+                let (reply,) = fetch.finish_call_concurrent(accessor, started?).await?;
+                events.finished(event, reply.map(Output::Response));
+                Ok(())
+            })
+        }
+        (Input::Fetch(_), None) => Box::pin(async move {
+            let methods = exports.methods.interface.method_names();
+            let text = format!("the object takes no requests, it has methods only: {methods}");
+            events.finished(event, Ok(Output::NotOffered(text)));
+            Ok(())
+        }),
+        (Input::Method(call), _) => Box::pin(async move {
+            let started = |task| events.started(event, task);
+            let output = exports.methods.call(accessor, exports.instance, call, started).await?;
+            events.finished(event, Ok(output));
+            Ok(())
+        }),
     }
 }

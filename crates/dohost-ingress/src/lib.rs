@@ -3,7 +3,7 @@
 //! Reading order, which is the path of a request: [`listener`] (accept, deal out to the executors) → `connection` (hyper)
 //! → `message` (what is checked of every request)
 //! → [`pattern`] (which Worker, if any) → `worker` (request ⇄ wasi:http), or else `route` (URL → class and name) → `object`
-//! (request ⇄ event) → `reply` (what every answer that the host makes itself looks like).
+//! (request ⇄ event) or `rpc` (JSON ⇄ method) → `reply` (what every answer that the host makes itself looks like).
 //!
 //! hyper decides what is HTTP and what is not; here are the limits, the routing and the words of errors. HTTP/1.1 only, no
 //! TLS: put a proxy in front for both.
@@ -18,6 +18,7 @@ mod object;
 pub mod pattern;
 mod reply;
 mod route;
+mod rpc;
 mod worker;
 
 pub use limits::HttpLimits;

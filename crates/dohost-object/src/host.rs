@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dohost_engine::imports::{BoxFuture, OutgoingError, Outside};
-use dohost_engine::{Input, Output, Request, Response};
+use dohost_engine::{Input, MethodCall, Output, Request, Response};
+use dohost_rpc::Value;
 use dohost_storage::{NAME_BYTES_MAX, Store, StoreError};
 use parking_lot::Mutex;
 
@@ -128,6 +129,18 @@ impl Host {
         let (id, name) = target.resolve(class)?;
         let reply = self.0.clone().send(class, id, name, Input::Fetch(request), None).await;
         Ok(reply.map(Output::into_response))
+    }
+
+    /// Calls a method of an object, like [`Host::fetch`].
+    pub async fn call(
+        &self,
+        class: &Class,
+        target: Target<'_>,
+        call: MethodCall,
+    ) -> Result<Reply<Option<Value>>, InvalidId> {
+        let (id, name) = target.resolve(class)?;
+        let reply = self.0.clone().send(class, id, name, Input::Method(call), None).await;
+        Ok(reply.map(Output::into_value))
     }
 
     /// Makes the imports of one instance of a Worker with these bindings.

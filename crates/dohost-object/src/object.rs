@@ -374,7 +374,11 @@ impl Object {
         let mut state = self.lock();
         let slot = state.running.remove(event).slot;
         state.last_active = Instant::now();
-        let reply = result.map_err(EventError::Exception);
+        let reply = result.map_err(EventError::Exception).and_then(|output| match output {
+            dohost_engine::Output::NotOffered(text) => Err(EventError::NotOffered(text)),
+            dohost_engine::Output::TooLarge(text) => Err(EventError::ResultTooLarge(text)),
+            output => Ok(output),
+        });
         match state.output.sample() {
             None => state.output.hold_back(Output::Reply(slot, reply)),
             Some(after) => {

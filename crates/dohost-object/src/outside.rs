@@ -8,14 +8,15 @@ use std::sync::Arc;
 use dohost_engine::imports::{
     BoxFuture, CallError, Caller, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside, Request, Response, Stub,
 };
-use dohost_engine::{Input, Output};
+use dohost_engine::{Input, MethodCall, Output};
+use dohost_rpc::{Interface, Method, Value, json};
 use parking_lot::Mutex;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::bindings::Bindings;
 use crate::call_graph::Label;
 use crate::class::Class;
-use crate::event::{Reply, request_bytes};
+use crate::event::{Reply, arguments_bytes, request_bytes};
 use crate::host::{HostInner, Target};
 use crate::object::Object;
 
@@ -116,17 +117,76 @@ impl ObjectStub for StubOf {
 
     fn fetch(&self, task: Caller, request: Request) -> BoxFuture<Result<Result<Response, CallError>, Fatal>> {
         let bytes = request_bytes(&request);
+        self.send(task, bytes, Input::Fetch(request), |reply| call_result(reply.map(Output::into_response)))
+    }
+
+    fn call(&self, task: Caller, method: &str, arguments: &str) -> BoxFuture<Result<Result<String, CallError>, Fatal>> {
+        let interface = self.callee.class.interface();
+        let method = match interface.method(method) {
+            Some(method) => method.clone(),
+            None => return not_made(no_such_method(&self.callee.class, &interface, method)),
+        };
+        let arguments = match json::arguments(arguments, &method) {
+            Ok(arguments) => arguments,
+            Err(error) => return not_made(error.to_string()),
+        };
+        let input = Input::Method(MethodCall { method: method.clone(), arguments });
+        self.send_call(task, input, move |value| json::result(value.as_ref(), method.result.as_ref()))
+    }
+
+    fn call_typed(
+        &self,
+        task: Caller,
+        wanted: &Method,
+        arguments: Vec<Value>,
+    ) -> BoxFuture<Result<Result<Option<Value>, CallError>, Fatal>> {
+        let interface = self.callee.class.interface();
+        let method = match interface.method_for(wanted) {
+            Some(method) if method.fits(wanted) => method.clone(),
+            Some(method) => {
+                let class = self.callee.class.name();
+                return not_made(format!("the method of class {class} is {method}, the call was made for {wanted}"));
+            }
+            None => return not_made(no_such_method(&self.callee.class, &interface, &wanted.name)),
+        };
+        self.send_call(task, Input::Method(MethodCall { method, arguments }), |value| value)
+    }
+}
+
+impl StubOf {
+    /// Calls a method; `finish` makes of its result what the caller gets.
+    fn send_call<R: Send + 'static>(
+        &self,
+        task: Caller,
+        input: Input,
+        finish: impl FnOnce(Option<Value>) -> R + Send + 'static,
+    ) -> BoxFuture<Result<Result<R, CallError>, Fatal>> {
+        let bytes = match &input {
+            Input::Method(call) => arguments_bytes(&call.arguments),
+            _ => unreachable!("a call of a method"),
+        };
+        self.send(task, bytes, input, |reply| call_result(reply.map(Output::into_value).map(finish)))
+    }
+
+    /// Sends an event to the object, past the output gate now and past the input gate when the reply has come.
+    fn send<R: Send + 'static>(
+        &self,
+        task: Caller,
+        bytes: usize,
+        input: Input,
+        finish: impl FnOnce(Reply<Output>) -> Result<R, CallError> + Send + 'static,
+    ) -> BoxFuture<Result<Result<R, CallError>, Fatal>> {
         let Label { class, id, name } = self.callee.clone();
         let host = self.host.clone();
         let Some(caller) = self.caller.clone() else {
-            let reply = host.send(&class, id, name, Input::Fetch(request), None);
-            return Box::pin(async move { Ok(call_result(reply.await.map(Output::into_response))) });
+            let reply = host.send(&class, id, name, input, None);
+            return Box::pin(async move { Ok(finish(reply.await)) });
         };
         let (place, chain) = match caller.begin_call_to(&self.callee, task, bytes) {
             Ok(begun) => begun,
-            Err(error) => return Box::pin(async move { Ok(call_result(Err(error))) }),
+            Err(error) => return Box::pin(async move { Ok(finish(Err(error))) }),
         };
-        let send = move || host.send(&class, id, name, Input::Fetch(request), Some(chain));
+        let send = move || host.send(&class, id, name, input, Some(chain));
         let (gate, entered) = (caller.output_gate(), caller.enter(task));
         let mut last_waiting = self.last_waiting.lock();
         let still_waiting = |left: &mut oneshot::Receiver<Left>| matches!(left.try_recv(), Err(TryRecvError::Empty));
@@ -138,7 +198,7 @@ impl ObjectStub for StubOf {
                 let reply = reply.await;
                 drop(place);
                 entered.await;
-                Ok(call_result(reply.map(Output::into_response)))
+                Ok(finish(reply))
             });
         }
         let (leaves, left) = oneshot::channel::<Left>();
@@ -154,9 +214,18 @@ impl ObjectStub for StubOf {
             let reply = reply.await;
             drop(place);
             entered.await;
-            Ok(call_result(reply.map(Output::into_response)))
+            Ok(finish(reply))
         })
     }
+}
+
+/// A call that the host does not make, since it would fail every time.
+fn not_made<R: Send + 'static>(message: String) -> BoxFuture<Result<Result<R, CallError>, Fatal>> {
+    Box::pin(async move { Ok(Err(CallError { message, remote: false, retryable: false, overloaded: false })) })
+}
+
+fn no_such_method(class: &Class, interface: &Interface, method: &str) -> String {
+    format!("class {} has no method {method:?}; it has {}", class.name(), interface.method_names())
 }
 
 fn call_result<T>(reply: Reply<T>) -> Result<T, CallError> {

@@ -3,6 +3,7 @@
 //! Each takes what it needs out of the store, waits outside of it, and never holds it across an await. What the functions
 //! do is behind the traits of [`crate::imports`].
 
+mod clients;
 mod concurrency;
 pub(crate) mod http;
 mod namespace;
@@ -26,6 +27,8 @@ pub(crate) struct Host;
 impl HasData for Host {
     type Data<'a> = &'a mut GuestState;
 }
+
+pub(crate) use clients::add_to_linker as add_clients;
 
 /// Everything that a guest may import, be it an object or a Worker.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
