@@ -12,9 +12,13 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use bytes::Bytes;
+pub use dohost_storage::{
+    AppliedMigration, CommitError, Migration, MigrationError, MigrationPlan, Step, StoreError, StoredClass,
+    StoredObject,
+};
 use dohost_storage::{
-    AppliedMigration, ClassNumber, CommitError, KeyRange, ListOptions, NAME_BYTES_MAX, ObjectRecord, Page, Store,
-    StoreError, StoreStats, StoredClass, StoredObject, TooLong, Totals, WriteSet, check_key, check_value,
+    ClassNumber, KeyRange, ListOptions, NAME_BYTES_MAX, ObjectRecord, Page, Store, StoreStats, TooLong, Totals,
+    WriteSet, check_key, check_value,
 };
 
 use crate::environment::{Environment, Machine};
@@ -239,12 +243,21 @@ impl Management {
         Ok(Known { id: object.id, stored, resident })
     }
 
-    /// The entries of an object from the beginning of a range, as many as a page takes.
-    pub fn list(&self, class: &str, target: Target<'_>, options: ListOptions<'_>) -> Result<Page, ManageError> {
+    /// At most `limit` entries of an object in the order of their keys, behind `after`, with keys that begin with `prefix`;
+    /// fewer if they are large.
+    pub fn keys(
+        &self,
+        class: &str,
+        target: Target<'_>,
+        prefix: Option<&str>,
+        after: Option<&str>,
+        limit: u64,
+    ) -> Result<Page, ManageError> {
         let record = self.record(&self.meant(class, target)?)?;
+        let options = ListOptions { prefix, start_after: after, limit: Some(limit), ..ListOptions::default() };
         match KeyRange::compile(options) {
             Ok(Some(range)) => Ok(self.store.list(record.number, &range)?),
-            // An empty range.
+            // Nothing can be there.
             _ => Ok(Page::default()),
         }
     }
@@ -338,6 +351,11 @@ impl Management {
     /// The migrations that were applied, in order.
     pub fn migrations(&self) -> Result<Vec<AppliedMigration>, ManageError> {
         Ok(self.store.applied_migrations()?)
+    }
+
+    /// What a list of migrations would do at the next start.
+    pub fn plan(&self, migrations: &[Migration]) -> Result<MigrationPlan, MigrationError> {
+        self.store.plan_migrations(migrations)
     }
 
     fn class(&self, name: &str) -> Result<StoredClass, ManageError> {
