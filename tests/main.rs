@@ -15,6 +15,7 @@ mod small_disk;
 mod call_cycles;
 mod command_line;
 mod concurrency;
+mod config;
 mod construction;
 mod counter;
 mod crash;

@@ -3,17 +3,23 @@
 //!
 //! The order is that of a user's mistakes: the file cannot be read, is not wasm, is a core module, does not validate,
 //! lacks the handler, imports what the host does not have, has a type that differs.
+//!
+//! A file is read and compiled once, however many classes and Workers it implements: all of them share the
+//! [`GuestComponent`].
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use crate::bindings::ObjectPre;
 use crate::bindings::types::{Request, Response};
 use crate::config::Engine;
-use crate::guest::GuestState;
+use crate::guest::{GuestLimits, GuestState};
 use crate::host;
+use crate::variables::Variables;
+use crate::worker::WorkerComponent;
 
 /// What an object exports.
 pub(crate) const OBJECT_HANDLER: &str = "dohost:object/handler@0.1.0";
@@ -22,27 +28,33 @@ pub(crate) const OBJECT_CONSTRUCTION: &str = "dohost:object/construction@0.1.0";
 /// What a Worker exports: one of these, in any patch version.
 const WORKER_HANDLERS: [&str; 2] = ["wasi:http/handler@0.3", "wasi:http/incoming-handler@0.2"];
 
-/// The interfaces that objects and Workers can import, as prefixes of their names.
-const IMPORTS_OF_BOTH: &[&str] = &[
+/// The interfaces that a component can import, as prefixes of their names. One component may implement objects and a
+/// Worker, so they are the same for both; what only an object has traps in a Worker.
+const IMPORTS: &[&str] = &[
+    "dohost:object/concurrency@0.1.",
     "dohost:object/namespace@0.1.",
     "dohost:object/outgoing@0.1.",
+    "dohost:object/state@0.1.",
+    "dohost:object/storage@0.1.",
+    "dohost:object/transactions@0.1.",
     "dohost:object/types@0.1.",
     "wasi:cli/",
     "wasi:clocks/",
     "wasi:filesystem/",
+    "wasi:http/",
     "wasi:io/",
     "wasi:random/",
     "wasi:sockets/",
 ];
-/// Those that only an object can.
-const IMPORTS_OF_OBJECTS: &[&str] = &[
-    "dohost:object/concurrency@0.1.",
-    "dohost:object/state@0.1.",
-    "dohost:object/storage@0.1.",
-    "dohost:object/transactions@0.1.",
-];
-/// Those that only a Worker can.
-const IMPORTS_OF_WORKERS: &[&str] = &["wasi:http/"];
+
+/// A component that was read and compiled; what it can be is found out by asking. Cheap to clone.
+#[derive(Clone)]
+pub struct GuestComponent {
+    engine: Engine,
+    path: Arc<Path>,
+    component: Component,
+    takes_strict_turns: bool,
+}
 
 /// A component that implements a class, ready to be instantiated. Cheap to clone.
 #[derive(Clone)]
@@ -97,15 +109,13 @@ pub enum LoadError {
         /// What is there instead.
         exports: String,
     },
-    /// It imports interfaces that the host does not offer to it.
-    #[error("{} imports {imports}, which dohost does not offer to {role}", path.display())]
+    /// It imports interfaces that the host does not offer.
+    #[error("{} imports {imports}, which dohost does not offer", path.display())]
     UnknownImports {
         /// The file.
         path: PathBuf,
         /// The interfaces.
         imports: String,
-        /// `an object` or `a Worker`.
-        role: &'static str,
     },
     /// A function has another type than the world says.
     #[error("{} does not fit the world: {reason}", path.display())]
@@ -129,10 +139,14 @@ impl LoadError {
             }
             LoadError::Invalid { .. } => Some("build it again; it may be cut off or made for newer tools".into()),
             LoadError::MissingExport { wanted, .. } if wanted == OBJECT_HANDLER => {
-                Some("build it for the world dohost:object/object; give a wasi:http component with --worker".into())
+                let text = "build it for the world dohost:object/object; give a wasi:http component with --worker, or \
+                            in dohost.toml under [workers]";
+                Some(text.into())
             }
             LoadError::MissingExport { .. } => Some(
-                "a Worker is a wasi:http component; give an object as dohost serve FILE or --class NAME=FILE".into(),
+                "a Worker is a wasi:http component; give an object as dohost serve FILE or --class NAME=FILE, or in \
+                 dohost.toml under [classes]"
+                    .into(),
             ),
             LoadError::UnknownImports { .. } => {
                 Some("the interfaces on offer are those of the WIT package dohost:object@0.1 and WASI".into())
@@ -143,48 +157,53 @@ impl LoadError {
 }
 
 impl Engine {
+    /// Reads and compiles a component.
+    pub fn load(&self, path: &Path) -> Result<GuestComponent, LoadError> {
+        let binary = read(path)?;
+        let component =
+            Component::from_binary(&self.wasmtime, &binary).map_err(|error| invalid(path, &one_line(&error)))?;
+        let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
+        Ok(GuestComponent { engine: self.clone(), path: path.into(), component, takes_strict_turns })
+    }
+
     /// Reads, compiles and checks the component of a class.
     pub fn load_object(&self, path: &Path) -> Result<ObjectComponent, LoadError> {
-        let binary = read(path)?;
-        let component = self.compile(path, &binary)?;
-        require_export(self, &component, path, &[OBJECT_HANDLER])?;
-        let pre = self.link(path, &component, "an object", IMPORTS_OF_OBJECTS, host::object_linker(self))?;
-        let checked = check_handler(self, &component, &pre).and_then(|()| find_construct(self, &component, &pre));
-        let construct = checked.map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?;
+        self.load(path)?.object()
+    }
+}
+
+impl GuestComponent {
+    /// As the implementation of a class, if it is one.
+    pub fn object(&self) -> Result<ObjectComponent, LoadError> {
+        let GuestComponent { engine, path, component, takes_strict_turns } = self;
+        require_export(engine, component, path, &[OBJECT_HANDLER])?;
+        let pre = self.link()?;
+        let checked = check_handler(engine, component, &pre).and_then(|()| find_construct(engine, component, &pre));
+        let construct = checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
         let pre = ObjectPre::new(pre).map_err(|error| wrong_type(path, error))?;
-        let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
-        Ok(ObjectComponent { engine: self.clone(), pre, construct, takes_strict_turns })
+        Ok(ObjectComponent { engine: engine.clone(), pre, construct, takes_strict_turns: *takes_strict_turns })
     }
 
-    /// Reads, compiles and checks the component of a Worker.
-    pub(crate) fn load_worker_pre(&self, path: &Path) -> Result<InstancePre<GuestState>, LoadError> {
-        let component = self.compile(path, &read(path)?)?;
-        require_export(self, &component, path, &WORKER_HANDLERS)?;
-        self.link(path, &component, "a Worker", IMPORTS_OF_WORKERS, host::worker_linker(self))
+    /// As a Worker whose instances have these limits and variables, if it is one.
+    pub fn worker(&self, limits: GuestLimits, variables: Variables) -> Result<WorkerComponent, LoadError> {
+        require_export(&self.engine, &self.component, &self.path, &WORKER_HANDLERS)?;
+        WorkerComponent::new(&self.engine, self.link()?, limits, variables)
+            .map_err(|error| wrong_type(&self.path, error))
     }
 
-    fn compile(&self, path: &Path, binary: &[u8]) -> Result<Component, LoadError> {
-        Component::from_binary(&self.wasmtime, binary).map_err(|error| invalid(path, &one_line(&error)))
-    }
-
-    fn link(
-        &self,
-        path: &Path,
-        component: &Component,
-        role: &'static str,
-        offered: &[&str],
-        linker: wasmtime::Result<Linker<GuestState>>,
-    ) -> Result<InstancePre<GuestState>, LoadError> {
-        let unknown: Vec<String> = component
+    fn link(&self) -> Result<InstancePre<GuestState>, LoadError> {
+        let unknown: Vec<String> = self
+            .component
             .component_type()
-            .imports(&self.wasmtime)
+            .imports(&self.engine.wasmtime)
             .map(|(name, _)| name.to_owned())
-            .filter(|name| !IMPORTS_OF_BOTH.iter().chain(offered).any(|prefix| name.starts_with(prefix)))
+            .filter(|name| !IMPORTS.iter().any(|prefix| name.starts_with(prefix)))
             .collect();
         if !unknown.is_empty() {
-            return Err(LoadError::UnknownImports { path: path.to_owned(), imports: unknown.join(", "), role });
+            return Err(LoadError::UnknownImports { path: self.path.to_path_buf(), imports: unknown.join(", ") });
         }
-        linker.and_then(|linker| linker.instantiate_pre(component)).map_err(|error| wrong_type(path, error))
+        let linker = host::linker(&self.engine);
+        linker.and_then(|linker| linker.instantiate_pre(&self.component)).map_err(|error| wrong_type(&self.path, error))
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Reading order, which is the path of a request: [`listener`] (accept, deal out to the executors) → `connection` (hyper)
 //! → `message` (what is checked of every request)
-//! → `route` (URL → class and name) → `object` (request ⇄ event) or `worker` (request ⇄ wasi:http) → `reply` (what every
-//! answer that the host makes itself looks like).
+//! → [`pattern`] (which Worker, if any) → `worker` (request ⇄ wasi:http), or else `route` (URL → class and name) → `object`
+//! (request ⇄ event) → `reply` (what every answer that the host makes itself looks like).
 //!
 //! hyper decides what is HTTP and what is not; here are the limits, the routing and the words of errors. HTTP/1.1 only, no
 //! TLS: put a proxy in front for both.
@@ -15,9 +15,11 @@ pub mod limits;
 pub mod listener;
 mod message;
 mod object;
+pub mod pattern;
 mod reply;
 mod route;
 mod worker;
 
 pub use limits::HttpLimits;
-pub use listener::{BindError, Front};
+pub use listener::{BindError, Front, FrontWorker};
+pub use pattern::{PatternError, RoutePattern};

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use dohost_engine::ObjectComponent;
+use dohost_engine::{ObjectComponent, Variables};
 use dohost_storage::ClassNumber;
 
+use crate::bindings::Bindings;
 use crate::id::IdKey;
 use crate::limits::Limits;
 
@@ -22,6 +23,9 @@ pub(crate) struct ClassInner {
     pub component: ObjectComponent,
     pub limits: Limits,
     pub is_serial: bool,
+    pub own_name: Arc<str>,
+    pub bindings: Bindings,
+    pub variables: Variables,
 }
 
 /// How a class is served.
@@ -35,6 +39,28 @@ pub struct ClassOptions {
     /// Strict turns: an object handles one event after the other, also where it waits for something else than storage.
     /// Only calls that it makes to itself, perhaps through others, are let in meanwhile.
     pub is_serial: bool,
+    /// What its objects are told that their class is called: how a component that implements several tells them apart.
+    pub own_name: String,
+    /// Under which other names its objects know classes.
+    pub bindings: Bindings,
+    /// The environment variables of its objects.
+    pub variables: Variables,
+}
+
+impl ClassOptions {
+    /// With nothing set.
+    pub fn new(name: impl Into<String>, component: ObjectComponent) -> ClassOptions {
+        let name = name.into();
+        ClassOptions {
+            own_name: name.clone(),
+            name,
+            component,
+            limits: Limits::default(),
+            is_serial: false,
+            bindings: Bindings::default(),
+            variables: Variables::default(),
+        }
+    }
 }
 
 impl Class {

@@ -10,6 +10,7 @@ use dohost_engine::{Request, Response};
 use dohost_storage::{NAME_BYTES_MAX, Store, StoreError};
 use parking_lot::Mutex;
 
+use crate::bindings::Bindings;
 use crate::call_graph::{CallChain, CallGraph};
 use crate::class::{Class, ClassInner, ClassOptions};
 use crate::environment::Environment;
@@ -127,9 +128,9 @@ impl Host {
         Ok(self.0.clone().send(class, id, name, request, None).await)
     }
 
-    /// Makes the imports of one instance of a Worker.
-    pub fn worker_outside(&self) -> Box<dyn Outside> {
-        Box::new(WorkerOutside(self.0.clone()))
+    /// Makes the imports of one instance of a Worker with these bindings.
+    pub fn worker_outside(&self, bindings: &Bindings) -> Box<dyn Outside> {
+        Box::new(WorkerOutside { host: self.0.clone(), bindings: bindings.clone() })
     }
 
     /// Refuses new events, waits for the running ones for up to `patience`, commits everything, and closes the store.
@@ -177,11 +178,21 @@ impl HostInner {
         executors: Executors,
     ) -> Result<Arc<HostInner>, StoreError> {
         let mut by_name = HashMap::new();
-        for ClassOptions { name, component, limits, is_serial } in classes {
+        for ClassOptions { name, component, limits, is_serial, own_name, bindings, variables } in classes {
             let registered = store.class(&name)?;
             let (name, number): (Arc<str>, _) = (name.into(), registered.number);
             let ids = IdKey::new(&registered.unique_key);
-            let class = ClassInner { name: name.clone(), number, ids, component, limits, is_serial };
+            let class = ClassInner {
+                name: name.clone(),
+                number,
+                ids,
+                component,
+                limits,
+                is_serial,
+                own_name: own_name.into(),
+                bindings,
+                variables,
+            };
             by_name.insert(name, Class(Arc::new(class)));
         }
         Ok(Arc::new(HostInner {

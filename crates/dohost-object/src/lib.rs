@@ -18,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bindings;
 mod call_graph;
 mod calls;
 pub mod class;
@@ -43,6 +44,7 @@ mod residency;
 mod residents;
 mod sections;
 
+pub use bindings::Bindings;
 pub use class::{Class, ClassNameError, ClassOptions, check_class_name};
 pub use environment::{Environment, Machine};
 pub use event::{EventError, Reply};

@@ -46,8 +46,9 @@ async fn run(object: &Arc<Object>) -> Result<(), EndReason> {
     };
     let inside = Box::new(ObjectInside(object.clone()));
     let outside = Box::new(ObjectOutside(object.clone()));
-    let guest_limits = &object.limits().guest;
-    let instance = object.class.0.component.instantiate(log_name, guest_limits, inside, outside).await;
+    let class = &object.class.0;
+    let (limits, variables) = (&object.limits().guest, class.variables.clone());
+    let instance = class.component.instantiate(log_name, limits, variables, inside, outside).await;
     let instance = instance.map_err(|trap| start_failed(object, &trap))?;
     tracing::debug!(class = object.class.name(), id = %object.id, generation = object.generation, "started");
     let feed = Feed(object.clone());

@@ -132,10 +132,9 @@ async fn open(
         environment: Arc::new(machine),
     };
     let class = |(name, component): &(String, ObjectComponent)| ClassOptions {
-        name: name.clone(),
-        component: component.clone(),
         limits: world.plan.limits.clone(),
         is_serial: name == "probe" && world.plan.is_serial,
+        ..ClassOptions::new(name.as_str(), component.clone())
     };
     let classes = classes.iter().map(class).collect();
     let here = HostHere::start(store.clone(), classes, options).map_err(|error| failed(&error)).ok()?;
