@@ -4,9 +4,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use dohost_object::ManageError;
-use dohost_object::manage::{AppliedMigration, CommitError, Known, Step, StoreError};
+use dohost_object::manage::{AppliedMigration, CommitError, Known, StoreError};
 use http::{Response, StatusCode, header};
 use serde_json::{Value, json};
+
+use crate::declared::Declared;
 
 /// A request that cannot be done.
 #[derive(Debug)]
@@ -55,7 +57,6 @@ impl From<ManageError> for Refusal {
             ManageError::Busy => {
                 (StatusCode::SERVICE_UNAVAILABLE, "try again, or reset the object, which ends what it does".into())
             }
-            ManageError::NoHost => (StatusCode::CONFLICT, "there is nothing to do".into()),
             ManageError::NoAnswer => (StatusCode::SERVICE_UNAVAILABLE, "try again in a moment".into()),
             ManageError::Store(StoreError::NoSpace) | ManageError::Commit(CommitError::NoSpace { .. }) => {
                 (StatusCode::INSUFFICIENT_STORAGE, "make room on the disk and try again".into())
@@ -115,18 +116,8 @@ pub(crate) fn object(known: &Known, now_ms: u64) -> Value {
 
 /// A migration that was applied.
 pub(crate) fn migration(applied: &AppliedMigration) -> Value {
-    let steps = applied.migration.steps.iter().map(|step| match step {
-        Step::New { class } => json!({ "new": class }),
-        Step::Deleted { class } => json!({ "deleted": class }),
-        Step::Renamed { from, to } => json!({ "renamed": { "from": from, "to": to } }),
-        Step::Transferred { from, from_data_dir, to } => {
-            json!({ "transferred": { "from": from, "fromDataDir": from_data_dir.display().to_string(), "to": to } })
-        }
-    });
-    json!({
-        "tag": applied.migration.tag,
-        "applied": date(applied.applied_ms),
-        "steps": steps.collect::<Value>(),
-        "sourcesAreCleared": applied.sources_are_cleared,
-    })
+    let mut value = json!(Declared::from(applied.migration.clone()));
+    value["applied"] = json!(date(applied.applied_ms));
+    value["sourcesAreCleared"] = json!(applied.sources_are_cleared);
+    value
 }

@@ -1,62 +1,72 @@
-//! Migrations as they are written down, in `dohost.toml` and in requests.
+//! Migrations as they are written in requests: as those that were applied are shown, tag and steps.
 
 use std::path::PathBuf;
 
 use dohost_object::manage::{Migration, Step};
 use serde::{Deserialize, Serialize};
 
-/// One `[[migrations]]`.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+/// A migration.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Declared {
-    /// What it is known by, for ever.
-    pub tag: String,
-    /// Classes that are registered.
-    #[serde(default)]
-    pub new_classes: Vec<String>,
-    /// Classes that go with all of their objects.
-    #[serde(default)]
-    pub deleted_classes: Vec<String>,
-    /// Classes that get another name.
-    #[serde(default)]
-    pub renamed_classes: Vec<Renamed>,
-    /// Classes that come from another data directory.
-    #[serde(default)]
-    pub transferred_classes: Vec<Transferred>,
+    tag: String,
+    steps: Vec<DeclaredStep>,
 }
 
-/// A class that gets another name.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-pub struct Renamed {
-    /// The name that it has.
-    pub from: String,
-    /// The name that it gets.
-    pub to: String,
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum DeclaredStep {
+    New(String),
+    Deleted(String),
+    Renamed {
+        from: String,
+        to: String,
+    },
+    Transferred {
+        from: String,
+        #[serde(rename = "fromDataDir")]
+        from_data_dir: PathBuf,
+        to: String,
+    },
 }
 
-/// A class that comes from another data directory.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-pub struct Transferred {
-    /// The name that it has there.
-    pub from: String,
-    /// The data directory that has it.
-    pub from_data_dir: PathBuf,
-    /// The name that it gets here.
-    pub to: String,
+impl From<Migration> for Declared {
+    fn from(migration: Migration) -> Declared {
+        let step = |step| match step {
+            Step::New { class } => DeclaredStep::New(class),
+            Step::Deleted { class } => DeclaredStep::Deleted(class),
+            Step::Renamed { from, to } => DeclaredStep::Renamed { from, to },
+            Step::Transferred { from, from_data_dir, to } => DeclaredStep::Transferred { from, from_data_dir, to },
+        };
+        Declared { tag: migration.tag, steps: migration.steps.into_iter().map(step).collect() }
+    }
 }
 
 impl From<Declared> for Migration {
-    /// First the deletions, then the renames, then what comes from elsewhere, last what is new: each may use the names that
-    /// those before it have left.
     fn from(declared: Declared) -> Migration {
-        let deleted = declared.deleted_classes.into_iter().map(|class| Step::Deleted { class });
-        let renamed = declared.renamed_classes.into_iter().map(|Renamed { from, to }| Step::Renamed { from, to });
-        let transferred = declared.transferred_classes.into_iter();
-        let transferred =
-            transferred.map(|Transferred { from, from_data_dir, to }| Step::Transferred { from, from_data_dir, to });
-        let new = declared.new_classes.into_iter().map(|class| Step::New { class });
-        Migration { tag: declared.tag, steps: deleted.chain(renamed).chain(transferred).chain(new).collect() }
+        let step = |step| match step {
+            DeclaredStep::New(class) => Step::New { class },
+            DeclaredStep::Deleted(class) => Step::Deleted { class },
+            DeclaredStep::Renamed { from, to } => Step::Renamed { from, to },
+            DeclaredStep::Transferred { from, from_data_dir, to } => Step::Transferred { from, from_data_dir, to },
+        };
+        Migration { tag: declared.tag, steps: declared.steps.into_iter().map(step).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_migration_is_written_as_it_is_read() {
+        let text = r#"{"tag":"v1","steps":[{"new":"A"},{"deleted":"B"},{"renamed":{"from":"C","to":"D"}},{"transferred":{"from":"E","fromDataDir":"/x","to":"F"}}]}"#;
+        let declared: Declared = serde_json::from_str(text).unwrap();
+        let migration = Migration::from(declared.clone());
+        assert_eq!(migration.steps.len(), 4);
+        assert_eq!(serde_json::to_string(&Declared::from(migration)).unwrap(), text);
+        for bad in [r#"{"tag":"v1"}"#, r#"{"tag":"v1","steps":[{"old":"A"}]}"#, r#"{"tag":"v1","steps":[],"x":1}"#] {
+            assert!(serde_json::from_str::<Declared>(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -199,7 +199,7 @@ impl Service {
     }
 
     fn plan(&self, body: &Bytes) -> Result<Option<Response<Bytes>>, Refusal> {
-        let help = "give a list of migrations, each with tag, new_classes, …";
+        let help = "give a list of migrations, each with tag and steps, as GET /v1/migrations shows them";
         let declared: Vec<Declared> = serde_json::from_slice(body)
             .map_err(|error| Refusal::bad_request(format!("the body is no list of migrations: {error}"), help))?;
         let migrations: Vec<Migration> = declared.into_iter().map(Into::into).collect();

@@ -116,9 +116,6 @@ pub enum ManageError {
     /// The object is busy.
     #[error("the object did not finish what it does within {HOLD_TIME_MAX:?}")]
     Busy,
-    /// There is no host, so no object is resident.
-    #[error("no host runs on this data directory, so no object is in memory")]
-    NoHost,
     /// An executor does not answer, or the host is going down.
     #[error("the host does not answer: it is going down, or a guest keeps a thread busy")]
     NoAnswer,
@@ -405,9 +402,6 @@ impl Management {
     }
 
     fn end(&self, class: &str, target: Target<'_>, end_now: Option<&str>) -> Result<bool, ManageError> {
-        if self.host.is_none() {
-            return Err(ManageError::NoHost);
-        }
         let object = self.meant(class, target)?;
         let was_resident = self.resident(&object)?.is_some();
         if was_resident {

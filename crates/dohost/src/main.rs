@@ -12,6 +12,8 @@ mod failure;
 mod limit;
 mod load;
 mod logging;
+mod management;
+mod objects;
 mod place;
 mod serve;
 
@@ -28,6 +30,8 @@ fn main() -> ExitCode {
     let result = match args.command {
         args::Command::Serve(serve) => serve::run(*serve),
         args::Command::Check(check) => check::run(&check),
+        args::Command::Objects(objects) => objects::run(*objects),
+        args::Command::Stats(stats) => objects::stats(stats),
         args::Command::Limits => {
             println!("{}", limit::table());
             Ok(())

@@ -96,7 +96,7 @@ impl<'a> Resolver<'a> {
             classes,
             workers,
             outgoing: self.outgoing(&file.outgoing, arguments),
-            management: self.management(&file.management),
+            management: self.management(&file.management, arguments),
             migrations: self.migrations(&file.migrations),
         };
         match self.failures.is_empty() {
