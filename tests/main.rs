@@ -19,6 +19,7 @@ mod config;
 mod construction;
 mod counter;
 mod crash;
+mod deploy;
 mod failure;
 mod full_disk;
 mod gates;

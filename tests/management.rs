@@ -336,7 +336,7 @@ fn requests_that_make_no_sense_are_told_so() {
         ("GET", "/v1/classes/probe/objects?cursor=x", 400, "must be 64 hex digits"),
         ("GET", "/v1/classes/probe/objects/name:A", 404, "there is no such object"),
         ("DELETE", "/v1/classes/probe/objects/name:A/keys/k", 404, "there is no such object"),
-        ("POST", "/v1/deploy", 404, "there is nothing at POST"),
+        ("GET", "/v1/deploy", 404, "there is nothing at GET"),
         ("POST", "/v1/migrations/plan", 400, "the body is no list of migrations"),
     ] {
         let (found, body) = on_socket(&setup, method, target, b"");

@@ -10,6 +10,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
@@ -54,6 +55,8 @@ pub struct GuestComponent {
     path: Arc<Path>,
     component: Component,
     takes_strict_turns: bool,
+    /// SHA-256 of its binary form.
+    digest: [u8; 32],
 }
 
 /// A component that implements a class, ready to be instantiated. Cheap to clone.
@@ -65,12 +68,26 @@ pub struct ObjectComponent {
     pub(crate) construct: Option<ComponentExportIndex>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
+    /// SHA-256 of its binary form.
+    digest: [u8; 32],
+}
+
+/// Whether they are the same component, loaded from wherever.
+impl PartialEq for ObjectComponent {
+    fn eq(&self, other: &ObjectComponent) -> bool {
+        self.digest == other.digest
+    }
 }
 
 impl ObjectComponent {
     /// Whether an instance can handle an event while it waits in another one.
     pub fn interleaves(&self) -> bool {
         !self.takes_strict_turns
+    }
+
+    /// Whether an instance has a construction to run before its first event.
+    pub fn has_construction(&self) -> bool {
+        self.construct.is_some()
     }
 }
 
@@ -163,7 +180,8 @@ impl Engine {
         let component =
             Component::from_binary(&self.wasmtime, &binary).map_err(|error| invalid(path, &one_line(&error)))?;
         let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
-        Ok(GuestComponent { engine: self.clone(), path: path.into(), component, takes_strict_turns })
+        let digest = Sha256::digest(&binary).into();
+        Ok(GuestComponent { engine: self.clone(), path: path.into(), component, takes_strict_turns, digest })
     }
 
     /// Reads, compiles and checks the component of a class.
@@ -175,13 +193,19 @@ impl Engine {
 impl GuestComponent {
     /// As the implementation of a class, if it is one.
     pub fn object(&self) -> Result<ObjectComponent, LoadError> {
-        let GuestComponent { engine, path, component, takes_strict_turns } = self;
+        let GuestComponent { engine, path, component, takes_strict_turns, digest } = self;
         require_export(engine, component, path, &[OBJECT_HANDLER])?;
         let pre = self.link()?;
         let checked = check_handler(engine, component, &pre).and_then(|()| find_construct(engine, component, &pre));
         let construct = checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
         let pre = ObjectPre::new(pre).map_err(|error| wrong_type(path, error))?;
-        Ok(ObjectComponent { engine: engine.clone(), pre, construct, takes_strict_turns: *takes_strict_turns })
+        Ok(ObjectComponent {
+            engine: engine.clone(),
+            pre,
+            construct,
+            takes_strict_turns: *takes_strict_turns,
+            digest: *digest,
+        })
     }
 
     /// As a Worker whose instances have these limits and variables, if it is one.

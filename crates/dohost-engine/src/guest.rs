@@ -16,7 +16,7 @@ use crate::slice::{Slice, Verdict};
 use crate::variables::Variables;
 
 /// What one guest may use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuestLimits {
     /// Bytes that the linear memories of one instance may have together, at most [`EngineOptions::memory_bytes_max`]. A guest
     /// that asks for more sees its `memory.grow` fail.

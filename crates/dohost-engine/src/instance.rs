@@ -31,6 +31,7 @@ use wasmtime::component::{Accessor, TypedFunc};
 use crate::bindings::Object;
 use crate::bindings::types::{Request, Response};
 use crate::component::{ObjectComponent, one_line};
+use crate::event::{Input, Output};
 use crate::guest::{self, CpuExceeded, GuestLimits, GuestState};
 use crate::host::NotAnObject;
 use crate::imports::{Fatal, Inside, Outside, TaskId};
@@ -44,8 +45,8 @@ const TURNS_AT_ONCE_MAX: usize = 128;
 pub struct Call {
     /// What the source of events knows it by.
     pub event: usize,
-    /// What the handler is given.
-    pub request: Request,
+    /// What the guest is given.
+    pub input: Input,
 }
 
 /// Where an instance gets its events from.
@@ -56,8 +57,8 @@ pub trait Events: Sync {
     /// The guest got a task for this event; it has not run yet.
     fn started(&self, event: usize, task: TaskId);
 
-    /// The handler returned, and its turn is not over. Not called if the instance goes down before.
-    fn finished(&self, event: usize, result: Result<Response, String>);
+    /// The guest returned its reply, or an exception, and its turn is not over. Not called if the instance goes down before.
+    fn finished(&self, event: usize, result: Result<Output, String>);
 
     /// The guest got a task for its construction; it has not run yet. Not called for a component that has none.
     fn construction_started(&self, task: TaskId);
@@ -317,7 +318,7 @@ fn start<'a>(
     call: Call,
     events: &'a dyn Events,
 ) -> impl Future<Output = wasmtime::Result<()>> + Send + 'a {
-    let Call { event, request } = call;
+    let Call { event, input: Input::Fetch(request) } = call;
     let fetch = exports.fetch;
     let started = accessor.with(|access| fetch.start_call_concurrent(access, (request,)));
     if let Ok(started) = &started {
@@ -325,7 +326,7 @@ fn start<'a>(
     }
     async move {
         let (reply,) = fetch.finish_call_concurrent(accessor, started?).await?;
-        events.finished(event, reply);
+        events.finished(event, reply.map(Output::Response));
         Ok(())
     }
 }

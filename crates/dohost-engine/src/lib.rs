@@ -12,6 +12,7 @@
 pub mod bindings;
 pub mod component;
 pub mod config;
+pub mod event;
 mod guest;
 mod guest_log;
 mod host;
@@ -24,6 +25,7 @@ pub mod worker;
 pub use bindings::types::{Header, Request, Response};
 pub use component::{GuestComponent, LoadError, ObjectComponent};
 pub use config::{Engine, EngineError, EngineOptions};
+pub use event::{Input, Output};
 pub use guest::GuestLimits;
 pub use instance::{Call, Events, ObjectInstance, Trap};
 pub use variables::Variables;

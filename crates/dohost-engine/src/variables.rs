@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Names with values, each name once. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Variables(Arc<[(String, String)]>);
 
 impl Variables {

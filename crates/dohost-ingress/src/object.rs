@@ -29,11 +29,11 @@ pub(crate) async fn answer(
 ) -> Result<http::Response<Answer>, Refusal> {
     let Route { class, name, path } = route;
     let (parts, body) = request.into_parts();
-    let body_bytes_max = class.limits().body_bytes_max;
+    let body_bytes_max = class.body_bytes_max();
     let _place = place_for(&body, body_bytes_max, shared)?;
     let body = read_body(body, body_bytes_max, shared.limits.body_timeout).await?;
     let request = event_request(parts, path, body)?;
-    let reply = shared.host.send(&class, Target::Name(&name), request).await;
+    let reply = shared.host.fetch(&class, Target::Name(&name), request).await;
     let reply = reply.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let response = reply.map_err(|error| Refusal::from_event(&error, class.name(), &name))?;
     http_response(response).map_err(|reason| {

@@ -14,7 +14,7 @@
 //! GET    /v1/stats
 //! GET    /v1/migrations                                   those that were applied
 //! POST   /v1/migrations/plan                              what a list of them would do
-//! POST   /v1/deploy?force                                 if the host can
+//! POST   /v1/deploy                                       new code, if the host can
 //! ```
 //!
 //! `{object}` is an id or `name:` with a name. Parts of a path are percent-encoded.
@@ -40,8 +40,9 @@ pub const NAME_MARK: &str = "name:";
 
 /// What the running application can be told.
 pub trait Application: Send + Sync + 'static {
-    /// Loads its components anew. Text for the operator, either way. May wait.
-    fn deploy(&self, force: bool) -> Result<String, String>;
+    /// Loads its components anew. Text for the operator, either way. May wait; called inside of a tokio runtime, on a thread
+    /// that may.
+    fn deploy(self: Arc<Self>) -> Result<String, String>;
 }
 
 /// See the module. Cheap to clone.
@@ -95,9 +96,7 @@ impl Service {
             ("GET", ["v1", "stats"]) => allowed(nothing).and_then(|()| self.stats()),
             ("GET", ["v1", "migrations"]) => allowed(nothing).and_then(|()| self.migrations()),
             ("POST", ["v1", "migrations", "plan"]) => allowed(nothing).and_then(|()| self.plan(request.body())),
-            ("POST", ["v1", "deploy"]) if self.application.is_some() => {
-                allowed(&["force"]).and_then(|()| self.deploy(&query))
-            }
+            ("POST", ["v1", "deploy"]) if self.application.is_some() => allowed(nothing).and_then(|()| self.deploy()),
             ("GET", ["v1", "classes", class, "objects"]) => {
                 allowed(&["cursor", "limit", "prefix"]).and_then(|()| self.objects(class, &query))
             }
@@ -210,11 +209,11 @@ impl Service {
         Ok(Some(ok(&json!({ "changes": lines, "destroys": plan.destroys() }))))
     }
 
-    fn deploy(&self, query: &[(String, String)]) -> Result<Option<Response<Bytes>>, Refusal> {
+    fn deploy(&self) -> Result<Option<Response<Bytes>>, Refusal> {
         let Some(application) = &self.application else { return Ok(None) };
-        match application.deploy(value(query, "force").is_some_and(|force| force != "false")) {
+        match application.clone().deploy() {
             Ok(message) => Ok(Some(ok(&json!({ "message": message })))),
-            Err(message) => Err(Refusal { status: StatusCode::CONFLICT, message, help: None }),
+            Err(message) => Err(Refusal::new(StatusCode::CONFLICT, message, "everything is as it was")),
         }
     }
 }

@@ -96,7 +96,7 @@ impl Object {
     fn holding(&self, state: &State, caller: Caller) -> Holding {
         if !self.interleaves() || state.gate.is_in_section_of(&caller) {
             Holding::Fully
-        } else if self.class.0.is_serial && state.event_of(caller).is_some() {
+        } else if self.code.is_serial && state.event_of(caller).is_some() {
             Holding::ButReenters
         } else {
             Holding::Not

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use dohost_engine::{ObjectComponent, Variables};
 use dohost_storage::ClassNumber;
 
 use crate::bindings::Bindings;
+use crate::deploy::Trial;
 use crate::id::IdKey;
 use crate::limits::Limits;
 
@@ -20,12 +22,33 @@ pub(crate) struct ClassInner {
     pub name: Arc<str>,
     pub number: ClassNumber,
     pub ids: IdKey,
+    code: ArcSwap<Code>,
+}
+
+/// What a class does, as opposed to what it is: new code may take its place, and each life keeps what it began with.
+pub(crate) struct Code {
     pub component: ObjectComponent,
     pub limits: Limits,
     pub is_serial: bool,
-    pub own_name: Arc<str>,
+    pub own_name: String,
     pub bindings: Bindings,
     pub variables: Variables,
+    /// Whether it has proved itself.
+    pub trial: Trial,
+}
+
+impl Code {
+    pub fn new(options: ClassOptions, trial: Trial) -> Code {
+        let ClassOptions { name: _, component, limits, is_serial, own_name, bindings, variables } = options;
+        Code { component, limits, is_serial, own_name, bindings, variables, trial }
+    }
+
+    /// Whether these options are what it was made from.
+    pub fn is_of(&self, options: &ClassOptions) -> bool {
+        let ClassOptions { name: _, component, limits, is_serial, own_name, bindings, variables } = options;
+        (&self.component, &self.limits, self.is_serial) == (component, limits, *is_serial)
+            && (&self.own_name, &self.bindings, &self.variables) == (own_name, bindings, variables)
+    }
 }
 
 /// How a class is served.
@@ -64,14 +87,32 @@ impl ClassOptions {
 }
 
 impl Class {
+    /// A class that has been registered.
+    pub(crate) fn new(registered: &dohost_storage::Class, options: ClassOptions) -> Class {
+        let name = options.name.as_str().into();
+        let ids = IdKey::new(&registered.unique_key);
+        let code = ArcSwap::from_pointee(Code::new(options, Trial::none()));
+        Class(Arc::new(ClassInner { name, number: registered.number, ids, code }))
+    }
+
     /// The name under which it is served.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// What each of its objects may use.
-    pub fn limits(&self) -> &Limits {
-        &self.0.limits
+    /// Bytes that the body of a request from outside may have.
+    pub fn body_bytes_max(&self) -> usize {
+        self.0.code.load().limits.body_bytes_max
+    }
+
+    /// What a life that begins now runs.
+    pub(crate) fn code(&self) -> Arc<Code> {
+        self.0.code.load_full()
+    }
+
+    /// What lives that begin from now on run.
+    pub(crate) fn set_code(&self, code: Arc<Code>) {
+        self.0.code.store(code);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dohost_engine::{Request, Response};
+use dohost_engine::{Input, Output, Request, Response};
 use dohost_storage::{CommitError, CommitNumber};
 use tokio::sync::oneshot;
 
@@ -15,8 +15,8 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// What a header costs beside its name and value.
 const HEADER_OVERHEAD_BYTES: usize = 64;
 
-/// What an object answered.
-pub type Reply = Result<Response, EventError>;
+/// What an object answered: to a request, if nothing else is said.
+pub type Reply<T = Response> = Result<T, EventError>;
 
 /// Why an event brought no response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,7 +84,7 @@ impl EventError {
 
 /// An event on its way to an object.
 pub(crate) struct Event {
-    pub request: Request,
+    pub input: Input,
     pub reply: ReplySlot,
     /// The calls that led to it, if it is one.
     pub chain: Option<Arc<CallChain>>,
@@ -92,7 +92,9 @@ pub(crate) struct Event {
 
 impl Event {
     pub fn bytes(&self) -> usize {
-        request_bytes(&self.request)
+        match &self.input {
+            Input::Fetch(request) => request_bytes(request),
+        }
     }
 }
 
@@ -105,7 +107,7 @@ pub(crate) fn request_bytes(request: &Request) -> usize {
 
 /// A reply that may leave once the commit it depends on is durable.
 pub(crate) struct Gated {
-    pub reply: Reply,
+    pub reply: Reply<Output>,
     pub after: Option<CommitNumber>,
 }
 
@@ -123,7 +125,7 @@ impl ReplySlot {
     }
 
     /// Hands several replies over that depend on the same commit, with one wake for each executor.
-    pub fn send_all(replies: Vec<(ReplySlot, Reply)>, after: Option<CommitNumber>) {
+    pub fn send_all(replies: Vec<(ReplySlot, Reply<Output>)>, after: Option<CommitNumber>) {
         let mut rest = replies;
         while let Some((slot, _)) = rest.first() {
             let home = slot.home;
@@ -138,7 +140,7 @@ impl ReplySlot {
     }
 
     /// Hands the reply over. A caller that has gone away does not matter.
-    pub fn send(self, reply: Reply, after: Option<CommitNumber>) {
+    pub fn send(self, reply: Reply<Output>, after: Option<CommitNumber>) {
         let gated = Gated { reply, after };
         let ReplySlot { sender, home } = self;
         crate::executor::run_at_home(home, move || drop(sender.send(gated)));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use dohost_engine::imports::{Caller, TaskId};
-use dohost_engine::{Call, Events, Response};
+use dohost_engine::{Call, Events, Output};
 use slab::Slab;
 use tokio::time::Instant;
 
@@ -25,7 +25,7 @@ impl Feed {
     /// Whether an event waits that may run beside those that do, apart from the input gate.
     fn has_event(&self, state: &State) -> bool {
         let may_interleave = self.0.interleaves() || state.running.is_empty();
-        let is_serial = self.0.class.0.is_serial;
+        let is_serial = self.0.code.is_serial;
         may_interleave && state.mailbox.iter().any(|event| may_run(event, is_serial, &state.running))
     }
 }
@@ -39,7 +39,8 @@ fn may_run(event: &Event, is_serial: bool, running: &Slab<Running>) -> bool {
 impl Events for Feed {
     fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Option<Call>> {
         let mut state = self.0.lock();
-        if state.mailbox.is_empty() && state.is_closing {
+        // While something runs, calls that it waits for may still come.
+        if state.has_ended() && state.mailbox.is_empty() {
             return Poll::Ready(None);
         }
         if !self.has_event(&state) || !state.gate.admit_event() {
@@ -48,21 +49,21 @@ impl Events for Feed {
             }
             return Poll::Pending;
         }
-        let (state, is_serial) = (&mut *state, self.0.class.0.is_serial);
+        let (state, is_serial) = (&mut *state, self.0.code.is_serial);
         let event = state.mailbox.take_first(|event| may_run(event, is_serial, &state.running));
-        let Event { request, reply, chain } = event.expect("an event that may run was found above");
+        let Event { input, reply, chain } = event.expect("an event that may run was found above");
         state.events_begun += 1;
         let other = EventKey::Other { life: self.0.life, number: state.events_begun };
         let key = chain.as_ref().map_or(other, |chain| EventKey::Call(chain.id));
         let event = state.running.insert(Running { slot: reply, key, chain, task: None, since: Instant::now() });
-        Poll::Ready(Some(Call { event, request }))
+        Poll::Ready(Some(Call { event, input }))
     }
 
     fn started(&self, event: usize, task: TaskId) {
         self.0.lock().running[event].task = Some(task);
     }
 
-    fn finished(&self, event: usize, result: Result<Response, String>) {
+    fn finished(&self, event: usize, result: Result<Output, String>) {
         self.0.finished(event, result);
     }
 
@@ -77,6 +78,10 @@ impl Events for Feed {
         let mut state = self.0.lock();
         state.construction = None;
         state.gate.end_section();
+        drop(state);
+        if let Err(reason) = self.0.constructed() {
+            self.0.doom(reason);
+        }
     }
 
     fn works_in_background(&self, works: bool) {

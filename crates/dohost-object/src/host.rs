@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use dohost_engine::imports::{BoxFuture, OutgoingError, Outside};
-use dohost_engine::{Request, Response};
+use dohost_engine::{Input, Output, Request, Response};
 use dohost_storage::{NAME_BYTES_MAX, Store, StoreError};
 use parking_lot::Mutex;
 
 use crate::bindings::Bindings;
 use crate::call_graph::{CallChain, CallGraph};
-use crate::class::{Class, ClassInner, ClassOptions};
+use crate::class::{Class, ClassOptions};
 use crate::environment::Environment;
 use crate::event::{Event, EventError, Reply, ReplySlot};
 use crate::executor::{Executors, current, with_residents};
-use crate::id::{IdKey, InvalidId, ObjectId};
+use crate::id::{InvalidId, ObjectId};
 use crate::limits::HostLimits;
 use crate::outside::WorkerOutside;
 
@@ -48,7 +49,9 @@ pub struct Host(pub(crate) Arc<HostInner>);
 
 pub(crate) struct HostInner {
     pub store: Store,
-    pub classes: HashMap<Arc<str>, Class>,
+    pub classes: ArcSwap<HashMap<Arc<str>, Class>>,
+    /// Held by the deploy that is under way.
+    pub deploying: tokio::sync::Mutex<()>,
     pub limits: HostLimits,
     pub outgoing: Arc<dyn OutgoingFetch>,
     pub environment: Arc<dyn Environment>,
@@ -104,13 +107,13 @@ impl Host {
     }
 
     /// The class of this name.
-    pub fn class(&self, name: &str) -> Option<&Class> {
-        self.0.classes.get(name)
+    pub fn class(&self, name: &str) -> Option<Class> {
+        self.0.classes.load().get(name).cloned()
     }
 
     /// The names of all classes, in order.
-    pub fn class_names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.0.classes.keys().map(|name| &**name).collect();
+    pub fn class_names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = self.0.classes.load().keys().cloned().collect();
         names.sort_unstable();
         names
     }
@@ -123,9 +126,10 @@ impl Host {
     /// Sends a request to an object and waits for the reply, and for the commit that the reply depends on.
     ///
     /// Dropping the future gives up the reply, not the event.
-    pub async fn send(&self, class: &Class, target: Target<'_>, request: Request) -> Result<Reply, InvalidId> {
+    pub async fn fetch(&self, class: &Class, target: Target<'_>, request: Request) -> Result<Reply, InvalidId> {
         let (id, name) = target.resolve(class)?;
-        Ok(self.0.clone().send(class, id, name, request, None).await)
+        let reply = self.0.clone().send(class, id, name, Input::Fetch(request), None).await;
+        Ok(reply.map(Output::into_response))
     }
 
     /// Makes the imports of one instance of a Worker with these bindings.
@@ -178,26 +182,14 @@ impl HostInner {
         executors: Executors,
     ) -> Result<Arc<HostInner>, StoreError> {
         let mut by_name = HashMap::new();
-        for ClassOptions { name, component, limits, is_serial, own_name, bindings, variables } in classes {
-            let registered = store.class(&name)?;
-            let (name, number): (Arc<str>, _) = (name.into(), registered.number);
-            let ids = IdKey::new(&registered.unique_key);
-            let class = ClassInner {
-                name: name.clone(),
-                number,
-                ids,
-                component,
-                limits,
-                is_serial,
-                own_name: own_name.into(),
-                bindings,
-                variables,
-            };
-            by_name.insert(name, Class(Arc::new(class)));
+        for options in classes {
+            let class = Class::new(&store.class(&options.name)?, options);
+            by_name.insert(class.0.name.clone(), class);
         }
         Ok(Arc::new(HostInner {
             store,
-            classes: by_name,
+            classes: ArcSwap::from_pointee(by_name),
+            deploying: tokio::sync::Mutex::default(),
             limits: options.limits,
             outgoing: options.outgoing,
             environment: options.environment,
@@ -224,14 +216,14 @@ impl HostInner {
         class: &Class,
         id: ObjectId,
         name: Option<Arc<str>>,
-        request: Request,
+        input: Input,
         chain: Option<Arc<CallChain>>,
-    ) -> impl Future<Output = Reply> + Send + use<> {
+    ) -> impl Future<Output = Reply<Output>> + Send + use<> {
         let home = current();
         let (reply, receiver) = ReplySlot::new(home);
         let class = class.clone();
         self.executors.run_on(self.executors.of(&id), move || {
-            with_residents(|residents| residents.deliver(&class, id, name, Event { request, reply, chain }));
+            with_residents(|residents| residents.deliver(&class, id, name, Event { input, reply, chain }));
         });
         let progress = self.executors.progress(home).clone();
         async move {

@@ -39,7 +39,7 @@ impl Inside for ObjectInside {
     }
 
     fn class(&self) -> String {
-        self.0.class.0.own_name.as_ref().into()
+        self.0.code.own_name.clone()
     }
 
     fn abort(&self, reason: Option<String>) -> Fatal {

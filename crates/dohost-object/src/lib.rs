@@ -23,6 +23,7 @@ mod call_graph;
 mod calls;
 pub mod class;
 mod commit;
+pub mod deploy;
 pub mod environment;
 pub mod event;
 pub mod executor;
@@ -46,6 +47,7 @@ mod sections;
 
 pub use bindings::Bindings;
 pub use class::{Class, ClassNameError, ClassOptions, check_class_name};
+pub use deploy::{DeployError, Deployed};
 pub use environment::{Environment, Machine};
 pub use event::{EventError, Reply};
 pub use here::HostHere;

@@ -387,7 +387,7 @@ impl Management {
 
     fn limits(&self, class: &str) -> Limits {
         let class = self.host.as_ref().and_then(|host| host.class(class));
-        class.map_or_else(Limits::default, |class| class.limits().clone())
+        class.map_or_else(Limits::default, |class| class.code().limits.clone())
     }
 
     fn resident(&self, object: &Object) -> Result<Option<Resident>, ManageError> {

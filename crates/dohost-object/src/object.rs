@@ -10,7 +10,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use dohost_engine::Response;
 use dohost_engine::imports::{Caller, TaskId};
 use dohost_storage::{ClassNumber, CommitNumber, LifeId, ObjectNumber, ObjectRecord, ObjectSize, Overlay, Progress};
 use parking_lot::{Mutex, MutexGuard};
@@ -19,7 +18,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::call_graph::{CallChain, EventKey};
-use crate::class::Class;
+use crate::class::{Class, Code};
 use crate::event::{Event, EventError, Reply, ReplySlot};
 use crate::host::HostInner;
 use crate::id::ObjectId;
@@ -37,6 +36,8 @@ const STAGED_OVERHEAD_BYTES: usize = 64;
 pub(crate) struct Object {
     pub host: Arc<HostInner>,
     pub class: Class,
+    /// What the class was when this life began.
+    pub code: Arc<Code>,
     pub id: ObjectId,
     /// The n-th life that this executor started.
     pub generation: u64,
@@ -54,6 +55,10 @@ pub(crate) struct State {
     pub running: Slab<Running>,
     pub events_begun: u64,
     pub is_closing: bool,
+    /// Since when it finishes its events to move to new code.
+    draining_since: Option<Instant>,
+    /// From before the component is instantiated until the object is constructed.
+    is_starting: bool,
     pub waker: Option<Waker>,
     last_active: Instant,
     /// Tasks of the guest go on that have returned their replies.
@@ -95,7 +100,7 @@ pub(crate) struct Construction {
 
 /// What leaves the guest after it has written: it learns its commit when the turn ends.
 pub(crate) enum Output {
-    Reply(ReplySlot, Reply),
+    Reply(ReplySlot, Reply<dohost_engine::Output>),
     Call(oneshot::Sender<After>),
 }
 
@@ -124,13 +129,21 @@ impl Refused {
 }
 
 impl Object {
-    pub fn new(host: Arc<HostInner>, class: Class, id: ObjectId, generation: u64) -> Arc<Object> {
+    pub fn new(
+        host: Arc<HostInner>,
+        class: Class,
+        id: ObjectId,
+        name: Option<Arc<str>>,
+        generation: u64,
+    ) -> Arc<Object> {
         let state = State {
-            name: None,
+            name,
             mailbox: Mailbox::default(),
             running: Slab::new(),
             events_begun: 0,
             is_closing: false,
+            draining_since: None,
+            is_starting: false,
             waker: None,
             last_active: Instant::now(),
             works_in_background: false,
@@ -151,6 +164,7 @@ impl Object {
             life: host.store.new_life(),
             progress: host.executors.progress(crate::executor::current()).clone(),
             host,
+            code: class.code(),
             class,
             id,
             generation,
@@ -164,7 +178,7 @@ impl Object {
     }
 
     pub fn limits(&self) -> &Limits {
-        self.class.limits()
+        &self.code.limits
     }
 
     /// Puts an event into the mailbox.
@@ -188,9 +202,31 @@ impl Object {
         Ok(())
     }
 
+    /// Puts an event into the mailbox of a life that is ending, if one of its own events waits for it.
+    pub fn push_back_call(&self, event: Event) -> Result<(), Box<Event>> {
+        let mut state = self.lock();
+        let is_over = state.has_ended() || state.doom.is_some();
+        let fits = state.mailbox.has_room(&event, state.running.len(), self.limits()).is_ok();
+        if is_over || !fits || !self.is_waited_for(&state, &event) {
+            return Err(Box::new(event));
+        }
+        state.mailbox.push(event);
+        state.wake();
+        Ok(())
+    }
+
+    /// Whether an event is a call that this life has led to, and that it waits for.
+    fn is_waited_for(&self, state: &State, event: &Event) -> bool {
+        let life = self.life;
+        event.chain.iter().flat_map(|chain| chain.callers()).any(|caller| match caller {
+            EventKey::Background { life: other } => state.works_in_background && other == life,
+            key => state.running.iter().any(|(_, event)| event.key == key),
+        })
+    }
+
     /// Whether the guest can handle an event while it waits in another one.
     pub fn interleaves(&self) -> bool {
-        self.class.0.component.interleaves()
+        self.code.component.interleaves()
     }
 
     pub fn name(&self) -> Option<Arc<str>> {
@@ -242,6 +278,44 @@ impl Object {
         self.lock().close();
     }
 
+    /// The same, but for a limited time, because there is new code for the next life.
+    pub fn drain(&self) {
+        let mut state = self.lock();
+        state.draining_since.get_or_insert_with(Instant::now);
+        state.close();
+    }
+
+    /// The component is about to be instantiated.
+    pub fn begins_to_start(&self) {
+        self.lock().is_starting = true;
+    }
+
+    /// It could not be, through no fault of its own.
+    pub fn stops_to_start(&self) {
+        self.lock().is_starting = false;
+    }
+
+    /// Whether it is being instantiated or constructed.
+    pub fn is_starting(&self) -> bool {
+        self.lock().is_starting
+    }
+
+    /// The object is constructed: from now on it may have events, unless its code was rejected meanwhile.
+    pub fn constructed(&self) -> Result<(), EndReason> {
+        if !self.code.trial.pass() {
+            return Err(EndReason::StartFailed("its code was rejected".into()));
+        }
+        self.lock().is_starting = false;
+        Ok(())
+    }
+
+    /// Takes the events that have not begun; the life is over.
+    pub fn take_events(&self) -> Vec<Event> {
+        let mut state = self.lock();
+        state.is_closing = true;
+        state.mailbox.drain().collect()
+    }
+
     /// Ends the life at once if something in it takes too long, or if a commit failed and it does not know yet.
     pub fn check_time(&self, now: Instant) {
         let mut state = self.lock();
@@ -250,6 +324,11 @@ impl Object {
         }
         let max = self.limits().event_time_max;
         let is_late = |since: Instant| now.saturating_duration_since(since) > max;
+        let drain_time_max = self.host.limits.drain_time_max;
+        if state.draining_since.is_some_and(|since| now.saturating_duration_since(since) > drain_time_max) {
+            let text = format!("its code was updated, and its events took longer than {drain_time_max:?} to end");
+            return self.doom_with(&mut state, EndReason::Reset(text));
+        }
         let what = if state.running.iter().any(|(_, event)| is_late(event.since)) {
             "an event took"
         } else if state.works_in_background && state.running.is_empty() && is_late(state.last_active) {
@@ -307,7 +386,7 @@ impl Object {
     }
 
     /// The guest returned from an event.
-    pub fn finished(&self, event: usize, result: Result<Response, String>) {
+    pub fn finished(&self, event: usize, result: Result<dohost_engine::Output, String>) {
         let mut state = self.lock();
         let slot = state.running.remove(event).slot;
         state.last_active = Instant::now();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use dohost_engine::imports::{
     BoxFuture, CallError, Caller, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside, Request, Response, Stub,
 };
+use dohost_engine::{Input, Output};
 use parking_lot::Mutex;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
@@ -29,23 +30,23 @@ pub(crate) struct WorkerOutside {
 
 impl Outside for ObjectOutside {
     fn id_from_name(&self, class: &str, name: &str) -> Result<String, NamespaceError> {
-        id_from_name(&self.0.host, &self.0.class.0.bindings, class, name)
+        id_from_name(&self.0.host, &self.0.code.bindings, class, name)
     }
 
     fn id_from_string(&self, class: &str, id: &str) -> Result<String, NamespaceError> {
-        id_from_string(&self.0.host, &self.0.class.0.bindings, class, id)
+        id_from_string(&self.0.host, &self.0.code.bindings, class, id)
     }
 
     fn new_unique_id(&self, class: &str) -> Result<String, NamespaceError> {
-        new_unique_id(&self.0.host, &self.0.class.0.bindings, class)
+        new_unique_id(&self.0.host, &self.0.code.bindings, class)
     }
 
     fn stub(&self, class: &str, id: &str) -> Result<Stub, NamespaceError> {
-        stub(&self.0.host, &self.0.class.0.bindings, Some(&self.0), class, Target::Id(id))
+        stub(&self.0.host, &self.0.code.bindings, Some(&self.0), class, Target::Id(id))
     }
 
     fn stub_by_name(&self, class: &str, name: &str) -> Result<Stub, NamespaceError> {
-        stub(&self.0.host, &self.0.class.0.bindings, Some(&self.0), class, Target::Name(name))
+        stub(&self.0.host, &self.0.code.bindings, Some(&self.0), class, Target::Name(name))
     }
 
     fn fetch(&self, caller: Caller, request: Request) -> BoxFuture<Result<Result<Response, OutgoingError>, Fatal>> {
@@ -118,14 +119,14 @@ impl ObjectStub for StubOf {
         let Label { class, id, name } = self.callee.clone();
         let host = self.host.clone();
         let Some(caller) = self.caller.clone() else {
-            let reply = host.send(&class, id, name, request, None);
-            return Box::pin(async move { Ok(call_result(reply.await)) });
+            let reply = host.send(&class, id, name, Input::Fetch(request), None);
+            return Box::pin(async move { Ok(call_result(reply.await.map(Output::into_response))) });
         };
         let (place, chain) = match caller.begin_call_to(&self.callee, task, bytes) {
             Ok(begun) => begun,
             Err(error) => return Box::pin(async move { Ok(call_result(Err(error))) }),
         };
-        let send = move || host.send(&class, id, name, request, Some(chain));
+        let send = move || host.send(&class, id, name, Input::Fetch(request), Some(chain));
         let (gate, entered) = (caller.output_gate(), caller.enter(task));
         let mut last_waiting = self.last_waiting.lock();
         let still_waiting = |left: &mut oneshot::Receiver<Left>| matches!(left.try_recv(), Err(TryRecvError::Empty));
@@ -137,7 +138,7 @@ impl ObjectStub for StubOf {
                 let reply = reply.await;
                 drop(place);
                 entered.await;
-                Ok(call_result(reply))
+                Ok(call_result(reply.map(Output::into_response)))
             });
         }
         let (leaves, left) = oneshot::channel::<Left>();
@@ -153,12 +154,12 @@ impl ObjectStub for StubOf {
             let reply = reply.await;
             drop(place);
             entered.await;
-            Ok(call_result(reply))
+            Ok(call_result(reply.map(Output::into_response)))
         })
     }
 }
 
-fn call_result(reply: Reply) -> Result<Response, CallError> {
+fn call_result<T>(reply: Reply<T>) -> Result<T, CallError> {
     reply.map_err(|error| CallError {
         remote: error.is_remote(),
         retryable: error.is_retryable(),
@@ -168,8 +169,8 @@ fn call_result(reply: Reply) -> Result<Response, CallError> {
 }
 
 /// The class that a guest with these bindings means.
-fn class_of<'a>(host: &'a HostInner, bindings: &Bindings, class: &str) -> Result<&'a Class, NamespaceError> {
-    let served = host.classes.get(bindings.class(class));
+fn class_of(host: &HostInner, bindings: &Bindings, class: &str) -> Result<Class, NamespaceError> {
+    let served = host.classes.load().get(bindings.class(class)).cloned();
     served
         .ok_or_else(|| NamespaceError::UnknownClass(format!("no class {class:?} is served, and no binding means one")))
 }
@@ -194,7 +195,7 @@ fn stub(
     class: &str,
     target: Target<'_>,
 ) -> Result<Stub, NamespaceError> {
-    let class = class_of(host, bindings, class)?.clone();
+    let class = class_of(host, bindings, class)?;
     let resolved = target.resolve(&class);
     let (id, name) = resolved.map_err(|error| NamespaceError::InvalidId(error.to_string()))?;
     Ok(Stub(Box::new(StubOf {

@@ -79,6 +79,7 @@ impl Plan {
                 residents_max: random.pick(&[1, 2, 100]) as usize,
                 idle_timeout: Duration::from_millis(random.pick(&[20, 200, 10_000])),
                 commit_time_max: Duration::from_millis(random.pick(&[1_000, 30_000])),
+                ..HostLimits::default()
             },
             limits: Limits {
                 events_max: random.pick(&[4, 1_024]) as usize,

@@ -104,7 +104,7 @@ pub struct Check {
 }
 
 /// What is to be served, and how.
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 pub struct Application {
     /// Components to serve, each as a class named like its file without the extension
     #[arg(value_name = "FILE")]
@@ -137,6 +137,10 @@ pub struct Application {
     /// How long a stop waits for requests that are running [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub shutdown_timeout: Option<Duration>,
+
+    /// How long an object may take to finish its requests before it moves to new code; it is reset then [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub drain_timeout: Option<Duration>,
 
     /// Threads that run objects and connections [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

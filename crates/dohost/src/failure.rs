@@ -42,7 +42,7 @@ pub struct Failures(pub Vec<Failure>);
 impl fmt::Display for Failures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let texts: Vec<String> = self.0.iter().map(Failure::to_string).collect();
-        f.write_str(&texts.join("\n"))
+        f.write_str(&texts.join("; "))
     }
 }
 
@@ -72,5 +72,13 @@ fn print_one(failure: &Failure) {
     }
     if let Some(help) = &failure.help {
         eprintln!("  help: {help}");
+    }
+}
+
+/// The same in one line.
+pub fn text(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<Failure>().and_then(|failure| failure.help.as_deref()) {
+        Some(help) => format!("{error:#} (help: {help})"),
+        None => format!("{error:#}"),
     }
 }

@@ -8,6 +8,7 @@
 mod args;
 mod check;
 mod config;
+mod deploy;
 mod failure;
 mod limit;
 mod load;

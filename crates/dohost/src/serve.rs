@@ -12,6 +12,7 @@ use dohost_storage::{OpenError, Store, StoreOptions};
 
 use crate::args::Serve;
 use crate::config::{self, Plan};
+use crate::deploy::Deployer;
 use crate::failure::Failure;
 use crate::load::{self, Loaded};
 use crate::logging;
@@ -31,7 +32,8 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
     management::migrate(&store, &plan, args.allow_delete)?;
     let host = Host::start(store.clone(), classes, host_options(&plan, outgoing)?)?;
     management::warn_of_unserved(&store, &plan)?;
-    let mut operators = Operators::start(&plan, &host, None)?;
+    let deployer = Arc::new(Deployer { engine, host: host.clone(), application: args.application });
+    let mut operators = Operators::start(&plan, &host, Some(deployer.clone()))?;
 
     let ready = ready_line(address, operators.address, &host, &plan);
     let front = Front { host: host.clone(), workers, limits: HttpLimits::default() };
@@ -39,6 +41,7 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let stop = stop_signal()?;
+        tokio::spawn(deployer.deploy_on_signal());
         println!("{ready}");
         let cut_off = listener::serve(listener, front, stop, patience).await?;
         if cut_off > 0 {
@@ -59,8 +62,12 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
 
 fn host_options(plan: &Plan, outgoing: EgressOptions) -> anyhow::Result<HostOptions> {
     let cores = std::thread::available_parallelism().context("cannot count the cores, give --threads")?;
-    let residents_max = load::residents_max(plan) as usize;
-    let limits = HostLimits { residents_max, idle_timeout: plan.idle_timeout, ..HostLimits::default() };
+    let limits = HostLimits {
+        residents_max: load::residents_max(plan) as usize,
+        idle_timeout: plan.idle_timeout,
+        drain_time_max: plan.drain_timeout,
+        ..HostLimits::default()
+    };
     let executors = plan.threads.map_or(cores.get(), usize::from);
     let outgoing = Arc::new(Egress::new(outgoing));
     Ok(HostOptions { executors, limits, outgoing, environment: Arc::new(Machine) })

@@ -18,6 +18,7 @@ pub struct Report {
     data_dir: String,
     idle_timeout: String,
     shutdown_timeout: String,
+    drain_timeout: String,
     threads: Option<u16>,
     max_resident: Option<u32>,
     verify_store: bool,
@@ -90,6 +91,7 @@ impl Report {
             data_dir: plan.data_dir.display().to_string(),
             idle_timeout: humantime::format_duration(plan.idle_timeout).to_string(),
             shutdown_timeout: humantime::format_duration(plan.shutdown_timeout).to_string(),
+            drain_timeout: humantime::format_duration(plan.drain_timeout).to_string(),
             threads: plan.threads,
             max_resident: plan.max_resident,
             verify_store: plan.verify_store,
@@ -148,6 +150,7 @@ impl Report {
         fact("data", self.data_dir.clone());
         fact("idle timeout", self.idle_timeout.clone());
         fact("shutdown timeout", self.shutdown_timeout.clone());
+        fact("drain timeout", self.drain_timeout.clone());
         if let Some(threads) = self.threads {
             fact("threads", threads.to_string());
         }

@@ -26,6 +26,8 @@ pub struct File {
     pub idle_timeout: Option<At<String>>,
     /// How long a stop waits for requests that are running, such as "30s". Default: 30s
     pub shutdown_timeout: Option<At<String>>,
+    /// How long an object may take to finish its requests before it moves to new code, such as "30s". Default: 30s
+    pub drain_timeout: Option<At<String>>,
     /// Threads that run objects and connections, 1 to 1024. Default: the number of cores
     pub threads: Option<At<u32>>,
     /// Objects that may be in memory at once, 1 to 1000000. Default: what vm.max_map_count allows, 10000 at most

@@ -22,6 +22,7 @@ pub struct Plan {
     pub data_dir: PathBuf,
     pub idle_timeout: Duration,
     pub shutdown_timeout: Duration,
+    pub drain_timeout: Duration,
     /// As many as there are cores, if it is not said.
     pub threads: Option<u16>,
     /// As many as the system allows, if it is not said.

@@ -25,6 +25,7 @@ const LISTEN: &str = "127.0.0.1:8787";
 const DATA_DIR: &str = ".dohost";
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const THREADS_MAX: u32 = 1_024;
 const RESIDENT_MAX: u32 = 1_000_000;
 
@@ -77,6 +78,7 @@ impl<'a> Resolver<'a> {
         let listen = file.listen.as_ref().and_then(|at| self.address(at));
         let idle_timeout = file.idle_timeout.as_ref().and_then(|at| self.duration(at));
         let shutdown_timeout = file.shutdown_timeout.as_ref().and_then(|at| self.duration(at));
+        let drain_timeout = file.drain_timeout.as_ref().and_then(|at| self.duration(at));
         let threads = file.threads.as_ref().and_then(|at| self.number(at, THREADS_MAX));
         let max_resident = file.max_resident.as_ref().and_then(|at| self.number(at, RESIDENT_MAX));
         let data_dir = arguments.data_dir.clone().unwrap_or_else(|| {
@@ -90,6 +92,7 @@ impl<'a> Resolver<'a> {
             data_dir,
             idle_timeout: arguments.idle_timeout.or(idle_timeout).unwrap_or(IDLE_TIMEOUT),
             shutdown_timeout: arguments.shutdown_timeout.or(shutdown_timeout).unwrap_or(SHUTDOWN_TIMEOUT),
+            drain_timeout: arguments.drain_timeout.or(drain_timeout).unwrap_or(DRAIN_TIMEOUT),
             threads: arguments.threads.or(threads.map(|threads| threads as u16)),
             max_resident: arguments.max_resident.or(max_resident),
             verify_store: arguments.verify_store || file.verify_store.unwrap_or_default(),

@@ -30,7 +30,7 @@ fn environment(name: &str) -> Option<OsString> {
 
 fn plan_of(directory: &Path, arguments: &[&str]) -> Result<Plan, Failures> {
     let file = directory.join(FILE_NAME);
-    let line = ["dohost", "serve", "--config", file.to_str().unwrap()].iter().chain(arguments);
+    let line = [&["dohost", "serve", "--config", file.to_str().unwrap()], arguments].concat();
     let Command::Serve(serve) = Args::try_parse_from(line).unwrap().command else { panic!("it says serve") };
     plan(&serve.application, &environment)
 }
@@ -59,6 +59,7 @@ fn a_file_with_everything_is_a_plan_with_everything() {
         data_dir = "store"
         idle_timeout = "3s"
         shutdown_timeout = "4s"
+        drain_timeout = "5s"
         threads = 2
         max_resident = 7
         verify_store = true
@@ -111,6 +112,7 @@ fn a_file_with_everything_is_a_plan_with_everything() {
     assert_eq!(plan.listen.to_string(), "127.0.0.1:9999");
     assert_eq!(plan.data_dir, here.join("store"));
     assert_eq!((plan.idle_timeout, plan.shutdown_timeout), (Duration::from_secs(3), Duration::from_secs(4)));
+    assert_eq!(plan.drain_timeout, Duration::from_secs(5));
     assert_eq!((plan.threads, plan.max_resident, plan.verify_store), (Some(2), Some(7), true));
 
     let [counter, room] = &plan.classes[..] else { panic!("{:?}", plan.classes) };
@@ -161,6 +163,7 @@ fn what_the_file_does_not_say_is_as_without_a_file() {
     assert_eq!(plan.listen.to_string(), LISTEN);
     assert!(plan.data_dir.ends_with(".dohost") && plan.data_dir.is_absolute(), "next to the file");
     assert_eq!((plan.idle_timeout, plan.shutdown_timeout), (IDLE_TIMEOUT, SHUTDOWN_TIMEOUT));
+    assert_eq!(plan.drain_timeout, DRAIN_TIMEOUT);
     assert!(plan.outgoing.is_enabled && plan.outgoing.allow.is_empty());
     assert!(plan.management.has_socket && plan.management.listen.is_none());
     let front = "[workers.front]\ncomponent = \"front.wasm\"\n";
