@@ -77,8 +77,15 @@ fn print_one(failure: &Failure) {
 
 /// The same in one line.
 pub fn text(error: &anyhow::Error) -> String {
-    match error.downcast_ref::<Failure>().and_then(|failure| failure.help.as_deref()) {
-        Some(help) => format!("{error:#} (help: {help})"),
-        None => format!("{error:#}"),
+    let with_help = |failure: &Failure| match &failure.help {
+        Some(help) => format!("{failure} (help: {help})"),
+        None => failure.to_string(),
+    };
+    if let Some(Failures(failures)) = error.downcast_ref() {
+        failures.iter().map(with_help).collect::<Vec<_>>().join("; ")
+    } else if let Some(failure) = error.downcast_ref() {
+        with_help(failure)
+    } else {
+        format!("{error:#}")
     }
 }

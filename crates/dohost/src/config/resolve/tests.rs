@@ -300,7 +300,7 @@ fn an_error_about_what_fits_together_says_where_and_what() {
         ),
         (
             "[[migrations]]\ntag = \"v1\"\nrenamed_classes = [{ from = \"A\", to = \"A\" }]",
-            &["5:41: the class A is renamed to what it is called", "5:41: one migration speaks of the class A twice"],
+            &["5:39: the class A is renamed to what it is called", "5:39: one migration speaks of the class A twice"],
         ),
     ];
     for (toml, expected) in table {
