@@ -1,5 +1,7 @@
 //! Migrations of classes, declared in `dohost.toml` and applied by a start.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::Duration;
 
 use crate::host::{Ended, Host, Setup, dohost, guest};
@@ -138,10 +140,11 @@ fn a_transfer_survives_kill_9_at_any_time() {
 
     let mut was_killed_in_between = false;
     for round in 0..12 {
-        let mut command = here.command();
-        let mut child =
-            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(40 * round));
+        let mut child = here.command().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        // What is loaded is served next, after the transfer.
+        let log = BufReader::new(child.stderr.take().unwrap());
+        assert!(log.lines().map_while(Result::ok).any(|line| line.contains("loaded")), "it ended before");
+        std::thread::sleep(Duration::from_millis(8 * round));
         child.kill().unwrap();
         child.wait().unwrap();
         let names: Vec<String> = classes(&there).into_iter().map(|(name, _)| name).collect();
