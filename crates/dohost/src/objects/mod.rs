@@ -67,9 +67,7 @@ fn list(asked: &Asked, class: &str, prefix: Option<&str>, limit: usize, json: bo
     let mut left = limit;
     let mut cursor: Option<String> = None;
     let mut out = std::io::stdout().lock();
-    if !json {
-        writeln!(out, "{}", show::OBJECTS_HEAD)?;
-    }
+    let mut is_first = true;
     while left > 0 {
         let mut target = format!("/v1/classes/{}/objects?limit={}", encoded(class), left.clamp(10, 1_000));
         for (name, value) in [("cursor", cursor.as_deref()), ("prefix", prefix)] {
@@ -78,6 +76,9 @@ fn list(asked: &Asked, class: &str, prefix: Option<&str>, limit: usize, json: bo
             }
         }
         let answer = asked.json(Method::GET, &target)?;
+        if std::mem::take(&mut is_first) && !json {
+            writeln!(out, "{}", show::OBJECTS_HEAD)?;
+        }
         for object in answer["objects"].as_array().into_iter().flatten().take(left) {
             match json {
                 true => writeln!(out, "{object}")?,
