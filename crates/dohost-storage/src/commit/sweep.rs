@@ -50,7 +50,8 @@ impl Sweep {
 
     /// Whether a step should be made although there is nothing else to commit.
     pub(crate) fn wants_step(&self) -> bool {
-        !(self.retired.is_empty() && self.classes.is_empty()) && !self.is_paused
+        let has_some = !self.retired.is_empty() || !self.classes.is_empty();
+        has_some && !self.is_paused
     }
 
     /// Removes some rows, if there are any to remove.
