@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use dohost_engine::{Engine, GuestComponent};
 use dohost_ingress::Front;
+use dohost_management::service::Failed;
 use dohost_object::{ClassOptions, Deployed, Host};
 use dohost_rpc::Interface;
 use tokio::sync::Mutex;
@@ -109,6 +110,22 @@ impl Deployer {
             }
         });
         Ok(())
+    }
+}
+
+impl dohost_management::Application for Deployer {
+    fn deploy(self: Arc<Self>, may_break_callers: bool) -> Result<String, Failed> {
+        let deployed = tokio::runtime::Handle::current().block_on(Deployer::deploy(&self, may_break_callers));
+        match deployed {
+            Ok(summary) => {
+                tracing::info!("deployed: {summary}");
+                Ok(summary.to_string())
+            }
+            Err(error) => {
+                tracing::error!("not deployed, everything is as it was: {}", failure::text(&error));
+                Err(Failed { message: format!("{error:#}"), help: failure::help(&error).map(String::from) })
+            }
+        }
     }
 }
 
