@@ -1,9 +1,10 @@
 //! New code for a host that runs: objects move to it between their events, and nobody outside notices.
 
+use std::ffi::OsStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::host::{Host, Setup, guest};
+use crate::host::{Ended, Host, Setup, dohost, guest};
 use crate::http::at_once;
 use crate::outside::Outside;
 use crate::script::{Script, ask, let_arrive, line, notes};
@@ -60,14 +61,25 @@ fn deploy(host: &Host, says: &str) -> String {
     host.log()
 }
 
+/// Runs `dohost deploy` for the host.
+fn deploy_by_command(host: &Host, arguments: &[&str]) -> Ended {
+    let data = host.setup.data();
+    let arguments = ["deploy".as_ref(), "--data-dir".as_ref(), data.as_os_str()]
+        .into_iter()
+        .chain(arguments.iter().map(OsStr::new));
+    dohost(arguments)
+}
+
 #[test]
 fn objects_that_are_resident_move_to_the_new_code_and_keep_what_they_stored() {
     let (_outside, host) = start("counter");
     assert_eq!(host.get("/app/A/increment").number(), 1);
     assert_eq!(host.get("/app/A/steps?do=memory").status, 404, "the counter knows no steps");
     replace_app(&host.setup, "probe");
-    let log = deploy(&host, DEPLOYED);
-    assert!(log.contains("tried by app/A"), "{log}");
+    // The counter has methods and the probe has none.
+    let forced = deploy_by_command(&host, &["--force"]);
+    assert_eq!(forced.status.code(), Some(0), "{forced:?}");
+    assert!(forced.stdout.contains("deployed: new code for app; tried by app/A"), "{forced:?}");
     assert_eq!(line(&host, "app/A", "memory"), "1");
     assert_eq!(host.get("/app/B/storage/increment?key=n").number(), 1, "others start with it too");
     replace_app(&host.setup, "counter");
@@ -293,4 +305,41 @@ fn a_worker_that_does_not_start_leaves_the_old_one_serving() {
     let log = deploy(&host, NOT_DEPLOYED);
     assert!(log.contains("the Worker front does not start"), "{log}");
     assert_eq!(host.get("/role").ok(), "worker");
+}
+
+#[test]
+fn a_deploy_that_breaks_callers_of_methods_is_refused_unless_it_is_forced() {
+    let (_outside, host) = start("counter");
+    assert_eq!(host.get("/app/A/increment").number(), 1);
+    replace_app(&host.setup, "counter-sync");
+    let refused = deploy_by_command(&host, &[]);
+    refused.says(&[
+        "the new code breaks callers of its methods",
+        "app: ",
+        "the method is gone",
+        "dohost deploy --force",
+    ]);
+    let log = deploy(&host, NOT_DEPLOYED);
+    assert!(log.contains("breaks callers"), "a signal does not force it: {log}");
+    assert_eq!(host.get("/app/A/increment").number(), 2);
+    assert_eq!(deploy_by_command(&host, &["--force"]).status.code(), Some(0));
+    assert_eq!(host.get("/app/A/increment").number(), 3);
+    assert_eq!(
+        host.connect().send("POST", "/app/A/rpc/increment", &[("content-type", "application/json")], b"[]").status,
+        404
+    );
+    replace_app(&host.setup, "counter");
+    assert_eq!(deploy_by_command(&host, &[]).status.code(), Some(0), "new methods break nobody");
+}
+
+#[test]
+fn the_command_says_why_nothing_was_deployed() {
+    let (_outside, host) = start("probe");
+    host.setup.file("app.wasm", "no component");
+    deploy_by_command(&host, &[]).says(&["is not a WebAssembly component"]);
+    let setup = host.setup.clone();
+    host.stop();
+    let data = setup.data();
+    let alone = dohost(["deploy".as_ref(), "--data-dir".as_ref(), data.as_os_str()]);
+    alone.says(&["no host runs on the data directory"]);
 }

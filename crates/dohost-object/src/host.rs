@@ -60,6 +60,8 @@ pub(crate) struct HostInner {
     /// Calls from object to object that are under way.
     pub call_graph: Mutex<CallGraph>,
     pub last_call: AtomicU64,
+    /// The last number given to whoever holds an object.
+    pub last_hold: AtomicU64,
     is_stopping: AtomicBool,
 }
 
@@ -207,6 +209,7 @@ impl HostInner {
             executors,
             call_graph: Mutex::default(),
             last_call: AtomicU64::new(0),
+            last_hold: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
         }))
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use dohost_engine::imports::{Caller, TaskId};
-use dohost_storage::{CommitNumber, LifeId, ObjectNumber, ObjectRecord, ObjectSize, Overlay, Progress};
+use dohost_storage::{ClassNumber, CommitNumber, LifeId, ObjectNumber, ObjectRecord, ObjectSize, Overlay, Progress};
 use parking_lot::{Mutex, MutexGuard};
 use slab::Slab;
 use tokio::sync::{Notify, oneshot};
@@ -25,6 +25,7 @@ use crate::id::ObjectId;
 use crate::input_gate::InputGate;
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
+use crate::manage::Resident;
 use crate::output_gate::{After, OutputGate};
 use crate::sections::{Timer, TransactionState};
 
@@ -245,6 +246,21 @@ impl Object {
     pub fn idle_since(&self) -> Option<Instant> {
         let state = self.lock();
         state.is_idle().then_some(state.last_active)
+    }
+
+    /// What is known of it, for people who look after it.
+    pub fn report(&self, class: ClassNumber) -> Resident {
+        let state = self.lock();
+        Resident {
+            class,
+            id: self.id,
+            name: state.name.clone(),
+            generation: self.generation,
+            idle: state.is_idle().then(|| state.last_active.elapsed()),
+            running: state.running.len(),
+            waiting: state.mailbox.iter().count(),
+            bytes: state.storage.as_ref().map(|storage| storage.overlay.size_max(&storage.size)),
+        }
     }
 
     /// Closes the mailbox if the object has had nothing to do since `before` or longer.

@@ -8,6 +8,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use dohost_egress::Destination;
 
 use crate::limit::LimitSetting;
+use crate::objects::args::{Deploy, Objects, Stats};
 
 /// Durable Objects on a machine you own, in any language that compiles to WebAssembly.
 #[derive(Debug, Parser)]
@@ -23,6 +24,9 @@ pub enum Command {
     Call(Call),
     Describe(Describe),
     Check(Box<Check>),
+    Objects(Box<Objects>),
+    Stats(Stats),
+    Deploy(Deploy),
     /// List the limits of an object, with their defaults and what happens when they are hit.
     Limits,
 }
@@ -58,6 +62,10 @@ Examples:
 pub struct Serve {
     #[command(flatten)]
     pub application: Application,
+
+    /// Apply migrations that delete classes with all of their objects
+    #[arg(long)]
+    pub allow_delete: bool,
 
     /// How log lines look; they go to stderr
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "DOHOST_LOG_FORMAT")]
@@ -165,6 +173,14 @@ pub struct Application {
     /// Believe servers with certificates that lead to those in this PEM file, beside the usual ones
     #[arg(long, value_name = "FILE", conflicts_with = "no_outgoing")]
     pub outgoing_ca: Option<PathBuf>,
+
+    /// Listen for management on this address too, for those who have the token in DOHOST_MANAGEMENT_TOKEN
+    #[arg(long, value_name = "ADDRESS")]
+    pub management_listen: Option<SocketAddr>,
+
+    /// Make no management socket in the data directory
+    #[arg(long)]
+    pub no_management: bool,
 
     /// Check the whole data file before serving, however large it is and however it was closed
     #[arg(long)]

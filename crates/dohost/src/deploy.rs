@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use dohost_engine::{Engine, GuestComponent};
 use dohost_ingress::Front;
-use dohost_object::{Deployed, Host};
+use dohost_management::service::Failed;
+use dohost_object::{ClassOptions, Deployed, Host};
+use dohost_rpc::Interface;
 use tokio::sync::Mutex;
 
 use crate::args::Application;
@@ -44,8 +46,9 @@ impl Deployer {
         Arc::new(Deployer { engine, host, front, application, served: Mutex::new(served) })
     }
 
-    /// Reads everything again and serves it from now on. Nothing changes if any of it does not fit.
-    pub async fn deploy(self: &Arc<Self>) -> anyhow::Result<Summary> {
+    /// Reads everything again and serves it from now on. Nothing changes if any of it does not fit, or if callers of methods
+    /// would have to change, unless that is wanted.
+    pub async fn deploy(self: &Arc<Self>, may_break_callers: bool) -> anyhow::Result<Summary> {
         tracing::info!("deploying: configuration and components are read again");
         let mut served = self.served.lock().await;
         let known = served.components.clone();
@@ -54,6 +57,9 @@ impl Deployer {
         let (plan, loaded) = tokio::task::spawn_blocking(move || this.load(&known)).await??;
         let Loaded { classes, workers, components } = loaded;
         check_changes(&served.plan, &plan)?;
+        if !may_break_callers {
+            self.check_methods(&classes)?;
+        }
         let changes_workers = !self.front.has_workers(&workers);
         let prepared = self
             .front
@@ -75,19 +81,51 @@ impl Deployer {
         Ok((plan, loaded))
     }
 
+    /// Refuses code that callers of methods would have to be changed for.
+    fn check_methods(&self, classes: &[ClassOptions]) -> anyhow::Result<()> {
+        let mut broken = Vec::new();
+        for options in classes {
+            let Some(class) = self.host.class(&options.name) else { continue };
+            let incompatibilities = Interface::compare(&class.interface(), options.component.interface());
+            broken.extend(incompatibilities.into_iter().map(|found| format!("{}: {found}", options.name)));
+        }
+        if broken.is_empty() {
+            return Ok(());
+        }
+        let text = format!("the new code breaks callers of its methods:\n  {}", broken.join("\n  "));
+        let help = "keep the old methods and add new ones, or deploy it all the same with dohost deploy --force";
+        Err(Failure::new(text, Some(help.into())).into())
+    }
+
     /// Deploys whenever the process gets a SIGHUP, which from now on does not end it. Must be called in a tokio runtime.
     pub fn deploy_on_signal(self: Arc<Self>) -> std::io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut hangup = signal(SignalKind::hangup())?;
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
-                match self.deploy().await {
+                match self.deploy(false).await {
                     Ok(summary) => tracing::info!("deployed: {summary}"),
                     Err(error) => tracing::error!("not deployed, everything is as it was: {}", failure::text(&error)),
                 }
             }
         });
         Ok(())
+    }
+}
+
+impl dohost_management::Application for Deployer {
+    fn deploy(self: Arc<Self>, may_break_callers: bool) -> Result<String, Failed> {
+        let deployed = tokio::runtime::Handle::current().block_on(Deployer::deploy(&self, may_break_callers));
+        match deployed {
+            Ok(summary) => {
+                tracing::info!("deployed: {summary}");
+                Ok(summary.to_string())
+            }
+            Err(error) => {
+                tracing::error!("not deployed, everything is as it was: {}", failure::text(&error));
+                Err(Failed { message: format!("{error:#}"), help: failure::help(&error).map(String::from) })
+            }
+        }
     }
 }
 

@@ -80,6 +80,11 @@ fn print_one(failure: &Failure) {
     }
 }
 
+/// The advice of an error that has some.
+pub fn help(error: &anyhow::Error) -> Option<&str> {
+    error.downcast_ref::<Failure>().and_then(|failure| failure.help.as_deref())
+}
+
 /// The same in one line.
 pub fn text(error: &anyhow::Error) -> String {
     let with_help = |failure: &Failure| match &failure.help {

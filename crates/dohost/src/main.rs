@@ -15,6 +15,8 @@ mod failure;
 mod limit;
 mod load;
 mod logging;
+mod management;
+mod objects;
 mod place;
 mod serve;
 
@@ -33,6 +35,9 @@ fn main() -> ExitCode {
         args::Command::Call(call) => call::run(&call),
         args::Command::Describe(describe) => describe::run(&describe),
         args::Command::Check(check) => check::run(&check),
+        args::Command::Objects(objects) => objects::run(*objects),
+        args::Command::Stats(stats) => objects::stats(stats),
+        args::Command::Deploy(deploy) => objects::deploy(&deploy),
         args::Command::Limits => {
             println!("{}", limit::table());
             Ok(())

@@ -99,7 +99,7 @@ impl<'a> Resolver<'a> {
             classes,
             workers,
             outgoing: self.outgoing(&file.outgoing, arguments),
-            management: self.management(&file.management),
+            management: self.management(&file.management, arguments),
             migrations: self.migrations(&file.migrations),
         };
         // As somebody reads the file.
