@@ -9,27 +9,33 @@ use std::path::{Path, PathBuf};
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+
 use crate::bindings::ObjectPre;
 use crate::bindings::types::{Request, Response};
 use crate::config::Engine;
 use crate::guest::GuestState;
 use crate::host;
 
-/// What an object exports.
+/// What an object exports, or else [`HTTP_HANDLER`].
 pub(crate) const OBJECT_HANDLER: &str = "dohost:object/handler@0.1.0";
+/// The handler of `wasi:http` that an object may have, in any patch version.
+const HTTP_HANDLER: &str = "wasi:http/handler@0.3";
 /// What an object may export beside it.
 pub(crate) const OBJECT_CONSTRUCTION: &str = "dohost:object/construction@0.1.0";
 /// What a Worker exports: one of these, in any patch version.
-const WORKER_HANDLERS: [&str; 2] = ["wasi:http/handler@0.3", "wasi:http/incoming-handler@0.2"];
+const WORKER_HANDLERS: [&str; 2] = [HTTP_HANDLER, "wasi:http/incoming-handler@0.2"];
 
 /// The interfaces that objects and Workers can import, as prefixes of their names.
 const IMPORTS_OF_BOTH: &[&str] = &[
     "dohost:object/namespace@0.1.",
     "dohost:object/outgoing@0.1.",
+    "dohost:object/streaming@0.1.",
     "dohost:object/types@0.1.",
     "wasi:cli/",
     "wasi:clocks/",
     "wasi:filesystem/",
+    "wasi:http/",
     "wasi:io/",
     "wasi:random/",
     "wasi:sockets/",
@@ -41,21 +47,31 @@ const IMPORTS_OF_OBJECTS: &[&str] = &[
     "dohost:object/storage@0.1.",
     "dohost:object/transactions@0.1.",
 ];
-/// Those that only a Worker can.
-const IMPORTS_OF_WORKERS: &[&str] = &["wasi:http/"];
 
 /// A component that implements a class, ready to be instantiated. Cheap to clone.
 #[derive(Clone)]
 pub struct ObjectComponent {
     pub(crate) engine: Engine,
-    pub(crate) pre: ObjectPre<GuestState>,
+    pub(crate) pre: HandlerPre,
     /// Its `construct`, if it has one.
     pub(crate) construct: Option<ComponentExportIndex>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
 }
 
+/// Which handler an object has, before it has an instance.
+#[derive(Clone)]
+pub(crate) enum HandlerPre {
+    Object(ObjectPre<GuestState>),
+    Http(ServicePre<GuestState>),
+}
+
 impl ObjectComponent {
+    /// Whether it takes [`Input::Http`](crate::Input::Http), because its handler is that of `wasi:http`.
+    pub fn streams(&self) -> bool {
+        matches!(self.pre, HandlerPre::Http(_))
+    }
+
     /// Whether an instance can handle an event while it waits in another one.
     pub fn interleaves(&self) -> bool {
         !self.takes_strict_turns
@@ -128,8 +144,8 @@ impl LoadError {
                 Some(format!("wasm-tools component new {} -o {}", path.display(), to.display()))
             }
             LoadError::Invalid { .. } => Some("build it again; it may be cut off or made for newer tools".into()),
-            LoadError::MissingExport { wanted, .. } if wanted == OBJECT_HANDLER => {
-                Some("build it for the world dohost:object/object; give a wasi:http component with --worker".into())
+            LoadError::MissingExport { wanted, .. } if wanted.starts_with(OBJECT_HANDLER) => {
+                Some("build it for the world dohost:object/object or dohost:object/http-object".into())
             }
             LoadError::MissingExport { .. } => Some(
                 "a Worker is a wasi:http component; give an object as dohost serve FILE or --class NAME=FILE".into(),
@@ -147,11 +163,17 @@ impl Engine {
     pub fn load_object(&self, path: &Path) -> Result<ObjectComponent, LoadError> {
         let binary = read(path)?;
         let component = self.compile(path, &binary)?;
-        require_export(self, &component, path, &[OBJECT_HANDLER])?;
+        require_export(self, &component, path, &[OBJECT_HANDLER, HTTP_HANDLER])?;
+        let is_http = !has_export(self, &component, OBJECT_HANDLER);
         let pre = self.link(path, &component, "an object", IMPORTS_OF_OBJECTS, host::object_linker(self))?;
-        let checked = check_handler(self, &component, &pre).and_then(|()| find_construct(self, &component, &pre));
-        let construct = checked.map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?;
-        let pre = ObjectPre::new(pre).map_err(|error| wrong_type(path, error))?;
+        let checked = if is_http { Ok(()) } else { check_handler(self, &component, &pre) };
+        let construct = checked.and_then(|()| find_construct(self, &component, &pre));
+        let construct = construct.map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?;
+        let pre = match is_http {
+            false => ObjectPre::new(pre).map(HandlerPre::Object),
+            true => ServicePre::new(pre).map(HandlerPre::Http),
+        };
+        let pre = pre.map_err(|error| wrong_type(path, error))?;
         let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
         Ok(ObjectComponent { engine: self.clone(), pre, construct, takes_strict_turns })
     }
@@ -160,7 +182,7 @@ impl Engine {
     pub(crate) fn load_worker_pre(&self, path: &Path) -> Result<InstancePre<GuestState>, LoadError> {
         let component = self.compile(path, &read(path)?)?;
         require_export(self, &component, path, &WORKER_HANDLERS)?;
-        self.link(path, &component, "a Worker", IMPORTS_OF_WORKERS, host::worker_linker(self))
+        self.link(path, &component, "a Worker", &[], host::worker_linker(self))
     }
 
     fn compile(&self, path: &Path, binary: &[u8]) -> Result<Component, LoadError> {
@@ -259,6 +281,10 @@ fn lifts_asynchronously(binary: &[u8]) -> Result<bool, wasmparser::BinaryReaderE
         }
     }
     Ok(false)
+}
+
+fn has_export(engine: &Engine, component: &Component, wanted: &str) -> bool {
+    component.component_type().exports(&engine.wasmtime).any(|(name, _)| name.starts_with(wanted))
 }
 
 fn require_export(engine: &Engine, component: &Component, path: &Path, wanted: &[&str]) -> Result<(), LoadError> {

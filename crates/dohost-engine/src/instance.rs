@@ -26,15 +26,20 @@ use std::task::{Context, Poll};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use wasmtime::Store;
-use wasmtime::component::{Accessor, TypedFunc};
+use wasmtime::component::{Accessor, Resource, TypedFunc};
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::p3::bindings::Service;
+use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::p3::{Request as HttpRequest, Response as HttpResponse};
 
 use crate::bindings::Object;
 use crate::bindings::types::{Request, Response};
-use crate::component::{ObjectComponent, one_line};
-use crate::event::{Input, Output};
+use crate::component::{HandlerPre, ObjectComponent, one_line};
+use crate::event::{Body, Input, Output};
 use crate::guest::{self, CpuExceeded, GuestLimits, GuestState};
 use crate::imports::{Fatal, Inside, Outside, TaskId};
 use crate::slice::{Slice, Wakes};
+use crate::streams;
 
 /// Turns that an instance may make before others get the thread.
 const TURNS_AT_ONCE_MAX: usize = 128;
@@ -147,8 +152,15 @@ pub struct ObjectInstance {
 
 #[derive(Clone, Copy)]
 struct Exports {
-    fetch: TypedFunc<(Request,), (Result<Response, String>,)>,
+    handler: Handler,
     construct: Option<TypedFunc<(), (Result<(), String>,)>>,
+}
+
+/// The function that takes requests.
+#[derive(Clone, Copy)]
+enum Handler {
+    Object(TypedFunc<(Request,), (Result<Response, String>,)>),
+    Http(TypedFunc<(Resource<HttpRequest>,), (Result<Resource<HttpResponse>, ErrorCode>,)>),
 }
 
 impl ObjectComponent {
@@ -176,14 +188,21 @@ impl ObjectComponent {
     }
 
     async fn exports(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Exports> {
-        let Some(construct) = &self.construct else {
-            let object = self.pre.instantiate_async(store).await?;
-            return Ok(Exports { fetch: object.dohost_object_handler().func_fetch(), construct: None });
+        let instance_pre = match &self.pre {
+            HandlerPre::Object(pre) => pre.instance_pre(),
+            HandlerPre::Http(pre) => pre.instance_pre(),
         };
-        let instance = self.pre.instance_pre().instantiate_async(&mut *store).await?;
-        let object = Object::new(&mut *store, &instance)?;
-        let construct = instance.get_typed_func(&mut *store, construct)?;
-        Ok(Exports { fetch: object.dohost_object_handler().func_fetch(), construct: Some(construct) })
+        let instance = instance_pre.instantiate_async(&mut *store).await?;
+        let handler = match &self.pre {
+            HandlerPre::Object(_) => {
+                Handler::Object(Object::new(&mut *store, &instance)?.dohost_object_handler().func_fetch())
+            }
+            HandlerPre::Http(_) => {
+                Handler::Http(Service::new(&mut *store, &instance)?.wasi_http_handler().func_handle())
+            }
+        };
+        let construct = self.construct.as_ref().map(|construct| instance.get_typed_func(&mut *store, construct));
+        Ok(Exports { handler, construct: construct.transpose()? })
     }
 }
 
@@ -272,7 +291,7 @@ async fn feed(
     takes_strict_turns: bool,
     events: &dyn Events,
 ) -> wasmtime::Result<()> {
-    let mut tasks = pin!(FuturesUnordered::<Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>>::new());
+    let mut tasks = pin!(FuturesUnordered::<Ended<'_>>::new());
     let (mut has_ended, mut worked_in_background) = (false, false);
     std::future::poll_fn(|cx| {
         let mut may_start = true;
@@ -295,7 +314,7 @@ async fn feed(
             }
             match events.poll_event(cx) {
                 Poll::Ready(Some(call)) => {
-                    tasks.push(Box::pin(start(accessor, exports, call, events)));
+                    tasks.push(start(accessor, exports, call, events));
                     may_start = false;
                 }
                 Poll::Ready(None) => has_ended = true,
@@ -306,22 +325,74 @@ async fn feed(
     .await
 }
 
+type Ended<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send + 'a>>;
+
 /// Starts one guest task now and gives the future of its end.
-fn start<'a>(
+fn start<'a>(accessor: &'a Accessor<GuestState>, exports: Exports, call: Call, events: &'a dyn Events) -> Ended<'a> {
+    let Call { event, input } = call;
+    match (exports.handler, input) {
+        (Handler::Object(fetch), Input::Fetch(request)) => start_fetch(accessor, fetch, event, request, events),
+        (Handler::Http(handle), Input::Fetch(request)) => match streams::request(request) {
+            Ok(request) => start_handle(accessor, handle, event, request, events),
+            Err(reason) => fail(event, reason, events),
+        },
+        (Handler::Http(handle), Input::Http(request)) => start_handle(accessor, handle, event, request, events),
+        (Handler::Object(_), Input::Http(_)) => {
+            fail(event, "the handler of the object takes no streams".into(), events)
+        }
+    }
+}
+
+/// For an event that the guest cannot be given.
+fn fail<'a>(event: usize, reason: String, events: &'a dyn Events) -> Ended<'a> {
+    events.finished(event, Err(reason));
+    Box::pin(async { Ok(()) })
+}
+
+fn start_fetch<'a>(
     accessor: &'a Accessor<GuestState>,
-    exports: Exports,
-    call: Call,
+    fetch: TypedFunc<(Request,), (Result<Response, String>,)>,
+    event: usize,
+    request: Request,
     events: &'a dyn Events,
-) -> impl Future<Output = wasmtime::Result<()>> + Send + 'a {
-    let Call { event, input: Input::Fetch(request) } = call;
-    let fetch = exports.fetch;
+) -> Ended<'a> {
     let started = accessor.with(|access| fetch.start_call_concurrent(access, (request,)));
     if let Ok(started) = &started {
         events.started(event, TaskId(started.task()));
     }
-    async move {
+    Box::pin(async move {
         let (reply,) = fetch.finish_call_concurrent(accessor, started?).await?;
         events.finished(event, reply.map(Output::Response));
         Ok(())
+    })
+}
+
+fn start_handle<'a>(
+    accessor: &'a Accessor<GuestState>,
+    handle: TypedFunc<(Resource<HttpRequest>,), (Result<Resource<HttpResponse>, ErrorCode>,)>,
+    event: usize,
+    request: http::Request<Body>,
+    events: &'a dyn Events,
+) -> Ended<'a> {
+    let started = accessor.with(|mut access| {
+        let state = access.get();
+        let (request, _) = HttpRequest::from_http(state.http().hooks, request);
+        let request = state.table.push(request)?;
+        handle.start_call_concurrent(access, (request,))
+    });
+    if let Ok(started) = &started {
+        events.started(event, TaskId(started.task()));
     }
+    Box::pin(async move {
+        let (reply,) = handle.finish_call_concurrent(accessor, started?).await?;
+        let reply = match reply {
+            Ok(response) => Ok(accessor.with(|mut access| {
+                let response = access.get().table.delete(response)?;
+                response.into_http(&mut access, async { Ok(()) })
+            })?),
+            Err(code) => Err(format!("the handler failed: {code:?}")),
+        };
+        events.finished(event, reply.map(Output::Http));
+        Ok(())
+    })
 }

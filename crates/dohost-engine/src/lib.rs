@@ -19,12 +19,13 @@ mod host;
 pub mod imports;
 pub mod instance;
 mod slice;
+pub mod streams;
 pub mod worker;
 
 pub use bindings::types::{Header, Request, Response};
 pub use component::{LoadError, ObjectComponent};
 pub use config::{Engine, EngineError, EngineOptions};
-pub use event::{Input, Output};
+pub use event::{Body, BodyError, Input, Output};
 pub use guest::GuestLimits;
 pub use instance::{Call, Events, ObjectInstance, Trap};
 pub use worker::{Worker, WorkerComponent};

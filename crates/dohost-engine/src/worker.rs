@@ -17,7 +17,7 @@ use wasmtime_wasi_http::handler::{
     ExpirationError, HandlerState, Instance, InstantiationError, ProxyHandler, ProxyPre, ShouldAccept,
     WorkerExpiration, WorkerState, WorkerStatus,
 };
-pub use wasmtime_wasi_http::{Error as BodyError, WasiBody as Body};
+pub use crate::event::{Body, BodyError};
 
 use crate::component::LoadError;
 use crate::config::Engine;

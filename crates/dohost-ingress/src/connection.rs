@@ -7,10 +7,11 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use crate::io::TimedIo;
 use crate::listener::Shared;
 use crate::reply::{Answer, Refusal};
 use crate::{message, object, route, worker};
@@ -40,7 +41,7 @@ pub(crate) async fn serve(
         .max_header_size(limits.header_bytes_max)
         .max_buf_size(limits.header_bytes_max + READ_BUFFER_BYTES)
         .max_headers(limits.headers_max)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TimedIo::new(stream, limits.write_timeout), service);
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,

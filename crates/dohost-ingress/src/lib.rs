@@ -2,7 +2,8 @@
 //!
 //! Reading order, which is the path of a request: [`listener`] (accept, deal out to the executors) → `connection` (hyper)
 //! → `message` (what is checked of every request)
-//! → `route` (URL → class and name) → `object` (request ⇄ event) or `worker` (request ⇄ wasi:http) → `reply` (what every
+//! → `route` (URL → class and name) → `object` (request ⇄ event) or `worker` (request ⇄ wasi:http), both with `stream` if
+//! bodies are streamed → `reply` (what every
 //! answer that the host makes itself looks like).
 //!
 //! hyper decides what is HTTP and what is not; here are the limits, the routing and the words of errors. HTTP/1.1 only, no
@@ -11,12 +12,14 @@
 #![forbid(unsafe_code)]
 
 mod connection;
+mod io;
 pub mod limits;
 pub mod listener;
 mod message;
 mod object;
 mod reply;
 mod route;
+mod stream;
 mod worker;
 
 pub use limits::HttpLimits;

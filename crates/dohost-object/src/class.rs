@@ -63,6 +63,11 @@ impl Class {
         self.0.code.load().limits.body_bytes_max
     }
 
+    /// Whether its objects have the handler of `wasi:http`, with streamed bodies.
+    pub fn streams(&self) -> bool {
+        self.0.code.load().component.streams()
+    }
+
     /// What a life that begins now runs.
     pub(crate) fn code(&self) -> Arc<Code> {
         self.0.code.load_full()

@@ -3,12 +3,15 @@
 //! Each takes what it needs out of the store, waits outside of it, and never holds it across an await. What the functions
 //! do is behind the traits of [`crate::imports`].
 
+mod bodies;
 mod concurrency;
 pub(crate) mod http;
+pub(crate) mod http_errors;
 mod namespace;
 mod outgoing;
 mod state;
 mod storage;
+mod streaming;
 mod timers;
 mod transactions;
 
@@ -44,8 +47,6 @@ pub(crate) fn object_linker(engine: &Engine) -> wasmtime::Result<Linker<GuestSta
 pub(crate) fn worker_linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(&engine.wasmtime);
     add_wasi(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     add_outside(&mut linker)?;
     Ok(linker)
 }
@@ -58,7 +59,9 @@ fn add_wasi(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
 
 fn add_outside(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     bindings::types::add_to_linker::<_, HasSelf<GuestState>>(linker, |state| state)?;
+    http::add_to_linker(linker)?;
     bindings::namespace::add_to_linker::<_, Host>(linker, |state| state)?;
+    streaming::add_to_linker(linker)?;
     bindings::outgoing::add_to_linker::<_, Host>(linker, |state| state)
 }
 
