@@ -49,7 +49,7 @@ impl Inner {
             *moved.lock() = Instant::now();
             let request = request.map(|body| Sending { body, moved: moved.clone() }.boxed_unsync());
             let response = client.request(request).await.map_err(|error| send_error(&error))?;
-            Ok((response, share, place))
+            Ok::<_, BodyError>((response, share, place))
         };
         let head_max = options.first_byte_timeout.map_or(timeout, |asked| asked.min(timeout));
         let (response, share, place) = tokio::select! {

@@ -199,7 +199,7 @@ impl Operation {
             Err(
                 EventError::Reset(_) | EventError::TimedOut(_) | EventError::CommitFailed(_) | EventError::ShuttingDown,
             ) => Understood::Unknown,
-            Err(error @ (EventError::ConstructionFailed(_) | EventError::Loop(_))) => {
+            Err(error @ (EventError::ConstructionFailed(_) | EventError::Loop(_) | EventError::TooLarge(_))) => {
                 Understood::Wrong(error.to_string())
             }
         }
