@@ -16,6 +16,10 @@ const READ_BYTES: usize = 64 << 10;
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
+    pub fn of(name: &str, value: &str) -> Query {
+        Query(vec![(name.to_string(), value.to_string())])
+    }
+
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }

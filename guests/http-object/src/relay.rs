@@ -109,12 +109,13 @@ async fn call_whole(request: Request, query: &Query) -> Result<Response, ErrorCo
         Ok(stub) => stub,
         Err(response) => return Ok(response),
     };
-    let (path, query) = query.get("path").unwrap_or("/").split_once('?').unzip();
+    let target = query.get("path").unwrap_or("/");
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let request = whole::Request {
         method: if matches!(request.get_method(), Method::Post) { "POST" } else { "GET" }.to_string(),
         scheme: "http".to_string(),
         authority: "object.test".to_string(),
-        path: path.unwrap_or("/").to_string(),
+        path: path.to_string(),
         query: query.map(str::to_string),
         headers: Vec::new(),
         body: Incoming::of_request(request).read_all().await?,
@@ -136,7 +137,7 @@ fn failed(error: &CallError) -> Response {
     text(500, format!("remote {remote}, retryable {retryable}, overloaded {overloaded}: {message}"))
 }
 
-async fn send(request: Request, query: &Query) -> Result<Response, ErrorCode> {
+pub async fn send(request: Request, query: &Query) -> Result<Response, ErrorCode> {
     let url = query.get("url").unwrap_or_default();
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

@@ -1,7 +1,7 @@
 //! `/steps`: one event that writes its reply bit by bit and does other things in between.
 //!
 //! `before` is a step that is done before the head of the response is returned, `do` one that is done after it, in the
-//! order in which they come. `beside` is a step of a second lane after the head, which writes no chunks. `outside` is the
+//! order in which they come; `send`, if it is there, is a URL that the request goes to in between. `beside` is a step of a second lane after the head, which writes no chunks. `outside` is the
 //! authority that `ask` asks.
 //!
 //! | step | what it does |
@@ -21,8 +21,10 @@ use std::cell::RefCell;
 
 use crate::dohost::object::{concurrency, outgoing, state, storage, types};
 use crate::http::{Body, Incoming, Query, response};
+use crate::relay;
 use crate::wasi::clocks::monotonic_clock;
 use crate::wasi::http::types::{ErrorCode, Fields, Request, Response};
+use crate::wit_future;
 
 thread_local! {
     static NOTES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
@@ -42,6 +44,10 @@ pub async fn run(request: Request, query: &Query) -> Result<Response, ErrorCode>
     let mut lane = Lane { incoming, body: None, section: None, outside: outside.clone() };
     for step in query.all("before") {
         lane.step(&step).await;
+    }
+    if query.get("send").is_some() {
+        let request = Request::new(Fields::new(), None, wit_future::new(|| Ok(None)).1, None).0;
+        return relay::send(request, &Query::of("url", query.get("send").unwrap_or_default())).await;
     }
     lane.body = Some(body);
     let (steps, beside) = (query.all("do"), query.all("beside"));
