@@ -99,9 +99,10 @@ impl Connection {
         Ok(reply)
     }
 
-    /// Begins a request whose body is sent in chunks.
+    /// Begins a request whose body is sent in chunks; one of GET has none.
     pub fn begin(&mut self, method: &str, target: &str) {
-        let head = format!("{method} {target} HTTP/1.1\r\nhost: example.com\r\ntransfer-encoding: chunked\r\n\r\n");
+        let framing = if method == "GET" { "" } else { "transfer-encoding: chunked\r\n" };
+        let head = format!("{method} {target} HTTP/1.1\r\nhost: example.com\r\n{framing}\r\n");
         self.write(head.as_bytes()).expect("the host reads what it is sent");
     }
 

@@ -92,7 +92,7 @@ fn a_call_counts_until_its_stream_has_ended() {
     let mut open: Vec<_> = (0..2)
         .map(|_| {
             let mut connection = host.connect();
-            connection.begin("POST", &call_by_object("call", "http-object", &tail(60_000)));
+            connection.begin("GET", &call_by_object("call", "http-object", &tail(60_000)));
             assert_eq!(connection.read_head().unwrap().status, 200);
             assert_eq!(connection.chunk(), "a\n");
             connection

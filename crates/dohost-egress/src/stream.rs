@@ -162,12 +162,21 @@ fn reading_error(error: &hyper::Error) -> BodyError {
     }
 }
 
+/// What an I/O error was made of; such errors may lie inside each other.
+fn innermost(io: &std::io::Error) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+    let inner = io.get_ref()?;
+    match inner.downcast_ref::<std::io::Error>() {
+        Some(io) => innermost(io),
+        None => Some(inner),
+    }
+}
+
 /// Why a request brought no reply.
 fn send_error(error: &hyper_util::client::legacy::Error) -> BodyError {
     let mut cause: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            if let Some(inner) = io.get_ref() {
+            if let Some(inner) = innermost(io) {
                 if inner.is::<NotAllowed>() {
                     return BodyError::DestinationIpProhibited;
                 }

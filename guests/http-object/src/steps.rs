@@ -112,6 +112,7 @@ impl Lane {
         if let Some(body) = &mut self.body
             && !body.write(bytes).await
         {
+            self.body = None;
             NOTES.with_borrow_mut(|notes| notes.push("closed".to_string()));
         }
     }
