@@ -10,6 +10,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use crate::host::{Host, Setup};
 use crate::http::encoded;
 use crate::outside::Outside;
+use crate::small_disk::SmallDisk;
 
 /// A server that sends back what it is sent, as it comes. Its address.
 fn echo_server() -> String {
@@ -108,6 +109,22 @@ fn a_streamed_request_leaves_after_the_write_before_it() {
     let host = host.kill_and_start();
     let path = format!("/http-object/A/steps?do={}", encoded("get k"));
     assert_eq!(host.get(&path).ok(), "1\n");
+}
+
+#[test]
+fn a_streamed_request_never_leaves_after_a_write_that_cannot_be_made_durable() {
+    let Some(disk) = SmallDisk::new(12 << 20).map(Arc::new) else { return };
+    let outside = Outside::new();
+    outside.release("x");
+    let host = outside.allowed(Setup::new().guest("http-object").on(disk.clone())).start();
+    let steps = |step: &str| {
+        let url = format!("http://{}/x", outside.address);
+        format!("/http-object/A/steps?send={}&before={}", encoded(&url), encoded(step))
+    };
+    assert_eq!(host.get(&steps("put before 1")).ok(), "x");
+    disk.fill();
+    host.get(&steps("put-large k 2000000")).says(500, "");
+    assert_eq!(outside.arrived(), ["x"], "it left before the write that it depends on");
 }
 
 /// An authority of one's own: its certificate as PEM, and a server that it has signed.

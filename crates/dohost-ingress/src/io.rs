@@ -73,3 +73,37 @@ impl Write for TimedIo {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_that_reads_nothing_is_given_up_and_one_that_reads_slowly_is_not() {
+        const MAX: Duration = Duration::from_millis(200);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (peer, mut io) = (peer.unwrap(), TimedIo::new(accepted.unwrap().0, MAX));
+        let mut write = async || poll_fn(|cx| Pin::new(&mut io).poll_write(cx, &[0; 64 << 10])).await;
+        let mut written = 0;
+        while tokio::time::timeout(MAX / 4, write()).await.is_ok() {
+            written += 1;
+        }
+        assert!(written > 0);
+        // A little is read now and then, which is enough.
+        let mut bytes = vec![0; 4 << 20];
+        for _ in 0..6 {
+            tokio::time::sleep(MAX / 2).await;
+            while matches!(peer.try_read(&mut bytes), Ok(1..)) {}
+            while let Ok(written) = tokio::time::timeout(MAX / 8, write()).await {
+                written.expect("it reads");
+            }
+        }
+        assert_eq!(write().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}
