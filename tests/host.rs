@@ -24,6 +24,8 @@ const READY: &str = "dohost serves http://";
 #[derive(Clone)]
 pub struct Setup {
     arguments: Vec<OsString>,
+    environment: Vec<(String, String)>,
+    is_in_its_directory: bool,
     directory: Arc<TempDir>,
     data: Option<PathBuf>,
     disk: Option<Arc<SmallDisk>>,
@@ -33,7 +35,14 @@ impl Setup {
     /// Serves nothing yet.
     pub fn new() -> Setup {
         let directory = tempfile::Builder::new().prefix("dohost-e2e-").tempdir().expect("a temporary directory");
-        Setup { arguments: Vec::new(), directory: Arc::new(directory), data: None, disk: None }
+        Setup {
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            is_in_its_directory: false,
+            directory: Arc::new(directory),
+            data: None,
+            disk: None,
+        }
     }
 
     /// Serves `target/guests/{name}.wasm` under its own name.
@@ -49,6 +58,25 @@ impl Setup {
 
     pub fn worker(self, name: &str) -> Setup {
         self.with([Path::new("--worker"), &guest(name)])
+    }
+
+    /// Serves what `dohost.toml` in its directory says.
+    pub fn with_config(self) -> Setup {
+        let file = self.directory().join("dohost.toml");
+        self.with([Path::new("--config"), &file])
+    }
+
+    /// Runs where its files are, and is told neither where to listen nor where its data is, nor of a configuration.
+    pub fn in_its_directory(mut self) -> Setup {
+        self.is_in_its_directory = true;
+        self.arguments.clear();
+        self
+    }
+
+    /// Sets a variable of the environment that it runs in.
+    pub fn environment(mut self, name: &str, value: &str) -> Setup {
+        self.environment.push((name.into(), value.into()));
+        self
     }
 
     /// Adds arguments as they are.
@@ -95,8 +123,20 @@ impl Setup {
             Some(disk) => disk.command(binary),
             None => Command::new(binary),
         };
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data()).args(&self.arguments);
+        command.arg("serve").envs(self.environment.iter().cloned());
+        match self.is_in_its_directory {
+            true => command.current_dir(self.directory()),
+            false => command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data()),
+        };
+        command.args(&self.arguments);
         command
+    }
+
+    /// Runs another subcommand with the same arguments and in the same environment, to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dohost"));
+        command.args(arguments).args(&self.arguments).envs(self.environment.iter().cloned());
+        run(command)
     }
 
     /// The small disk that its data is on.

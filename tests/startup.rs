@@ -91,7 +91,7 @@ fn a_component_with_unknown_imports_is_told_which() {
         (instance $i)
         (export \"dohost:object/handler@0.1.0\" (instance $i)))";
     serve_file(component).says(&[
-        "given.wasm imports acme:shop/till@1.0.0, acme:shop/safe@1.0.0, which dohost does not offer to an object",
+        "given.wasm imports acme:shop/till@1.0.0, acme:shop/safe@1.0.0, which dohost does not offer",
         "help: the interfaces on offer are those of the WIT package dohost:object@0.1 and WASI",
     ]);
 }

@@ -1,5 +1,6 @@
 //! What the operator allows.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -51,6 +52,13 @@ impl FromStr for Destination {
             return Err(invalid());
         }
         Ok(Destination { host, is_suffix, port: authority.port_u16() })
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.is_suffix { "*." } else { "" }, self.host)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }
 

@@ -3,19 +3,25 @@
 //!
 //! The order is that of a user's mistakes: the file cannot be read, is not wasm, is a core module, does not validate,
 //! lacks the handler, imports what the host does not have, has a type that differs.
+//!
+//! A file is read and compiled once, however many classes and Workers it implements: all of them share the
+//! [`GuestComponent`].
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
-
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::bindings::ObjectPre;
 use crate::bindings::types::{Request, Response};
 use crate::config::Engine;
-use crate::guest::GuestState;
+use crate::guest::{GuestLimits, GuestState};
 use crate::host;
+use crate::variables::Variables;
+use crate::worker::WorkerComponent;
 
 /// What an object exports, or else [`HTTP_HANDLER`].
 pub(crate) const OBJECT_HANDLER: &str = "dohost:object/handler@0.1.0";
@@ -26,11 +32,16 @@ pub(crate) const OBJECT_CONSTRUCTION: &str = "dohost:object/construction@0.1.0";
 /// What a Worker exports: one of these, in any patch version.
 const WORKER_HANDLERS: [&str; 2] = [HTTP_HANDLER, "wasi:http/incoming-handler@0.2"];
 
-/// The interfaces that objects and Workers can import, as prefixes of their names.
-const IMPORTS_OF_BOTH: &[&str] = &[
+/// The interfaces that a component can import, as prefixes of their names. One component may implement objects and a
+/// Worker, so they are the same for both; what only an object has traps in a Worker.
+const IMPORTS: &[&str] = &[
+    "dohost:object/concurrency@0.1.",
     "dohost:object/namespace@0.1.",
     "dohost:object/outgoing@0.1.",
+    "dohost:object/state@0.1.",
+    "dohost:object/storage@0.1.",
     "dohost:object/streaming@0.1.",
+    "dohost:object/transactions@0.1.",
     "dohost:object/types@0.1.",
     "wasi:cli/",
     "wasi:clocks/",
@@ -40,13 +51,17 @@ const IMPORTS_OF_BOTH: &[&str] = &[
     "wasi:random/",
     "wasi:sockets/",
 ];
-/// Those that only an object can.
-const IMPORTS_OF_OBJECTS: &[&str] = &[
-    "dohost:object/concurrency@0.1.",
-    "dohost:object/state@0.1.",
-    "dohost:object/storage@0.1.",
-    "dohost:object/transactions@0.1.",
-];
+
+/// A component that was read and compiled; what it can be is found out by asking. Cheap to clone.
+#[derive(Clone)]
+pub struct GuestComponent {
+    engine: Engine,
+    path: Arc<Path>,
+    component: Component,
+    takes_strict_turns: bool,
+    /// SHA-256 of its binary form.
+    digest: [u8; 32],
+}
 
 /// A component that implements a class, ready to be instantiated. Cheap to clone.
 #[derive(Clone)]
@@ -57,6 +72,15 @@ pub struct ObjectComponent {
     pub(crate) construct: Option<ComponentExportIndex>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
+    /// SHA-256 of its binary form.
+    digest: [u8; 32],
+}
+
+/// Whether they are the same component, loaded from wherever.
+impl PartialEq for ObjectComponent {
+    fn eq(&self, other: &ObjectComponent) -> bool {
+        self.digest == other.digest
+    }
 }
 
 /// Which handler an object has, before it has an instance.
@@ -75,6 +99,11 @@ impl ObjectComponent {
     /// Whether an instance can handle an event while it waits in another one.
     pub fn interleaves(&self) -> bool {
         !self.takes_strict_turns
+    }
+
+    /// Whether an instance has a construction to run before its first event.
+    pub fn has_construction(&self) -> bool {
+        self.construct.is_some()
     }
 }
 
@@ -113,15 +142,13 @@ pub enum LoadError {
         /// What is there instead.
         exports: String,
     },
-    /// It imports interfaces that the host does not offer to it.
-    #[error("{} imports {imports}, which dohost does not offer to {role}", path.display())]
+    /// It imports interfaces that the host does not offer.
+    #[error("{} imports {imports}, which dohost does not offer", path.display())]
     UnknownImports {
         /// The file.
         path: PathBuf,
         /// The interfaces.
         imports: String,
-        /// `an object` or `a Worker`.
-        role: &'static str,
     },
     /// A function has another type than the world says.
     #[error("{} does not fit the world: {reason}", path.display())]
@@ -145,10 +172,13 @@ impl LoadError {
             }
             LoadError::Invalid { .. } => Some("build it again; it may be cut off or made for newer tools".into()),
             LoadError::MissingExport { wanted, .. } if wanted.starts_with(OBJECT_HANDLER) => {
-                Some("build it for the world dohost:object/object or dohost:object/http-object".into())
+                let text = "build it for the world dohost:object/object or dohost:object/http-object";
+                Some(text.into())
             }
             LoadError::MissingExport { .. } => Some(
-                "a Worker is a wasi:http component; give an object as dohost serve FILE or --class NAME=FILE".into(),
+                "a Worker is a wasi:http component; give an object as dohost serve FILE or --class NAME=FILE, or in \
+                 dohost.toml under [classes]"
+                    .into(),
             ),
             LoadError::UnknownImports { .. } => {
                 Some("the interfaces on offer are those of the WIT package dohost:object@0.1 and WASI".into())
@@ -159,54 +189,66 @@ impl LoadError {
 }
 
 impl Engine {
+    /// Reads and compiles a component.
+    pub fn load(&self, path: &Path) -> Result<GuestComponent, LoadError> {
+        let binary = read(path)?;
+        let component =
+            Component::from_binary(&self.wasmtime, &binary).map_err(|error| invalid(path, &one_line(&error)))?;
+        let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
+        let digest = Sha256::digest(&binary).into();
+        Ok(GuestComponent { engine: self.clone(), path: path.into(), component, takes_strict_turns, digest })
+    }
+
     /// Reads, compiles and checks the component of a class.
     pub fn load_object(&self, path: &Path) -> Result<ObjectComponent, LoadError> {
-        let binary = read(path)?;
-        let component = self.compile(path, &binary)?;
-        require_export(self, &component, path, &[OBJECT_HANDLER, HTTP_HANDLER])?;
-        let is_http = !has_export(self, &component, OBJECT_HANDLER);
-        let pre = self.link(path, &component, "an object", IMPORTS_OF_OBJECTS, host::object_linker(self))?;
-        let checked = if is_http { Ok(()) } else { check_handler(self, &component, &pre) };
-        let construct = checked.and_then(|()| find_construct(self, &component, &pre));
-        let construct = construct.map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?;
+        self.load(path)?.object()
+    }
+}
+
+impl GuestComponent {
+    /// As the implementation of a class, if it is one.
+    pub fn object(&self) -> Result<ObjectComponent, LoadError> {
+        let GuestComponent { engine, path, component, takes_strict_turns, digest } = self;
+        require_export(engine, component, path, &[OBJECT_HANDLER, HTTP_HANDLER])?;
+        let is_http = !has_export(engine, component, OBJECT_HANDLER);
+        let pre = self.link()?;
+        let checked = if is_http { Ok(()) } else { check_handler(engine, component, &pre) };
+        let construct = checked.and_then(|()| find_construct(engine, component, &pre));
+        let construct = construct.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
         let pre = match is_http {
             false => ObjectPre::new(pre).map(HandlerPre::Object),
             true => ServicePre::new(pre).map(HandlerPre::Http),
         };
         let pre = pre.map_err(|error| wrong_type(path, error))?;
-        let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
-        Ok(ObjectComponent { engine: self.clone(), pre, construct, takes_strict_turns })
+        Ok(ObjectComponent {
+            engine: engine.clone(),
+            pre,
+            construct,
+            takes_strict_turns: *takes_strict_turns,
+            digest: *digest,
+        })
     }
 
-    /// Reads, compiles and checks the component of a Worker.
-    pub(crate) fn load_worker_pre(&self, path: &Path) -> Result<InstancePre<GuestState>, LoadError> {
-        let component = self.compile(path, &read(path)?)?;
-        require_export(self, &component, path, &WORKER_HANDLERS)?;
-        self.link(path, &component, "a Worker", &[], host::worker_linker(self))
+    /// As a Worker whose instances have these limits and variables, if it is one.
+    pub fn worker(&self, limits: GuestLimits, variables: Variables) -> Result<WorkerComponent, LoadError> {
+        require_export(&self.engine, &self.component, &self.path, &WORKER_HANDLERS)?;
+        WorkerComponent::new(&self.engine, self.link()?, limits, variables)
+            .map_err(|error| wrong_type(&self.path, error))
     }
 
-    fn compile(&self, path: &Path, binary: &[u8]) -> Result<Component, LoadError> {
-        Component::from_binary(&self.wasmtime, binary).map_err(|error| invalid(path, &one_line(&error)))
-    }
-
-    fn link(
-        &self,
-        path: &Path,
-        component: &Component,
-        role: &'static str,
-        offered: &[&str],
-        linker: wasmtime::Result<Linker<GuestState>>,
-    ) -> Result<InstancePre<GuestState>, LoadError> {
-        let unknown: Vec<String> = component
+    fn link(&self) -> Result<InstancePre<GuestState>, LoadError> {
+        let unknown: Vec<String> = self
+            .component
             .component_type()
-            .imports(&self.wasmtime)
+            .imports(&self.engine.wasmtime)
             .map(|(name, _)| name.to_owned())
-            .filter(|name| !IMPORTS_OF_BOTH.iter().chain(offered).any(|prefix| name.starts_with(prefix)))
+            .filter(|name| !IMPORTS.iter().any(|prefix| name.starts_with(prefix)))
             .collect();
         if !unknown.is_empty() {
-            return Err(LoadError::UnknownImports { path: path.to_owned(), imports: unknown.join(", "), role });
+            return Err(LoadError::UnknownImports { path: self.path.to_path_buf(), imports: unknown.join(", ") });
         }
-        linker.and_then(|linker| linker.instantiate_pre(component)).map_err(|error| wrong_type(path, error))
+        let linker = host::linker(&self.engine);
+        linker.and_then(|linker| linker.instantiate_pre(&self.component)).map_err(|error| wrong_type(&self.path, error))
     }
 }
 

@@ -13,9 +13,10 @@ use crate::guest_log::GuestLog;
 use crate::host::http::HttpHooks;
 use crate::imports::{Inside, Outside};
 use crate::slice::{Slice, Verdict};
+use crate::variables::Variables;
 
 /// What one guest may use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuestLimits {
     /// Bytes that the linear memories of one instance may have together, at most [`EngineOptions::memory_bytes_max`]. A guest
     /// that asks for more sees its `memory.grow` fail.
@@ -42,6 +43,7 @@ pub(crate) struct GuestState {
     memory: MemoryLimit,
     pub slice: Arc<Slice>,
     log_name: Arc<str>,
+    variables: Variables,
     /// Made when the guest first uses WASI: most objects never do, and it is larger than all the rest.
     wasi: Option<Box<WasiCtx>>,
     http: WasiHttpCtx,
@@ -53,6 +55,7 @@ pub(crate) fn store(
     engine: &Engine,
     log_name: Arc<str>,
     limits: &GuestLimits,
+    variables: Variables,
     inside: Option<Box<dyn Inside>>,
     outside: Box<dyn Outside>,
 ) -> (Store<GuestState>, Arc<Slice>) {
@@ -67,6 +70,7 @@ pub(crate) fn store(
         memory: MemoryLimit { bytes: 0, bytes_max: limits.memory_bytes_max },
         slice: slice.clone(),
         log_name,
+        variables,
         wasi: None,
         http: WasiHttpCtx::new(),
         hooks: HttpHooks { outside },
@@ -85,11 +89,12 @@ pub(crate) fn store(
 
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let log_name = &self.log_name;
+        let (log_name, variables) = (&self.log_name, &self.variables);
         let ctx = self.wasi.get_or_insert_with(|| {
             let mut builder = WasiCtxBuilder::new();
             builder.stdout(GuestLog::stdout(log_name.clone()));
             builder.stderr(GuestLog::stderr(log_name.clone()));
+            builder.envs(variables.pairs());
             builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
             Box::new(builder.build())
         });

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::bindings::types::{Request, Response};
-pub use crate::event::{Body, BodyError};
 use crate::bindings::{concurrency, namespace, outgoing, storage};
+pub use crate::event::{Body, BodyError};
 pub use concurrency::Error as ConcurrencyError;
 pub use namespace::{CallError, Error as NamespaceError};
 pub use outgoing::Error as OutgoingError;

@@ -37,9 +37,11 @@ use crate::bindings::types::{Request, Response};
 use crate::component::{HandlerPre, ObjectComponent, one_line};
 use crate::event::{Body, Input, Output};
 use crate::guest::{self, CpuExceeded, GuestLimits, GuestState};
+use crate::host::NotAnObject;
 use crate::imports::{Fatal, Inside, Outside, TaskId};
 use crate::slice::{Slice, Wakes};
 use crate::streams;
+use crate::variables::Variables;
 
 /// Turns that an instance may make before others get the thread.
 const TURNS_AT_ONCE_MAX: usize = 128;
@@ -111,6 +113,8 @@ impl Trap {
             cpu.to_string()
         } else if let Some(fatal) = error.downcast_ref::<Fatal>() {
             fatal.to_string()
+        } else if let Some(foreign) = error.downcast_ref::<NotAnObject>() {
+            foreign.to_string()
         } else if let Some(failed) = error.downcast_ref::<ConstructionFailed>() {
             failed.to_string()
         } else {
@@ -164,17 +168,18 @@ enum Handler {
 }
 
 impl ObjectComponent {
-    /// Makes a new instance with these imports; runs the component's start code.
+    /// Makes a new instance with these variables and imports; runs the component's start code.
     ///
     /// Dropping the future drops the instance.
     pub async fn instantiate(
         &self,
         log_name: Arc<str>,
         limits: &GuestLimits,
+        variables: Variables,
         inside: Box<dyn Inside>,
         outside: Box<dyn Outside>,
     ) -> Result<ObjectInstance, Trap> {
-        let (mut store, slice) = guest::store(&self.engine, log_name, limits, Some(inside), outside);
+        let (mut store, slice) = guest::store(&self.engine, log_name, limits, variables, Some(inside), outside);
         let exports = {
             let mut starting = pin!(self.exports(&mut store));
             std::future::poll_fn(|cx| {

@@ -20,12 +20,14 @@ pub mod imports;
 pub mod instance;
 mod slice;
 pub mod streams;
+pub mod variables;
 pub mod worker;
 
 pub use bindings::types::{Header, Request, Response};
-pub use component::{LoadError, ObjectComponent};
+pub use component::{GuestComponent, LoadError, ObjectComponent};
 pub use config::{Engine, EngineError, EngineOptions};
 pub use event::{Body, BodyError, Input, Output};
 pub use guest::GuestLimits;
 pub use instance::{Call, Events, ObjectInstance, Trap};
+pub use variables::Variables;
 pub use worker::{Worker, WorkerComponent};

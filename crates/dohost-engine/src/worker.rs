@@ -3,27 +3,26 @@
 //! wasmtime-wasi-http's own handler drives it: it starts instances as requests come, gives an instance that waits further
 //! requests, and lets it go after a while. A Worker has no identity, so there may be many instances of it.
 
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use wasmtime::component::GuestTaskId;
+pub use crate::event::{Body, BodyError};
+use wasmtime::component::{GuestTaskId, InstancePre};
 use wasmtime::{Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{
     ExpirationError, HandlerState, Instance, InstantiationError, ProxyHandler, ProxyPre, ShouldAccept,
     WorkerExpiration, WorkerState, WorkerStatus,
 };
-pub use crate::event::{Body, BodyError};
 
-use crate::component::LoadError;
 use crate::config::Engine;
 use crate::guest::{self, GuestLimits, GuestState};
 use crate::imports::Outside;
 use crate::instance::Trap;
+use crate::variables::Variables;
 
 /// Requests that one instance of a Worker handles at a time.
 const REQUESTS_AT_ONCE_MAX: usize = 16;
@@ -42,22 +41,22 @@ pub struct WorkerComponent {
     engine: Engine,
     pre: Arc<ProxyPre<GuestState>>,
     limits: GuestLimits,
+    variables: Variables,
 }
 
-impl Engine {
-    /// Reads, compiles and checks the component of a Worker; its instances have these limits.
-    pub fn load_worker(&self, path: &Path, limits: GuestLimits) -> Result<WorkerComponent, LoadError> {
-        let pre = self.load_worker_pre(path)?;
+impl WorkerComponent {
+    /// Checks that it has one of the handlers.
+    pub(crate) fn new(
+        engine: &Engine,
+        pre: InstancePre<GuestState>,
+        limits: GuestLimits,
+        variables: Variables,
+    ) -> wasmtime::Result<WorkerComponent> {
         let p3 = wasmtime_wasi_http::p3::bindings::ServicePre::new(pre.clone()).map(ProxyPre::P3);
         let pre = p3.or_else(|p3_error| {
             wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre).map(ProxyPre::P2).map_err(|_| p3_error)
-        });
-        match pre {
-            Ok(pre) => Ok(WorkerComponent { engine: self.clone(), pre: Arc::new(pre), limits }),
-            Err(error) => {
-                Err(LoadError::WrongType { path: path.to_owned(), reason: crate::component::one_line(&error) })
-            }
-        }
+        })?;
+        Ok(WorkerComponent { engine: engine.clone(), pre: Arc::new(pre), limits, variables })
     }
 }
 
@@ -69,10 +68,14 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// `outside` makes the imports of one instance.
-    pub fn new(component: WorkerComponent, outside: impl Fn() -> Box<dyn Outside> + Send + Sync + 'static) -> Worker {
+    /// `name` is for the log; `outside` makes the imports of one instance.
+    pub fn new(
+        name: Arc<str>,
+        component: WorkerComponent,
+        outside: impl Fn() -> Box<dyn Outside> + Send + Sync + 'static,
+    ) -> Worker {
         let is_stopping = Arc::new(AtomicBool::new(false));
-        let instances = Instances { component, outside: Box::new(outside), is_stopping: is_stopping.clone() };
+        let instances = Instances { name, component, outside: Box::new(outside), is_stopping: is_stopping.clone() };
         Worker { handler: ProxyHandler::new(instances), is_stopping }
     }
 
@@ -97,6 +100,7 @@ impl Worker {
 
 /// Makes instances.
 struct Instances {
+    name: Arc<str>,
     component: WorkerComponent,
     outside: Box<dyn Fn() -> Box<dyn Outside> + Send + Sync>,
     is_stopping: Arc<AtomicBool>,
@@ -108,21 +112,22 @@ impl HandlerState for Instances {
     type WorkerState = Life;
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<GuestState, Expiration, Life>> {
-        let (mut store, _) =
-            guest::store(&self.component.engine, "worker".into(), &self.component.limits, None, (self.outside)());
-        let proxy = self.component.pre.instantiate_async(&mut store).await?;
+        let WorkerComponent { engine, pre, limits, variables } = &self.component;
+        let (mut store, _) = guest::store(engine, self.name.clone(), limits, variables.clone(), None, (self.outside)());
+        let proxy = pre.instantiate_async(&mut store).await?;
         Ok(Instance {
             store,
             proxy,
             view: GuestState::http,
             expiration: Expiration { sleep: Box::pin(tokio::time::sleep(IDLE_MAX)) },
-            state: Life { is_stopping: self.is_stopping.clone() },
+            state: Life { name: self.name.clone(), is_stopping: self.is_stopping.clone() },
         })
     }
 }
 
 /// How many requests an instance takes, and how long each may take.
 struct Life {
+    name: Arc<str>,
     is_stopping: Arc<AtomicBool>,
 }
 
@@ -155,7 +160,7 @@ impl WorkerState for Life {
         if let Err(error) = result
             && !self.is_stopping.load(Ordering::Relaxed)
         {
-            tracing::warn!(target: "worker", "an instance of the worker went down: {error:?}");
+            tracing::warn!(target: "worker", worker = %self.name, "an instance of the worker went down: {error:?}");
         }
     }
 }

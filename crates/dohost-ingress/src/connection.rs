@@ -60,8 +60,8 @@ async fn answer(shared: &Arc<Shared>, executor: usize, request: http::Request<In
     let seen = is_logged.then(|| (std::time::Instant::now(), request.method().clone(), request.uri().clone()));
     let result = match message::check_head(&request) {
         Err(refusal) => Err(refusal),
-        Ok(()) => match shared.workers.get(executor) {
-            Some(worker) => worker::answer(shared, worker, request).await,
+        Ok(()) => match shared.workers.of(&request) {
+            Some(worker) => worker::answer(worker, executor, &shared.limits, request).await,
             None => match route::object_of(request.uri().path(), &shared.host) {
                 Ok(route) => object::answer(shared, route, request).await,
                 Err(refusal) => Err(refusal),

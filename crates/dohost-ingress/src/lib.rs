@@ -2,9 +2,9 @@
 //!
 //! Reading order, which is the path of a request: [`listener`] (accept, deal out to the executors) → `connection` (hyper)
 //! → `message` (what is checked of every request)
-//! → `route` (URL → class and name) → `object` (request ⇄ event) or `worker` (request ⇄ wasi:http), both with `stream` if
-//! bodies are streamed → `reply` (what every
-//! answer that the host makes itself looks like).
+//! → [`pattern`] (which Worker, if any) → `worker` (request ⇄ wasi:http), or else `route` (URL → class and name) → `object`
+//! (request ⇄ event), both with `stream` if bodies are streamed → `reply` (what every answer that the host makes itself
+//! looks like).
 //!
 //! hyper decides what is HTTP and what is not; here are the limits, the routing and the words of errors. HTTP/1.1 only, no
 //! TLS: put a proxy in front for both.
@@ -17,10 +17,12 @@ pub mod limits;
 pub mod listener;
 mod message;
 mod object;
+pub mod pattern;
 mod reply;
 mod route;
 mod stream;
 mod worker;
 
 pub use limits::HttpLimits;
-pub use listener::{BindError, Front};
+pub use listener::{BindError, Front, FrontWorker};
+pub use pattern::{PatternError, RoutePattern};

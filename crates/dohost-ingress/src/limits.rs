@@ -11,8 +11,6 @@ pub struct HttpLimits {
     pub header_bytes_max: usize,
     /// Headers of one request. Over it: 431.
     pub headers_max: usize,
-    /// Bytes of the body of a request to a Worker; classes have their own limit. Over it: 413.
-    pub body_bytes_max: usize,
     /// Bytes of the bodies of all requests that are being read or handled. Over it: 503.
     pub bodies_bytes_max: usize,
     /// How long a client may take to send the headers of its next request, idle time between requests included. Over it,
@@ -35,7 +33,6 @@ impl Default for HttpLimits {
             connections_max: 10_000,
             header_bytes_max: 64 << 10,
             headers_max: 128,
-            body_bytes_max: 16 << 20,
             bodies_bytes_max: 512 << 20,
             response_headers_max: 1_024,
             response_header_bytes_max: 128 << 10,

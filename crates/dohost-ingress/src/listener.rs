@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dohost_engine::{Worker, WorkerComponent};
-use dohost_object::Host;
+use dohost_engine::WorkerComponent;
+use dohost_object::{Bindings, Host};
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::connection;
 use crate::limits::HttpLimits;
+use crate::pattern::RoutePattern;
+use crate::worker::Workers;
 
 /// Connections that may wait in the system's queue to be accepted. One that does not fit tries again a second later.
 const BACKLOG: i32 = 4_096;
@@ -23,17 +25,30 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Front {
     /// The objects.
     pub host: Host,
-    /// The Worker that gets every request, if there is one; without it the path names class and object.
-    pub worker: Option<WorkerComponent>,
+    /// Workers, each with the requests that go to it. What goes to none names class and object by its path.
+    pub workers: Vec<FrontWorker>,
     /// What clients may send.
     pub limits: HttpLimits,
+}
+
+/// A Worker and what it gets.
+pub struct FrontWorker {
+    /// Its name, for the log.
+    pub name: String,
+    /// What implements it.
+    pub component: WorkerComponent,
+    /// Under which names it knows classes.
+    pub bindings: Bindings,
+    /// The requests that it gets. No two Workers have the same pattern.
+    pub routes: Vec<RoutePattern>,
+    /// Bytes of the body of a request. Over it: 413.
+    pub body_bytes_max: usize,
 }
 
 /// What all connections share.
 pub(crate) struct Shared {
     pub host: Host,
-    /// One for each executor.
-    pub workers: Vec<Worker>,
+    pub workers: Workers,
     pub limits: HttpLimits,
     /// Bytes of bodies that may be in memory; see [`HttpLimits::bodies_bytes_max`].
     pub body_bytes: Semaphore,
@@ -95,22 +110,14 @@ pub async fn serve(
     shared.is_stopping.send_replace(true);
     // Too late is not an error here: it is what the count says.
     let _ = tokio::time::timeout(patience, shared.is_stopping.closed()).await;
-    shared.workers.iter().for_each(Worker::stop);
+    shared.workers.stop();
     Ok(shared.is_stopping.receiver_count())
 }
 
 impl Shared {
     fn new(front: Front) -> Shared {
-        let Front { host, worker, limits } = front;
-        let workers = match worker {
-            None => Vec::new(),
-            Some(component) => (0..host.executors().len())
-                .map(|_| {
-                    let host = host.clone();
-                    Worker::new(component.clone(), move || host.worker_outside())
-                })
-                .collect(),
-        };
+        let Front { host, workers, limits } = front;
+        let workers = Workers::new(&host, workers);
         let body_bytes = Semaphore::new(limits.bodies_bytes_max.min(Semaphore::MAX_PERMITS));
         Shared { host, workers, limits, body_bytes, is_stopping: watch::Sender::new(false) }
     }

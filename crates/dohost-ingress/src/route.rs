@@ -24,7 +24,7 @@ pub(crate) struct Route {
 /// The object that a path means.
 pub(crate) fn object_of(path: &str, host: &Host) -> Result<Route, Refusal> {
     let (class, name, path) = split(path).ok_or_else(|| not_found(host))?;
-    let class = host.class(class).ok_or_else(|| not_found(host))?.clone();
+    let class = host.class(class).ok_or_else(|| not_found(host))?;
     let name = decode(name).map_err(|reason| Refusal::new(StatusCode::BAD_REQUEST, reason))?;
     if name.is_empty() {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "the name of the object is empty: /{class}/{name}/{path}"));

@@ -1,21 +1,75 @@
-//! A request is answered by the Worker.
+//! A request is answered by the Worker whose route it takes.
+
+use std::sync::Arc;
 
 use dohost_engine::Worker;
-use http::StatusCode;
+use dohost_object::Host;
+use http::uri::Authority;
+use http::{StatusCode, header};
 use hyper::body::Incoming;
 
-use crate::listener::Shared;
+use crate::limits::HttpLimits;
+use crate::listener::FrontWorker;
+use crate::pattern::RoutePattern;
 use crate::reply::{Answer, Refusal};
 use crate::stream::{Streamed, checked_response};
 
+/// All Workers, and which request goes to which.
+pub(crate) struct Workers {
+    workers: Vec<Routed>,
+    /// Each with the place of its Worker, the most specific one first.
+    routes: Vec<(RoutePattern, usize)>,
+}
+
+/// A Worker that has routes.
+pub(crate) struct Routed {
+    /// One for each executor.
+    by_executor: Vec<Worker>,
+    body_bytes_max: usize,
+}
+
+impl Workers {
+    pub fn new(host: &Host, workers: Vec<FrontWorker>) -> Workers {
+        let mut all = Workers { workers: Vec::new(), routes: Vec::new() };
+        for FrontWorker { name, component, bindings, routes, body_bytes_max } in workers {
+            let place = all.workers.len();
+            all.routes.extend(routes.into_iter().map(|route| (route, place)));
+            let name: Arc<str> = name.into();
+            let of_executor = |_| {
+                let (host, bindings) = (host.clone(), bindings.clone());
+                Worker::new(name.clone(), component.clone(), move || host.worker_outside(&bindings))
+            };
+            let by_executor = (0..host.executors().len()).map(of_executor).collect();
+            all.workers.push(Routed { by_executor, body_bytes_max });
+        }
+        all.routes.sort_by(|(one, _), (other, _)| one.by_specificity(other));
+        all
+    }
+
+    /// The Worker that a request goes to, if it goes to one.
+    pub fn of<B>(&self, request: &http::Request<B>) -> Option<&Routed> {
+        let uri = request.uri();
+        let host_header = || request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = uri.authority().map(Authority::host).or_else(host_header).unwrap_or_default();
+        let (_, place) = self.routes.iter().find(|(route, _)| route.matches(host, uri.path()))?;
+        Some(&self.workers[*place])
+    }
+
+    /// Says that instances which end from now on do so because the host stops.
+    pub fn stop(&self) {
+        self.workers.iter().flat_map(|worker| &worker.by_executor).for_each(Worker::stop);
+    }
+}
+
 /// Hands the request to the Worker, bodies streamed in both directions.
 pub(crate) async fn answer(
-    shared: &Shared,
-    worker: &Worker,
+    worker: &Routed,
+    executor: usize,
+    limits: &HttpLimits,
     request: http::Request<Incoming>,
 ) -> Result<http::Response<Answer>, Refusal> {
-    let (request, check) = Streamed::new(request, None, shared.limits.body_bytes_max, &shared.limits)?.split();
-    let response = worker.handle(request).await.map_err(|trap| match trap.is_full {
+    let (request, check) = Streamed::new(request, None, worker.body_bytes_max, limits)?.split();
+    let response = worker.by_executor[executor].handle(request).await.map_err(|trap| match trap.is_full {
         true => {
             tracing::warn!("no room for another instance of the Worker: {}", trap.reason);
             Refusal::retry_later("the host is overloaded")
@@ -25,6 +79,6 @@ pub(crate) async fn answer(
             Refusal::logged(StatusCode::INTERNAL_SERVER_ERROR, "the Worker failed", &detail)
         }
     });
-    checked_response(check(response)?, &shared.limits)
+    checked_response(check(response)?, limits)
         .map_err(|reason| Refusal::logged(StatusCode::BAD_GATEWAY, "the Worker's response is not HTTP", &reason))
 }

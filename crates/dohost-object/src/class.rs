@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use dohost_engine::ObjectComponent;
+use dohost_engine::{ObjectComponent, Variables};
 use dohost_storage::ClassNumber;
 
+use crate::bindings::Bindings;
+use crate::deploy::Trial;
 use crate::id::IdKey;
 use crate::limits::Limits;
 
@@ -28,6 +30,25 @@ pub(crate) struct Code {
     pub component: ObjectComponent,
     pub limits: Limits,
     pub is_serial: bool,
+    pub own_name: String,
+    pub bindings: Bindings,
+    pub variables: Variables,
+    /// Whether it has proved itself.
+    pub trial: Trial,
+}
+
+impl Code {
+    pub fn new(options: ClassOptions, trial: Trial) -> Code {
+        let ClassOptions { name: _, component, limits, is_serial, own_name, bindings, variables } = options;
+        Code { component, limits, is_serial, own_name, bindings, variables, trial }
+    }
+
+    /// Whether these options are what it was made from.
+    pub fn is_of(&self, options: &ClassOptions) -> bool {
+        let ClassOptions { name: _, component, limits, is_serial, own_name, bindings, variables } = options;
+        (&self.component, &self.limits, self.is_serial) == (component, limits, *is_serial)
+            && (&self.own_name, &self.bindings, &self.variables) == (own_name, bindings, variables)
+    }
 }
 
 /// How a class is served.
@@ -41,16 +62,37 @@ pub struct ClassOptions {
     /// Strict turns: an object handles one event after the other, also where it waits for something else than storage.
     /// Only calls that it makes to itself, perhaps through others, are let in meanwhile.
     pub is_serial: bool,
+    /// What its objects are told that their class is called: how a component that implements several tells them apart.
+    pub own_name: String,
+    /// Under which other names its objects know classes.
+    pub bindings: Bindings,
+    /// The environment variables of its objects.
+    pub variables: Variables,
+}
+
+impl ClassOptions {
+    /// With nothing set.
+    pub fn new(name: impl Into<String>, component: ObjectComponent) -> ClassOptions {
+        let name = name.into();
+        ClassOptions {
+            own_name: name.clone(),
+            name,
+            component,
+            limits: Limits::default(),
+            is_serial: false,
+            bindings: Bindings::default(),
+            variables: Variables::default(),
+        }
+    }
 }
 
 impl Class {
     /// A class that has been registered.
     pub(crate) fn new(registered: &dohost_storage::Class, options: ClassOptions) -> Class {
-        let ClassOptions { name, component, limits, is_serial } = options;
-        let code = Code { component, limits, is_serial };
+        let name = options.name.as_str().into();
         let ids = IdKey::new(&registered.unique_key);
-        let code = ArcSwap::from_pointee(code);
-        Class(Arc::new(ClassInner { name: name.into(), number: registered.number, ids, code }))
+        let code = ArcSwap::from_pointee(Code::new(options, Trial::none()));
+        Class(Arc::new(ClassInner { name, number: registered.number, ids, code }))
     }
 
     /// The name under which it is served.
@@ -71,6 +113,11 @@ impl Class {
     /// What a life that begins now runs.
     pub(crate) fn code(&self) -> Arc<Code> {
         self.0.code.load_full()
+    }
+
+    /// What lives that begin from now on run.
+    pub(crate) fn set_code(&self, code: Arc<Code>) {
+        self.0.code.store(code);
     }
 }
 

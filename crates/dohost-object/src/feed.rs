@@ -39,7 +39,8 @@ fn may_run(event: &Event, is_serial: bool, running: &Slab<Running>) -> bool {
 impl Events for Feed {
     fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Option<Call>> {
         let mut state = self.0.lock();
-        if state.mailbox.is_empty() && state.is_closing {
+        // While something runs, calls that it waits for may still come.
+        if state.has_ended() && state.mailbox.is_empty() {
             return Poll::Ready(None);
         }
         if !self.has_event(&state) || !state.gate.admit_event() {
@@ -77,6 +78,10 @@ impl Events for Feed {
         let mut state = self.0.lock();
         state.construction = None;
         state.gate.end_section();
+        drop(state);
+        if let Err(reason) = self.0.constructed() {
+            self.0.doom(reason);
+        }
     }
 
     fn works_in_background(&self, works: bool) {

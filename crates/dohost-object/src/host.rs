@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use dohost_engine::imports::{BoxFuture, OutgoingError, Outside, RequestOptions};
 use dohost_engine::{Body, BodyError, Input, Output, Request, Response};
 use dohost_storage::{NAME_BYTES_MAX, Store, StoreError};
 use parking_lot::Mutex;
 
+use crate::bindings::Bindings;
 use crate::call_graph::{CallChain, CallGraph};
 use crate::class::{Class, ClassOptions};
 use crate::environment::Environment;
@@ -56,7 +58,9 @@ pub struct Host(pub(crate) Arc<HostInner>);
 
 pub(crate) struct HostInner {
     pub store: Store,
-    pub classes: HashMap<Arc<str>, Class>,
+    pub classes: ArcSwap<HashMap<Arc<str>, Class>>,
+    /// Held by the deploy that is under way.
+    pub deploying: tokio::sync::Mutex<()>,
     pub limits: HostLimits,
     pub outgoing: Arc<dyn OutgoingFetch>,
     pub environment: Arc<dyn Environment>,
@@ -110,13 +114,13 @@ impl Host {
     }
 
     /// The class of this name.
-    pub fn class(&self, name: &str) -> Option<&Class> {
-        self.0.classes.get(name)
+    pub fn class(&self, name: &str) -> Option<Class> {
+        self.0.classes.load().get(name).cloned()
     }
 
     /// The names of all classes, in order.
-    pub fn class_names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.0.classes.keys().map(|name| &**name).collect();
+    pub fn class_names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = self.0.classes.load().keys().cloned().collect();
         names.sort_unstable();
         names
     }
@@ -151,9 +155,9 @@ impl Host {
         Ok(streamed_reply(self.0.clone().send(class, id, name, input, None).await))
     }
 
-    /// Makes the imports of one instance of a Worker.
-    pub fn worker_outside(&self) -> Box<dyn Outside> {
-        Box::new(WorkerOutside(self.0.clone()))
+    /// Makes the imports of one instance of a Worker with these bindings.
+    pub fn worker_outside(&self, bindings: &Bindings) -> Box<dyn Outside> {
+        Box::new(WorkerOutside { host: self.0.clone(), bindings: bindings.clone() })
     }
 
     /// Refuses new events, waits for the running ones for up to `patience`, commits everything, and closes the store.
@@ -207,7 +211,8 @@ impl HostInner {
         }
         Ok(Arc::new(HostInner {
             store,
-            classes: by_name,
+            classes: ArcSwap::from_pointee(by_name),
+            deploying: tokio::sync::Mutex::default(),
             limits: options.limits,
             outgoing: options.outgoing,
             environment: options.environment,

@@ -40,7 +40,7 @@ impl Inside for ObjectInside {
     }
 
     fn class(&self) -> String {
-        self.0.class.name().into()
+        self.0.code.own_name.clone()
     }
 
     fn abort(&self, reason: Option<String>) -> Fatal {

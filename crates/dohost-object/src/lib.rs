@@ -18,10 +18,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bindings;
 mod call_graph;
 mod calls;
 pub mod class;
 mod commit;
+pub mod deploy;
 pub mod environment;
 pub mod event;
 pub mod executor;
@@ -42,7 +44,9 @@ mod residents;
 mod sections;
 mod streams;
 
+pub use bindings::Bindings;
 pub use class::{Class, ClassNameError, ClassOptions, check_class_name};
+pub use deploy::{DeployError, Deployed};
 pub use environment::{Environment, Machine};
 pub use event::{EventError, Reply};
 pub use here::HostHere;

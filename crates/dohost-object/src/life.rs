@@ -28,6 +28,12 @@ pub(crate) async fn live(key: ObjectKey, object: Arc<Object>) {
         }
     };
     with_residents(|residents| residents.life_is_ending(key));
+    if let Some(reason) = &reason
+        && object.is_starting()
+        && object.code.failed_to_start(&object.class, &reason.to_string())
+    {
+        with_residents(|residents| residents.hand_on(key, object.name(), object.take_events()));
+    }
     let last_commit = object.end(reason);
     if let Some(commit) = last_commit {
         // Failed or not: the next life begins from what the store then has.
@@ -46,10 +52,14 @@ async fn run(object: &Arc<Object>) -> Result<(), EndReason> {
     };
     let inside = Box::new(ObjectInside(object.clone()));
     let outside = Box::new(ObjectOutside(object.clone()));
-    let guest_limits = &object.limits().guest;
-    let instance = object.code.component.instantiate(log_name, guest_limits, inside, outside).await;
+    let (limits, variables) = (&object.limits().guest, object.code.variables.clone());
+    object.begins_to_start();
+    let instance = object.code.component.instantiate(log_name, limits, variables, inside, outside).await;
     let instance = instance.map_err(|trap| start_failed(object, &trap))?;
     tracing::debug!(class = object.class.name(), id = %object.id, generation = object.generation, "started");
+    if !object.code.component.has_construction() {
+        object.constructed()?;
+    }
     let feed = Feed(object.clone());
     tokio::select! {
         biased;
@@ -86,6 +96,7 @@ async fn load(object: &Arc<Object>) -> Result<Residence, EndReason> {
 
 fn start_failed(object: &Object, trap: &Trap) -> EndReason {
     if trap.is_full {
+        object.stops_to_start();
         with_residents(|residents| residents.make_room());
         tracing::warn!(class = object.class.name(), id = %object.id, "no room for another instance: {}", trap.reason);
         return EndReason::Overloaded("no room for another instance".into());

@@ -15,6 +15,8 @@ pub struct HostLimits {
     /// How long a commit may take. Over it, objects with writes in it are reset and their callers told that they are
     /// overloaded.
     pub commit_time_max: Duration,
+    /// How long an object may take to finish its events before it moves to new code. Over it, it is reset.
+    pub drain_time_max: Duration,
 }
 
 impl Default for HostLimits {
@@ -23,12 +25,13 @@ impl Default for HostLimits {
             residents_max: 10_000,
             idle_timeout: Duration::from_secs(10),
             commit_time_max: Duration::from_secs(30),
+            drain_time_max: Duration::from_secs(30),
         }
     }
 }
 
 /// Limits of each object of a class.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// What its guest may use of the machine.
     pub guest: GuestLimits,

@@ -54,6 +54,10 @@ pub(crate) struct State {
     pub running: Slab<Running>,
     pub events_begun: u64,
     pub is_closing: bool,
+    /// Since when it finishes its events to move to new code.
+    draining_since: Option<Instant>,
+    /// From before the component is instantiated until the object is constructed.
+    is_starting: bool,
     pub waker: Option<Waker>,
     last_active: Instant,
     /// Tasks of the guest go on that have returned their replies.
@@ -124,13 +128,21 @@ impl Refused {
 }
 
 impl Object {
-    pub fn new(host: Arc<HostInner>, class: Class, id: ObjectId, generation: u64) -> Arc<Object> {
+    pub fn new(
+        host: Arc<HostInner>,
+        class: Class,
+        id: ObjectId,
+        name: Option<Arc<str>>,
+        generation: u64,
+    ) -> Arc<Object> {
         let state = State {
-            name: None,
+            name,
             mailbox: Mailbox::default(),
             running: Slab::new(),
             events_begun: 0,
             is_closing: false,
+            draining_since: None,
+            is_starting: false,
             waker: None,
             last_active: Instant::now(),
             works_in_background: false,
@@ -189,6 +201,28 @@ impl Object {
         Ok(())
     }
 
+    /// Puts an event into the mailbox of a life that is ending, if one of its own events waits for it.
+    pub fn push_back_call(&self, event: Event) -> Result<(), Box<Event>> {
+        let mut state = self.lock();
+        let is_over = state.has_ended() || state.doom.is_some();
+        let fits = state.mailbox.has_room(&event, state.running.len(), self.limits()).is_ok();
+        if is_over || !fits || !self.is_waited_for(&state, &event) {
+            return Err(Box::new(event));
+        }
+        state.mailbox.push(event);
+        state.wake();
+        Ok(())
+    }
+
+    /// Whether an event is a call that this life has led to, and that it waits for.
+    fn is_waited_for(&self, state: &State, event: &Event) -> bool {
+        let life = self.life;
+        event.chain.iter().flat_map(|chain| chain.callers()).any(|caller| match caller {
+            EventKey::Background { life: other } => state.works_in_background && other == life,
+            key => state.running.iter().any(|(_, event)| event.key == key),
+        })
+    }
+
     /// Whether the guest can handle an event while it waits in another one.
     pub fn interleaves(&self) -> bool {
         self.code.component.interleaves()
@@ -233,6 +267,44 @@ impl Object {
         self.lock().close();
     }
 
+    /// The same, but for a limited time, because there is new code for the next life.
+    pub fn drain(&self) {
+        let mut state = self.lock();
+        state.draining_since.get_or_insert_with(Instant::now);
+        state.close();
+    }
+
+    /// The component is about to be instantiated.
+    pub fn begins_to_start(&self) {
+        self.lock().is_starting = true;
+    }
+
+    /// It could not be, through no fault of its own.
+    pub fn stops_to_start(&self) {
+        self.lock().is_starting = false;
+    }
+
+    /// Whether it is being instantiated or constructed.
+    pub fn is_starting(&self) -> bool {
+        self.lock().is_starting
+    }
+
+    /// The object is constructed: from now on it may have events, unless its code was rejected meanwhile.
+    pub fn constructed(&self) -> Result<(), EndReason> {
+        if !self.code.trial.pass() {
+            return Err(EndReason::StartFailed("its code was rejected".into()));
+        }
+        self.lock().is_starting = false;
+        Ok(())
+    }
+
+    /// Takes the events that have not begun; the life is over.
+    pub fn take_events(&self) -> Vec<Event> {
+        let mut state = self.lock();
+        state.is_closing = true;
+        state.mailbox.drain().collect()
+    }
+
     /// Ends the life at once if something in it takes too long, or if a commit failed and it does not know yet.
     pub fn check_time(&self, now: Instant) {
         let mut state = self.lock();
@@ -241,6 +313,11 @@ impl Object {
         }
         let max = self.limits().event_time_max;
         let is_late = |since: Instant| now.saturating_duration_since(since) > max;
+        let drain_time_max = self.host.limits.drain_time_max;
+        if state.draining_since.is_some_and(|since| now.saturating_duration_since(since) > drain_time_max) {
+            let text = format!("its code was updated, and its events took longer than {drain_time_max:?} to end");
+            return self.doom_with(&mut state, EndReason::Reset(text));
+        }
         let what = if state.running.iter().any(|(_, event)| is_late(event.since)) {
             "an event took"
         } else if state.works_in_background && state.running.is_empty() && is_late(state.last_active) {

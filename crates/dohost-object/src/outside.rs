@@ -13,6 +13,7 @@ use dohost_engine::{Body, BodyError, Input, Output};
 use parking_lot::Mutex;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
+use crate::bindings::Bindings;
 use crate::call_graph::Label;
 use crate::calls::CallPlace;
 use crate::class::Class;
@@ -26,27 +27,30 @@ use crate::streams::{hold, input_for, streamed_reply, whole_reply};
 pub(crate) struct ObjectOutside(pub Arc<Object>);
 
 /// The imports of one instance of a Worker.
-pub(crate) struct WorkerOutside(pub Arc<HostInner>);
+pub(crate) struct WorkerOutside {
+    pub host: Arc<HostInner>,
+    pub bindings: Bindings,
+}
 
 impl Outside for ObjectOutside {
     fn id_from_name(&self, class: &str, name: &str) -> Result<String, NamespaceError> {
-        id_from_name(&self.0.host, class, name)
+        id_from_name(&self.0.host, &self.0.code.bindings, class, name)
     }
 
     fn id_from_string(&self, class: &str, id: &str) -> Result<String, NamespaceError> {
-        id_from_string(&self.0.host, class, id)
+        id_from_string(&self.0.host, &self.0.code.bindings, class, id)
     }
 
     fn new_unique_id(&self, class: &str) -> Result<String, NamespaceError> {
-        new_unique_id(&self.0.host, class)
+        new_unique_id(&self.0.host, &self.0.code.bindings, class)
     }
 
     fn stub(&self, class: &str, id: &str) -> Result<Stub, NamespaceError> {
-        stub(&self.0.host, Some(&self.0), class, Target::Id(id))
+        stub(&self.0.host, &self.0.code.bindings, Some(&self.0), class, Target::Id(id))
     }
 
     fn stub_by_name(&self, class: &str, name: &str) -> Result<Stub, NamespaceError> {
-        stub(&self.0.host, Some(&self.0), class, Target::Name(name))
+        stub(&self.0.host, &self.0.code.bindings, Some(&self.0), class, Target::Name(name))
     }
 
     fn fetch(&self, caller: Caller, request: Request) -> BoxFuture<Result<Result<Response, OutgoingError>, Fatal>> {
@@ -82,32 +86,32 @@ impl Outside for ObjectOutside {
 
 impl Outside for WorkerOutside {
     fn id_from_name(&self, class: &str, name: &str) -> Result<String, NamespaceError> {
-        id_from_name(&self.0, class, name)
+        id_from_name(&self.host, &self.bindings, class, name)
     }
 
     fn id_from_string(&self, class: &str, id: &str) -> Result<String, NamespaceError> {
-        id_from_string(&self.0, class, id)
+        id_from_string(&self.host, &self.bindings, class, id)
     }
 
     fn new_unique_id(&self, class: &str) -> Result<String, NamespaceError> {
-        new_unique_id(&self.0, class)
+        new_unique_id(&self.host, &self.bindings, class)
     }
 
     fn stub(&self, class: &str, id: &str) -> Result<Stub, NamespaceError> {
-        stub(&self.0, None, class, Target::Id(id))
+        stub(&self.host, &self.bindings, None, class, Target::Id(id))
     }
 
     fn stub_by_name(&self, class: &str, name: &str) -> Result<Stub, NamespaceError> {
-        stub(&self.0, None, class, Target::Name(name))
+        stub(&self.host, &self.bindings, None, class, Target::Name(name))
     }
 
     fn fetch(&self, _: Caller, request: Request) -> BoxFuture<Result<Result<Response, OutgoingError>, Fatal>> {
-        let reply = self.0.outgoing.fetch(None, request);
+        let reply = self.host.outgoing.fetch(None, request);
         Box::pin(async move { Ok(reply.await) })
     }
 
     fn send(&self, _: Caller, request: http::Request<Body>, options: RequestOptions) -> BoxFuture<Sent> {
-        let reply = self.0.outgoing.send(None, request, options);
+        let reply = self.host.outgoing.send(None, request, options);
         Box::pin(async move { Ok(reply.await) })
     }
 }
@@ -256,30 +260,34 @@ fn call_result<T>(reply: Reply<T>) -> Result<T, CallError> {
     })
 }
 
-fn class_of<'a>(host: &'a HostInner, class: &str) -> Result<&'a Class, NamespaceError> {
-    host.classes.get(class).ok_or_else(|| NamespaceError::UnknownClass(format!("no class {class:?} is served")))
+/// The class that a guest with these bindings means.
+fn class_of(host: &HostInner, bindings: &Bindings, class: &str) -> Result<Class, NamespaceError> {
+    let served = host.classes.load().get(bindings.class(class)).cloned();
+    served
+        .ok_or_else(|| NamespaceError::UnknownClass(format!("no class {class:?} is served, and no binding means one")))
 }
 
-fn id_from_name(host: &HostInner, class: &str, name: &str) -> Result<String, NamespaceError> {
-    Ok(class_of(host, class)?.0.ids.id_from_name(name).to_string())
+fn id_from_name(host: &HostInner, bindings: &Bindings, class: &str, name: &str) -> Result<String, NamespaceError> {
+    Ok(class_of(host, bindings, class)?.0.ids.id_from_name(name).to_string())
 }
 
-fn id_from_string(host: &HostInner, class: &str, id: &str) -> Result<String, NamespaceError> {
-    let id = class_of(host, class)?.0.ids.id_from_string(id);
+fn id_from_string(host: &HostInner, bindings: &Bindings, class: &str, id: &str) -> Result<String, NamespaceError> {
+    let id = class_of(host, bindings, class)?.0.ids.id_from_string(id);
     id.map(|id| id.to_string()).map_err(|error| NamespaceError::InvalidId(error.to_string()))
 }
 
-fn new_unique_id(host: &HostInner, class: &str) -> Result<String, NamespaceError> {
-    Ok(class_of(host, class)?.0.ids.id_from_random(host.environment.random_bytes()).to_string())
+fn new_unique_id(host: &HostInner, bindings: &Bindings, class: &str) -> Result<String, NamespaceError> {
+    Ok(class_of(host, bindings, class)?.0.ids.id_from_random(host.environment.random_bytes()).to_string())
 }
 
 fn stub(
     host: &Arc<HostInner>,
+    bindings: &Bindings,
     caller: Option<&Arc<Object>>,
     class: &str,
     target: Target<'_>,
 ) -> Result<Stub, NamespaceError> {
-    let class = class_of(host, class)?.clone();
+    let class = class_of(host, bindings, class)?;
     let resolved = target.resolve(&class);
     let (id, name) = resolved.map_err(|error| NamespaceError::InvalidId(error.to_string()))?;
     Ok(Stub(Box::new(StubOf {

@@ -103,6 +103,11 @@ impl<K: Copy + Eq + Hash, L, W> Residency<K, L, W> {
         self.slots.iter().filter(|(_, slot)| slot.waiting.is_none()).map(|(key, slot)| (key, &slot.life))
     }
 
+    /// All lives, those that are ending too.
+    pub fn all(&self) -> impl Iterator<Item = &L> {
+        self.slots.values().map(|slot| &slot.life)
+    }
+
     /// Those that have been idle the longest, as many as should go when there is no room.
     pub fn longest_idle<T: Ord + Copy>(&self, idle_since: impl Fn(&L) -> Option<T>) -> Vec<(K, T)> {
         let mut idle: Vec<(K, T)> = self.live().filter_map(|(key, life)| Some((*key, idle_since(life)?))).collect();

@@ -2,13 +2,13 @@
 //!
 //! Who is resident is decided in `residency`; here are the lives themselves and the events.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use dohost_storage::{ClassNumber, CommitNumber};
 use tokio::time::Instant;
 
-use crate::class::Class;
+use crate::class::{Class, Code};
 use crate::event::{Event, EventError};
 use crate::host::HostInner;
 use crate::id::ObjectId;
@@ -26,6 +26,8 @@ pub(crate) struct ObjectKey {
 /// See the module.
 pub(crate) struct Residents {
     host: Arc<HostInner>,
+    /// Objects whose next life begins when this one has ended, also if no event waits for it.
+    starting_anew: HashSet<ObjectKey>,
     residency: Residency<ObjectKey, Arc<Object>, Waiting>,
     /// Commits, and since when they are under way at least.
     commits: VecDeque<(CommitNumber, Instant)>,
@@ -39,7 +41,12 @@ struct Waiting {
 impl Residents {
     pub fn new(host: &Arc<HostInner>) -> Residents {
         let share = host.limits.residents_max.div_ceil(host.executors.len());
-        Residents { host: host.clone(), residency: Residency::new(share), commits: VecDeque::new() }
+        Residents {
+            host: host.clone(),
+            starting_anew: HashSet::new(),
+            residency: Residency::new(share),
+            commits: VecDeque::new(),
+        }
     }
 
     /// Brings an event to its object, and starts the object if it is not resident.
@@ -58,13 +65,16 @@ impl Residents {
                     self.wait(&key, name, *event);
                 }
             },
-            Place::Ending(..) => self.wait(&key, name, event),
+            Place::Ending(object, _) => match object.push_back_call(event) {
+                Ok(()) => {}
+                Err(event) => self.wait(&key, name, *event),
+            },
             Place::Absent => {
                 if !self.residency.has_room() && !self.make_room() {
                     let text = format!("{} objects are resident and none is idle", self.residency.len());
                     return event.reply.send(Err(EventError::Overloaded(text)), None);
                 }
-                self.start(key, class.clone(), vec![Waiting { name, event }]);
+                self.start(key, class.clone(), None, vec![Waiting { name, event }]);
             }
         }
     }
@@ -85,9 +95,9 @@ impl Residents {
         }
     }
 
-    /// Starts a life with the events that wait for it.
-    fn start(&mut self, key: ObjectKey, class: Class, waiting: Vec<Waiting>) {
-        let object = Object::new(self.host.clone(), class, key.id, self.residency.next_generation());
+    /// Starts a life with the events that wait for it. The name is what the life before knew.
+    fn start(&mut self, key: ObjectKey, class: Class, name: Option<Arc<str>>, waiting: Vec<Waiting>) {
+        let object = Object::new(self.host.clone(), class, key.id, name, self.residency.next_generation());
         for Waiting { name, event } in waiting {
             if let Err(refused) = object.push(name, event) {
                 let text = "more events wait for the object than it may have";
@@ -103,11 +113,50 @@ impl Residents {
         self.residency.end(&key);
     }
 
+    /// Called by such a life: these events have not begun and go to the next life, before those that wait for it already.
+    pub fn hand_on(&mut self, key: ObjectKey, name: Option<Arc<str>>, events: Vec<Event>) {
+        let Place::Ending(_, waiting) = self.residency.place(&key) else {
+            unreachable!("a life begins to end before it hands its events on");
+        };
+        waiting.splice(..0, events.into_iter().map(|event| Waiting { name: name.clone(), event }));
+    }
+
+    /// Ends the life of an object once its events are done, and begins the next one at once. Gives the name, if it has one;
+    /// nothing if it is not resident.
+    pub fn start_anew(&mut self, key: ObjectKey) -> Option<Option<Arc<str>>> {
+        let Place::Live(object) = self.residency.place(&key) else { return None };
+        let name = object.name();
+        object.drain();
+        self.residency.end(&key);
+        self.starting_anew.insert(key);
+        Some(name)
+    }
+
+    /// Ends the lives of a class that run other code than this, once their events are done; how many they are.
+    pub fn move_all_but(&mut self, class: &Class, code: &Arc<Code>) -> usize {
+        let is_other = |(key, object): (&ObjectKey, &Arc<Object>)| {
+            (key.class == class.0.number && !Arc::ptr_eq(&object.code, code)).then(|| (*key, object.clone()))
+        };
+        let others: Vec<_> = self.residency.live().filter_map(is_other).collect();
+        for (key, object) in &others {
+            object.drain();
+            self.residency.end(key);
+        }
+        others.len()
+    }
+
+    /// The object of a class that has had nothing to do for the longest time, and since when; a busy one if all are.
+    pub fn idlest(&self, class: &Class) -> Option<(ObjectKey, Option<Instant>)> {
+        let of_class = self.residency.live().filter(|(key, _)| key.class == class.0.number);
+        let idle = of_class.map(|(key, object)| (*key, object.idle_since()));
+        idle.min_by_key(|(_, since)| (since.is_none(), *since))
+    }
+
     /// Called by a life when it has let go of everything and its commits are settled.
     pub fn life_ended(&mut self, key: ObjectKey) {
         let (object, waiting) = self.residency.ended(&key);
-        if !waiting.is_empty() {
-            self.start(key, object.class.clone(), waiting);
+        if self.starting_anew.remove(&key) || !waiting.is_empty() {
+            self.start(key, object.class.clone(), object.name(), waiting);
         }
     }
 
@@ -115,7 +164,7 @@ impl Residents {
     pub fn check_times(&mut self) {
         let now = Instant::now();
         self.check_commits(now);
-        for (_, object) in self.residency.live() {
+        for object in self.residency.all() {
             object.check_time(now);
         }
     }

@@ -90,7 +90,7 @@ async fn perform(world: &World, host: &Host, who: &str, operation: &Operation, p
     };
     world.journal.note(format_args!("{who}: {}{}", subject.name, operation.url));
     let class = host.class(subject.class).expect("the host has the classes of the world");
-    let sent = host.fetch(class, Target::Name(&subject.name), operation.request());
+    let sent = host.fetch(&class, Target::Name(&subject.name), operation.request());
     let understood = match timeout(patience, sent).await {
         Ok(reply) => {
             let reply = reply.expect("a name is a target");

@@ -8,7 +8,7 @@
 //! cargo xtask sim --from 4711 --seeds 1 --journal
 //! ```
 //!
-//! In each seed clients work on a few objects (see `operation`) while the host is restarted, loses power at any operation
+//! In each seed clients work on a few objects (see `operation`) while the host gets new code, is restarted, loses power at any operation
 //! on the disk, finds it full, stalled or failing (see `life`). What is checked:
 //!
 //! - the history of every object is linearizable (`check`): nothing acknowledged is lost, nothing comes twice, no turn is

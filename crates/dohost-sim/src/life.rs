@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use dohost_engine::imports::{BoxFuture, OutgoingError, RequestOptions};
 use dohost_engine::{Body, BodyError, ObjectComponent, Request, Response};
-use dohost_object::{ClassOptions, HostHere, HostOptions, ObjectId, OutgoingFetch};
+use dohost_object::{ClassOptions, DeployError, HostHere, HostOptions, ObjectId, OutgoingFetch};
 use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{Committing, Store, StoreOptions};
 use tokio::task::JoinSet;
@@ -79,7 +79,7 @@ pub fn live(
     let mut fate = Fate { world, disk, weather, random: random.fork(), full_until: None, dies_at: None };
     let end = runtime.block_on(async {
         let end = match &host {
-            Some((here, store)) => fate.rule(here, store).await,
+            Some((here, store)) => fate.rule(here, store, classes).await,
             None => End::Crashed,
         };
         world.journal.note(format_args!("fate: {end:?}"));
@@ -131,15 +131,35 @@ async fn open(
         outgoing: Arc::new(NoNetwork),
         environment: Arc::new(machine),
     };
-    let class = |(name, component): &(String, ObjectComponent)| ClassOptions {
-        name: name.clone(),
-        component: component.clone(),
-        limits: world.plan.limits.clone(),
-        is_serial: name == "probe" && world.plan.is_serial,
-    };
-    let classes = classes.iter().map(class).collect();
-    let here = HostHere::start(store.clone(), classes, options).map_err(|error| failed(&error)).ok()?;
+    let here =
+        HostHere::start(store.clone(), versions(world, classes, 0), options).map_err(|error| failed(&error)).ok()?;
     Some((here, store))
+}
+
+/// The classes in a version of their own: the same components, and another limit that nobody hits.
+fn versions(world: &World, classes: &Classes, version: usize) -> Vec<ClassOptions> {
+    let class = |(name, component): &(String, ObjectComponent)| {
+        let mut limits = world.plan.limits.clone();
+        limits.guest.handles_max += version;
+        let is_serial = name == "probe" && world.plan.is_serial;
+        ClassOptions { limits, is_serial, ..ClassOptions::new(name.as_str(), component.clone()) }
+    };
+    classes.iter().map(class).collect()
+}
+
+/// Gives the host new code again and again.
+async fn deploy(world: &World, here: &HostHere, classes: &Classes, mut random: Random) {
+    if world.plan.deploy_ms_max == 0 {
+        return pending().await;
+    }
+    for version in 1.. {
+        sleep(Duration::from_millis(random.between(1, world.plan.deploy_ms_max))).await;
+        match here.host().deploy(versions(world, classes, version)).await {
+            Ok(deployed) => world.journal.note(format_args!("fate: {deployed:?}")),
+            Err(error @ DeployError::Rejected { .. }) => world.journal.violation(error.to_string()),
+            Err(error) => world.journal.note(format_args!("fate: not deployed: {error}")),
+        }
+    }
 }
 
 /// What happens to one host.
@@ -155,7 +175,7 @@ struct Fate<'a> {
 }
 
 impl Fate<'_> {
-    async fn rule(&mut self, here: &HostHere, store: &Store) -> End {
+    async fn rule(&mut self, here: &HostHere, store: &Store, classes: &Classes) -> End {
         let is_stopping = Arc::new(AtomicBool::new(false));
         let mut clients = JoinSet::new();
         for number in 0..self.world.clients.len() {
@@ -179,12 +199,15 @@ impl Fate<'_> {
                 Weather::Rough => sleep(restart_after).await,
             }
         };
+        let deploys = deploy(&world, here, classes, self.random.fork());
+        let mut deploys = std::pin::pin!(deploys);
         let mut commits = std::pin::pin!(self.commit(store));
         let mut clients = std::pin::pin!(clients);
         let end = tokio::select! {
             biased;
             () = &mut commits => return End::Crashed,
             () = &mut clients => End::Finished,
+            () = &mut deploys => unreachable!("there is always another version"),
             () = restart => End::ShutDown,
         };
         world.journal.note(format_args!("fate: {end:?} begins"));

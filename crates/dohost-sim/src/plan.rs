@@ -43,6 +43,8 @@ pub struct Plan {
     pub impatient_one_in: u64,
     /// One operation in so many traps.
     pub traps_one_in: u64,
+    /// New code comes after up to so long, again and again; never if 0.
+    pub deploy_ms_max: u64,
     /// Whether objects of the class `probe` take strict turns.
     pub is_serial: bool,
     /// What all objects may use together.
@@ -74,11 +76,13 @@ impl Plan {
             crash_one_in: random.pick(&[4, 12, 40]),
             impatient_one_in: random.pick(&[never, 5, 20]),
             traps_one_in: random.pick(&[never, 10, 40]),
+            deploy_ms_max: random.pick(&[0, 0, 20, 200, 2_000]),
             is_serial: random.one_in(4),
             host_limits: HostLimits {
                 residents_max: random.pick(&[1, 2, 100]) as usize,
                 idle_timeout: Duration::from_millis(random.pick(&[20, 200, 10_000])),
                 commit_time_max: Duration::from_millis(random.pick(&[1_000, 30_000])),
+                ..HostLimits::default()
             },
             limits: Limits {
                 events_max: random.pick(&[4, 1_024]) as usize,

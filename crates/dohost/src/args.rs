@@ -20,6 +20,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Serve(Box<Serve>),
+    Check(Box<Check>),
     /// List the limits of an object, with their defaults and what happens when they are hit.
     Limits,
 }
@@ -28,6 +29,9 @@ const SERVE_EXAMPLES: &str = "\
 Examples:
   Serve the objects of one component; /counter/A/increment reaches the object named A
       dohost serve counter.wasm
+
+  Serve what dohost.toml in this directory says, on another port
+      dohost serve --listen 127.0.0.1:9000
 
   Two classes, one of them under another name than its file, and data elsewhere
       dohost serve counter.wasm --class room=build/chat.wasm --data-dir /var/lib/dohost
@@ -43,15 +47,65 @@ Examples:
 
 /// Serve objects over HTTP.
 ///
-/// Each FILE is a WebAssembly component built for the world dohost:object/object; it becomes a class named like the file.
-/// A request for /{class}/{name}/{path} reaches the object of that name, which sees /{path}. Objects start when they are
-/// first asked, go to sleep when they are idle, and keep what they stored.
+/// What is served says the file dohost.toml, or else the arguments: each FILE is a WebAssembly component built for the world
+/// dohost:object/object; it becomes a class named like the file. A request for /{class}/{name}/{path} reaches the object of
+/// that name, which sees /{path}. Objects start when they are first asked, go to sleep when they are idle, and keep what they
+/// stored.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = SERVE_EXAMPLES, after_help = "`dohost serve --help` shows examples.")]
 pub struct Serve {
+    #[command(flatten)]
+    pub application: Application,
+
+    /// How log lines look; they go to stderr
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "DOHOST_LOG_FORMAT")]
+    pub log_format: LogFormat,
+
+    /// What is logged: a level, or targets with levels such as info,access=debug,guest=off
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "DOHOST_LOG")]
+    pub log: String,
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  Check dohost.toml in this directory, and say what it comes to
+      dohost check
+
+  Another file, for a program to read
+      dohost check --config app/dohost.toml --json
+
+  The JSON schema of dohost.toml, for editors
+      dohost check --schema > dohost.schema.json";
+
+/// Check what `dohost serve` with the same arguments would serve, and print it.
+///
+/// Components are compiled and compared with the world, the environment is looked at for secrets, and nothing is started or
+/// changed. The exit code is 0 if it could be served, 1 if not, 2 if the arguments make no sense.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = CHECK_EXAMPLES, after_help = "`dohost check --help` shows examples.")]
+pub struct Check {
+    #[command(flatten)]
+    pub application: Application,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print the JSON schema of dohost.toml, and check nothing
+    #[arg(long)]
+    pub schema: bool,
+}
+
+/// What is to be served, and how.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct Application {
     /// Components to serve, each as a class named like its file without the extension
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+
+    /// Serve what this file says; arguments win over it [default: dohost.toml, unless FILE, --class or --worker is given]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "classes", "worker"])]
+    pub config: Option<PathBuf>,
 
     /// Serve FILE as the class NAME; may be given many times
     #[arg(long = "class", value_name = "NAME=FILE", value_parser = parse_class)]
@@ -61,21 +115,25 @@ pub struct Serve {
     #[arg(long, value_name = "FILE")]
     pub worker: Option<PathBuf>,
 
-    /// Address to listen on; port 0 picks a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787", env = "DOHOST_LISTEN")]
-    pub listen: SocketAddr,
+    /// Address to listen on; port 0 picks a free one [default: 127.0.0.1:8787]
+    #[arg(long, value_name = "ADDRESS", env = "DOHOST_LISTEN")]
+    pub listen: Option<SocketAddr>,
 
-    /// Directory that holds everything the objects store; made if it is missing
-    #[arg(long, value_name = "DIR", default_value = "./.dohost", env = "DOHOST_DATA_DIR")]
-    pub data_dir: PathBuf,
+    /// Directory that holds everything the objects store; made if it is missing [default: .dohost, next to dohost.toml if there is one]
+    #[arg(long, value_name = "DIR", env = "DOHOST_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
 
-    /// How long an object without requests stays in memory
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
-    pub idle_timeout: Duration,
+    /// How long an object without requests stays in memory [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub idle_timeout: Option<Duration>,
 
-    /// How long a stop waits for requests that are running
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
-    pub shutdown_timeout: Duration,
+    /// How long a stop waits for requests that are running [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub shutdown_timeout: Option<Duration>,
+
+    /// How long an object may take to finish its requests before it moves to new code; it is reset then [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub drain_timeout: Option<Duration>,
 
     /// Threads that run objects and connections [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -109,14 +167,6 @@ pub struct Serve {
     /// Check the whole data file before serving, however large it is and however it was closed
     #[arg(long)]
     pub verify_store: bool,
-
-    /// How log lines look; they go to stderr
-    #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "DOHOST_LOG_FORMAT")]
-    pub log_format: LogFormat,
-
-    /// What is logged: a level, or targets with levels such as info,access=debug,guest=off
-    #[arg(long, value_name = "FILTER", default_value = "info", env = "DOHOST_LOG")]
-    pub log: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -130,9 +130,13 @@ impl LimitSetting {
         if let Some(class) = class {
             dohost_object::check_class_name(class).map_err(|error| error.to_string())?;
         }
+        LimitSetting::new(class, name, value)
+    }
+
+    /// The limit of this name; an error says what would be right.
+    pub fn new(class: Option<&str>, name: &str, value: &str) -> Result<LimitSetting, String> {
         let limit = LIMITS.iter().find(|limit| limit.name == name).ok_or_else(|| {
-            let names: Vec<&str> = LIMITS.iter().map(|limit| limit.name).collect();
-            format!("no limit is called {name:?}; there are {}", names.join(", "))
+            format!("no limit is called {name:?}; there are {}", names().collect::<Vec<_>>().join(", "))
         })?;
         let value = limit.parse(value)?;
         Ok(LimitSetting { class: class.map(String::from), limit: limit.name, value })
@@ -192,6 +196,24 @@ impl std::fmt::Display for Value {
     }
 }
 
+/// The names of all limits.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    LIMITS.iter().map(|limit| limit.name)
+}
+
+/// The names of all limits, with a line about each.
+pub fn descriptions() -> impl Iterator<Item = (&'static str, String)> {
+    let defaults = Limits::default();
+    LIMITS.iter().map(move |limit| (limit.name, format!("{}. Default: {}", limit.about, (limit.get)(&defaults))))
+}
+
+/// Those that are not what they are by default, as they would be set.
+pub fn changed(limits: &Limits) -> Vec<(&'static str, String)> {
+    let defaults = Limits::default();
+    let is_changed = |limit: &&Limit| (limit.get)(limits) != (limit.get)(&defaults);
+    LIMITS.iter().filter(is_changed).map(|limit| (limit.name, (limit.get)(limits).to_string())).collect()
+}
+
 /// The table for people: name, default, what happens.
 pub fn table() -> String {
     let defaults = Limits::default();
@@ -202,7 +224,7 @@ pub fn table() -> String {
     }));
     lines.push(String::new());
     lines
-        .push("Set them with `dohost serve --limit NAME=VALUE`, for one class with `--limit CLASS:NAME=VALUE`.".into());
+        .push("Set them with `dohost serve --limit NAME=VALUE`, for one class with `--limit CLASS:NAME=VALUE`,\nor in dohost.toml under [limits] and [classes.NAME.limits].".into());
     lines.join("\n")
 }
 

@@ -6,9 +6,14 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod check;
+mod config;
+mod deploy;
 mod failure;
 mod limit;
+mod load;
 mod logging;
+mod place;
 mod serve;
 
 use std::process::ExitCode;
@@ -23,6 +28,7 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let result = match args.command {
         args::Command::Serve(serve) => serve::run(*serve),
+        args::Command::Check(check) => check::run(&check),
         args::Command::Limits => {
             println!("{}", limit::table());
             Ok(())

@@ -66,6 +66,7 @@ fn name_objects(arguments: &[OsString]) -> bool {
     arguments.iter().filter_map(|argument| argument.to_str()).any(|argument| {
         let option = std::mem::replace(&mut before, argument);
         argument.starts_with("--class")
+            || argument.starts_with("--config")
             || (argument.ends_with(".wasm") && !argument.starts_with('-') && option != "--worker")
     })
 }
@@ -82,7 +83,13 @@ mod tests {
     #[test]
     fn the_counter_is_served_unless_objects_are_named() {
         let named = |line: &str| name_objects(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>());
-        for line in ["chat.wasm", "--listen 0.0.0.0:80 ../chat.wasm", "--class room=chat", "--class=room=chat.wasm"] {
+        for line in [
+            "chat.wasm",
+            "--listen 0.0.0.0:80 ../chat.wasm",
+            "--class room=chat",
+            "--config chat.toml",
+            "--class=room=chat.wasm",
+        ] {
             assert!(named(line), "{line}");
         }
         for line in ["", "--listen 0.0.0.0:80", "--worker tutorial.wasm", "--worker=tutorial.wasm"] {

@@ -18,6 +18,7 @@
 //! | `/header?bytes=` | replies with a header of that length |
 //! | `/body?bytes=` | replies with a body of that length |
 //! | `/print?mib=` | prints so much |
+//! | `/environment` | its environment variables, lines `<name>=<value>` |
 
 mod calls;
 mod output;
@@ -31,6 +32,7 @@ use dohost::object::namespace;
 use dohost::object::state;
 use dohost::object::types::Header;
 use exports::dohost::object::handler::{Exception, Guest, Request, Response};
+use wasi::cli0_2_0::environment;
 use wasi::clocks::monotonic_clock;
 
 wit_bindgen::generate!({ world: "dohost:hostile/hostile", path: ["../../wit", "wit"], generate_all });
@@ -77,6 +79,10 @@ impl Guest for Hostile {
                 Ok(Response { headers: vec![Header { name: "x-long".to_string(), value }], ..text("") })
             }
             "/body" => Ok(Response { body: vec![b'x'; query.number("bytes")?], ..text("") }),
+            "/environment" => {
+                let lines = environment::get_environment().into_iter().map(|(name, value)| format!("{name}={value}\n"));
+                Ok(text(lines.collect::<String>()))
+            }
             "/print" => Ok(text(output::print(query.number("mib")?))),
             _ => Ok(Response { status: 404, ..text("Not found") }),
         }

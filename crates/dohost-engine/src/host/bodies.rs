@@ -23,11 +23,11 @@ use futures_util::StreamExt;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
+use wasmtime::StoreContextMut;
 use wasmtime::component::{
     Destination, FutureConsumer, FutureReader, Resource, Source, StreamConsumer, StreamProducer, StreamReader,
     StreamResult,
 };
-use wasmtime::StoreContextMut;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{FieldMap, WasiHttpView};
 

@@ -2,8 +2,7 @@
 
 use wasmtime::component::{Accessor, Resource};
 
-use super::storage::inside;
-use super::{Host, answer_to, keep, trap};
+use super::{Host, answer_to, inside, keep, trap};
 use crate::bindings::concurrency::{self, Error};
 use crate::guest::GuestState;
 use crate::imports::OpenSection;
@@ -14,7 +13,8 @@ impl concurrency::Host for &mut GuestState {}
 
 impl concurrency::HostWithStore<GuestState> for Host {
     async fn block_concurrency(accessor: &Accessor<GuestState, Self>) -> wasmtime::Result<Result<Handle, Error>> {
-        let opened = answer_to(accessor, |state, caller| inside(state).block_concurrency(caller)).await?;
+        let opened =
+            answer_to(accessor, |state, caller| Ok(inside(state, "concurrency")?.block_concurrency(caller))).await?;
         keep(accessor, opened)
     }
 }

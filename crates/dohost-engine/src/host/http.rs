@@ -33,14 +33,17 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
     let mut types = linker.instance(TYPES)?;
     types.func_wrap("[static]request.new", new_request)?;
     types.func_wrap("[static]response.new", new_response)?;
-    types.func_wrap("[static]request.consume-body", |mut store, (request, received): (Resource<Request>, Received03)| {
-        let request = store.data_mut().table.delete(request)?;
-        let (request, _) = match into_http(request, &mut store) {
-            Ok(request) => request,
-            Err(code) => return Err(code.into()),
-        };
-        consume(store, request.into_body(), received)
-    })?;
+    types.func_wrap(
+        "[static]request.consume-body",
+        |mut store, (request, received): (Resource<Request>, Received03)| {
+            let request = store.data_mut().table.delete(request)?;
+            let (request, _) = match into_http(request, &mut store) {
+                Ok(request) => request,
+                Err(code) => return Err(code.into()),
+            };
+            consume(store, request.into_body(), received)
+        },
+    )?;
     types.func_wrap(
         "[static]response.consume-body",
         |mut store, (response, received): (Resource<Response>, Received03)| {
@@ -113,7 +116,9 @@ pub(super) fn into_http(
     request.path_with_query.get_or_insert(PathAndQuery::from_static("/"));
     match request.into_http(store, async { Ok(()) }) {
         Ok((request, options)) => Ok((request, options.as_deref().copied())),
-        Err(error) => Err(error.downcast().unwrap_or_else(|error| ErrorCode::InternalError(Some(format!("{error:#}"))))),
+        Err(error) => {
+            Err(error.downcast().unwrap_or_else(|error| ErrorCode::InternalError(Some(format!("{error:#}")))))
+        }
     }
 }
 
@@ -130,9 +135,9 @@ async fn send(
         }
         request.scheme.get_or_insert(Scheme::HTTPS);
         let request = into_http(request, &mut access);
-        wasmtime::error::Ok(request.map(|(request, options)| {
-            access.get().outside.send(caller, request, options.unwrap_or_default())
-        }))
+        wasmtime::error::Ok(
+            request.map(|(request, options)| access.get().outside.send(caller, request, options.unwrap_or_default())),
+        )
     })?;
     let reply = match sending {
         Ok(sending) => sending.await.map_err(trap)?,

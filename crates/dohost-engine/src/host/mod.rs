@@ -21,7 +21,7 @@ use wasmtime::component::{Access, Accessor, HasData, HasSelf, Linker, Resource};
 use crate::bindings;
 use crate::config::Engine;
 use crate::guest::GuestState;
-use crate::imports::{Caller, Fatal, Step, TaskId};
+use crate::imports::{Caller, Fatal, Inside, Step, TaskId};
 
 /// Names our implementations of the generated traits.
 pub(crate) struct Host;
@@ -30,24 +30,20 @@ impl HasData for Host {
     type Data<'a> = &'a mut GuestState;
 }
 
-/// Everything that an object may import.
-pub(crate) fn object_linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
+/// Everything that a guest may import, be it an object or a Worker.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(&engine.wasmtime);
     add_wasi(&mut linker)?;
     timers::add_to_linker(&mut linker)?;
+    http::add_to_linker(&mut linker)?;
+    bindings::types::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state)?;
+    bindings::namespace::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    streaming::add_to_linker(&mut linker)?;
+    bindings::outgoing::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::storage::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::transactions::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::concurrency::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::state::add_to_linker::<_, Host>(&mut linker, |state| state)?;
-    add_outside(&mut linker)?;
-    Ok(linker)
-}
-
-/// Everything that a Worker may import.
-pub(crate) fn worker_linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
-    let mut linker = Linker::new(&engine.wasmtime);
-    add_wasi(&mut linker)?;
-    add_outside(&mut linker)?;
     Ok(linker)
 }
 
@@ -57,12 +53,14 @@ fn add_wasi(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p3::add_to_linker(linker)
 }
 
-fn add_outside(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
-    bindings::types::add_to_linker::<_, HasSelf<GuestState>>(linker, |state| state)?;
-    http::add_to_linker(linker)?;
-    bindings::namespace::add_to_linker::<_, Host>(linker, |state| state)?;
-    streaming::add_to_linker(linker)?;
-    bindings::outgoing::add_to_linker::<_, Host>(linker, |state| state)
+/// A Worker called what only an object has.
+#[derive(Debug, thiserror::Error)]
+#[error("dohost:object/{0} is for objects; this instance is a Worker")]
+pub(crate) struct NotAnObject(&'static str);
+
+/// What an object has of its own; `interface` is the one that asks for it.
+fn inside<'a>(state: &'a GuestState, interface: &'static str) -> wasmtime::Result<&'a dyn Inside> {
+    state.inside.as_deref().ok_or_else(|| wasmtime::Error::from(NotAnObject(interface)))
 }
 
 impl bindings::types::Host for GuestState {}
@@ -70,9 +68,9 @@ impl bindings::types::Host for GuestState {}
 /// Asks the import for its answer and waits for it, if it has to, without holding the store.
 async fn answer<R>(
     accessor: &Accessor<GuestState, Host>,
-    ask: impl FnOnce(&mut GuestState) -> Step<R>,
+    ask: impl FnOnce(&mut GuestState) -> wasmtime::Result<Step<R>>,
 ) -> wasmtime::Result<R> {
-    match accessor.with(|mut access| ask(access.get())) {
+    match accessor.with(|mut access| ask(access.get()))? {
         Step::Ready(answer) => Ok(answer),
         Step::Wait(future) => future.await.map_err(trap),
     }
@@ -81,12 +79,12 @@ async fn answer<R>(
 /// The same for an import that wants to know which task calls it.
 async fn answer_to<R>(
     accessor: &Accessor<GuestState, Host>,
-    ask: impl FnOnce(&mut GuestState, Caller) -> Step<R>,
+    ask: impl FnOnce(&mut GuestState, Caller) -> wasmtime::Result<Step<R>>,
 ) -> wasmtime::Result<R> {
     let step = accessor.with(|mut access| {
         let caller = caller(&mut access);
         ask(access.get(), caller)
-    });
+    })?;
     match step {
         Step::Ready(answer) => Ok(answer),
         Step::Wait(future) => future.await.map_err(trap),

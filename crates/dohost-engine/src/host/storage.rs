@@ -13,51 +13,50 @@ impl storage::Host for &mut GuestState {}
 
 impl storage::HostWithStore<GuestState> for Host {
     async fn get(accessor: &Accessor<GuestState, Self>, key: String) -> Refusable<Option<Vec<u8>>> {
-        answer(accessor, |state| inside(state).get(key)).await
+        answer(accessor, |state| Ok(inside(state)?.get(key))).await
     }
 
     async fn get_many(accessor: &Accessor<GuestState, Self>, keys: Vec<String>) -> Refusable<Vec<Entry>> {
-        answer(accessor, |state| inside(state).get_many(keys)).await
+        answer(accessor, |state| Ok(inside(state)?.get_many(keys))).await
     }
 
     async fn put(accessor: &Accessor<GuestState, Self>, key: String, value: Vec<u8>) -> Refusable<()> {
-        answer(accessor, |state| inside(state).put(key, value)).await
+        answer(accessor, |state| Ok(inside(state)?.put(key, value))).await
     }
 
     async fn put_many(accessor: &Accessor<GuestState, Self>, entries: Vec<Entry>) -> Refusable<()> {
-        answer(accessor, |state| inside(state).put_many(entries)).await
+        answer(accessor, |state| Ok(inside(state)?.put_many(entries))).await
     }
 
     async fn delete(accessor: &Accessor<GuestState, Self>, key: String) -> Refusable<bool> {
-        answer(accessor, |state| inside(state).delete(key)).await
+        answer(accessor, |state| Ok(inside(state)?.delete(key))).await
     }
 
     async fn delete_many(accessor: &Accessor<GuestState, Self>, keys: Vec<String>) -> Refusable<u32> {
-        answer(accessor, |state| inside(state).delete_many(keys)).await
+        answer(accessor, |state| Ok(inside(state)?.delete_many(keys))).await
     }
 
     async fn list(accessor: &Accessor<GuestState, Self>, options: ListOptions) -> Refusable<Vec<Entry>> {
-        answer(accessor, |state| inside(state).list(options)).await
+        answer(accessor, |state| Ok(inside(state)?.list(options))).await
     }
 
     async fn delete_all(accessor: &Accessor<GuestState, Self>) -> Refusable<()> {
-        answer(accessor, |state| inside(state).delete_all()).await
+        answer(accessor, |state| Ok(inside(state)?.delete_all())).await
     }
 
     async fn put_unconfirmed(accessor: &Accessor<GuestState, Self>, entries: Vec<Entry>) -> Refusable<()> {
-        answer(accessor, |state| inside(state).put_unconfirmed(entries)).await
+        answer(accessor, |state| Ok(inside(state)?.put_unconfirmed(entries))).await
     }
 
     async fn delete_unconfirmed(accessor: &Accessor<GuestState, Self>, keys: Vec<String>) -> Refusable<u32> {
-        answer(accessor, |state| inside(state).delete_unconfirmed(keys)).await
+        answer(accessor, |state| Ok(inside(state)?.delete_unconfirmed(keys))).await
     }
 
     async fn sync(accessor: &Accessor<GuestState, Self>) -> wasmtime::Result<()> {
-        answer_to(accessor, |state, caller| inside(state).sync(caller)).await
+        answer_to(accessor, |state, caller| Ok(inside(state)?.sync(caller))).await
     }
 }
 
-/// Only objects are linked with this interface and the next, and every object has an inside.
-pub(super) fn inside(state: &GuestState) -> &dyn Inside {
-    state.inside.as_deref().expect("an object has an inside")
+fn inside(state: &GuestState) -> wasmtime::Result<&dyn Inside> {
+    super::inside(state, "storage")
 }

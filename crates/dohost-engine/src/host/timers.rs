@@ -1,5 +1,5 @@
-//! The timers of `wasi:clocks/monotonic-clock@0.3`, for objects: like every completion of an import, the end of a wait
-//! passes the input gate.
+//! The timers of `wasi:clocks/monotonic-clock@0.3`: like every completion of an import, the end of a wait passes the input
+//! gate of an object. A Worker has none.
 
 use std::time::Duration;
 
@@ -8,7 +8,6 @@ use wasmtime_wasi::clocks::WasiClocksView;
 use wasmtime_wasi::p3::bindings::clocks::monotonic_clock::Host as MonotonicClock;
 
 use super::caller;
-use super::storage::inside;
 use crate::guest::GuestState;
 
 const MONOTONIC_CLOCK: &str = "wasi:clocks/monotonic-clock@0.3.0";
@@ -34,10 +33,12 @@ async fn wait(accessor: &Accessor<GuestState>, duration_ns: u64) -> wasmtime::Re
     if duration_ns > 0 {
         let entered = accessor.with(|mut access| {
             let caller = caller(&mut access);
-            inside(access.get()).enter(caller)
+            access.get().inside.as_ref().map(|inside| inside.enter(caller))
         });
         tokio::time::sleep(Duration::from_nanos(duration_ns)).await;
-        entered.await;
+        if let Some(entered) = entered {
+            entered.await;
+        }
     }
     Ok(())
 }

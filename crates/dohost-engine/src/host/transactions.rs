@@ -2,8 +2,7 @@
 
 use wasmtime::component::{Accessor, Resource};
 
-use super::storage::inside;
-use super::{Host, answer_to, keep};
+use super::{Host, answer_to, inside, keep};
 use crate::bindings::storage::Error;
 use crate::bindings::transactions;
 use crate::guest::GuestState;
@@ -15,7 +14,8 @@ impl transactions::Host for &mut GuestState {}
 
 impl transactions::HostWithStore<GuestState> for Host {
     async fn begin(accessor: &Accessor<GuestState, Self>) -> wasmtime::Result<Result<Handle, Error>> {
-        let opened = answer_to(accessor, |state, caller| inside(state).begin_transaction(caller)).await?;
+        let opened =
+            answer_to(accessor, |state, caller| Ok(inside(state, "transactions")?.begin_transaction(caller))).await?;
         keep(accessor, opened)
     }
 }

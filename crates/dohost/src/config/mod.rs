@@ -1,0 +1,16 @@
+//! What is to be served, and how: from `dohost.toml` and the command line to one [`Plan`].
+//!
+//! [`file`] is the shape of the file, [`resolve`] makes the plan of it and checks all that can be checked without running
+//! anything, [`plan`] is what comes out. Neither writes anything nor opens a port: a plan can be made again at any time, to
+//! see what has changed.
+
+mod at;
+pub mod file;
+pub mod plan;
+mod resolve;
+mod secret;
+mod suggest;
+mod tables;
+
+pub use plan::Plan;
+pub use resolve::{host_environment, plan};

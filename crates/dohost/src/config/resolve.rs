@@ -1,0 +1,189 @@
+//! From the file and the command line to the plan. What the command line says wins over the file.
+//!
+//! Everything that is wrong is collected, each with its place in the file, so that one look shows it all.
+
+mod guests;
+mod sections;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::at::At;
+use super::file::{self, File};
+use super::plan::Plan;
+use crate::args::Application;
+use crate::failure::{Failure, Failures};
+use crate::place::{Place, Source};
+
+/// The file that is looked for in the current directory.
+pub const FILE_NAME: &str = "dohost.toml";
+
+const LISTEN: &str = "127.0.0.1:8787";
+const DATA_DIR: &str = ".dohost";
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+const THREADS_MAX: u32 = 1_024;
+const RESIDENT_MAX: u32 = 1_000_000;
+
+/// Where secrets come from.
+pub type HostEnvironment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The environment of this process.
+pub fn host_environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// Makes the plan that these arguments ask for; reads the file that they name, or that is there.
+pub fn plan(arguments: &Application, environment: HostEnvironment<'_>) -> Result<Plan, Failures> {
+    let Some(path) = file_of(arguments) else {
+        return Resolver::new(None, environment).plan(&File::default(), arguments);
+    };
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display()), None))?;
+    let source = Arc::new(Source { path, text });
+    let file = file::parse(&source)?;
+    Resolver::new(Some(source), environment).plan(&file, arguments)
+}
+
+/// The file that says what to serve, unless the arguments do.
+fn file_of(arguments: &Application) -> Option<PathBuf> {
+    let names_components = !arguments.files.is_empty() || !arguments.classes.is_empty() || arguments.worker.is_some();
+    match &arguments.config {
+        Some(path) => Some(path.clone()),
+        None if names_components => None,
+        None => Some(PathBuf::from(FILE_NAME)).filter(|path| path.exists()),
+    }
+}
+
+/// Makes one plan.
+struct Resolver<'a> {
+    source: Option<Arc<Source>>,
+    /// What paths in the file are relative to.
+    directory: PathBuf,
+    environment: HostEnvironment<'a>,
+    failures: Vec<Failure>,
+}
+
+impl<'a> Resolver<'a> {
+    fn new(source: Option<Arc<Source>>, environment: HostEnvironment<'a>) -> Resolver<'a> {
+        let directory = source.as_ref().and_then(|source| source.path.parent()).map(PathBuf::from).unwrap_or_default();
+        Resolver { source, directory, environment, failures: Vec::new() }
+    }
+
+    fn plan(mut self, file: &File, arguments: &Application) -> Result<Plan, Failures> {
+        let listen = file.listen.as_ref().and_then(|at| self.address(at));
+        let idle_timeout = file.idle_timeout.as_ref().and_then(|at| self.duration(at));
+        let shutdown_timeout = file.shutdown_timeout.as_ref().and_then(|at| self.duration(at));
+        let drain_timeout = file.drain_timeout.as_ref().and_then(|at| self.duration(at));
+        let threads = file.threads.as_ref().and_then(|at| self.number(at, THREADS_MAX));
+        let max_resident = file.max_resident.as_ref().and_then(|at| self.number(at, RESIDENT_MAX));
+        let data_dir = arguments.data_dir.clone().unwrap_or_else(|| {
+            let default = if self.source.is_some() { DATA_DIR } else { "./.dohost" };
+            self.path(file.data_dir.as_deref().unwrap_or(default))
+        });
+        let (classes, workers) = self.guests(file, arguments);
+        let plan = Plan {
+            file: self.source.as_ref().map(|source| source.path.clone()),
+            listen: arguments.listen.or(listen).unwrap_or_else(|| LISTEN.parse().expect("an address")),
+            data_dir,
+            idle_timeout: arguments.idle_timeout.or(idle_timeout).unwrap_or(IDLE_TIMEOUT),
+            shutdown_timeout: arguments.shutdown_timeout.or(shutdown_timeout).unwrap_or(SHUTDOWN_TIMEOUT),
+            drain_timeout: arguments.drain_timeout.or(drain_timeout).unwrap_or(DRAIN_TIMEOUT),
+            threads: arguments.threads.or(threads.map(|threads| threads as u16)),
+            max_resident: arguments.max_resident.or(max_resident),
+            verify_store: arguments.verify_store || file.verify_store.unwrap_or_default(),
+            classes,
+            workers,
+            outgoing: self.outgoing(&file.outgoing, arguments),
+            management: self.management(&file.management),
+            migrations: self.migrations(&file.migrations),
+        };
+        match self.failures.is_empty() {
+            true => Ok(plan),
+            false => Err(Failures(self.failures)),
+        }
+    }
+
+    /// Something in the file is wrong.
+    fn fail<T>(&mut self, at: &At<T>, text: impl std::fmt::Display, help: Option<String>) {
+        let place = self.place(at);
+        self.failures.push(Failure::new(text, help).at(place));
+    }
+
+    fn place<T>(&self, at: &At<T>) -> Option<Place> {
+        let source = self.source.clone()?;
+        Some(Place::new(source, at.span.clone()))
+    }
+
+    /// A path of the file as it is from here.
+    fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.directory.join(path)
+    }
+
+    /// A path of the file to a file that is there.
+    fn file(&mut self, at: &At<String>) -> PathBuf {
+        let path = self.path(&at.value);
+        let help = || Some("paths are relative to the directory of this file".to_owned());
+        match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => {
+                self.fail(at, format!("cannot read {}: it is a directory", path.display()), None);
+            }
+            Ok(_) => {}
+            Err(error) => self.fail(at, format!("cannot read {}: {error}", path.display()), help()),
+        }
+        path
+    }
+
+    fn address(&mut self, at: &At<String>) -> Option<SocketAddr> {
+        let address = at.value.parse().ok();
+        if address.is_none() {
+            let help = "give an IP address with a port, such as 127.0.0.1:8787 or [::1]:8787";
+            self.fail(at, format!("{:?} is not an address to listen on", at.value), Some(help.into()));
+        }
+        address
+    }
+
+    fn duration(&mut self, at: &At<String>) -> Option<Duration> {
+        let duration = humantime::parse_duration(&at.value);
+        let help = Some("give a time such as 500ms, 30s or 5min".to_owned());
+        duration.map_err(|error| self.fail(at, format!("{:?} is not a time: {error}", at.value), help)).ok()
+    }
+
+    fn number(&mut self, at: &At<u32>, max: u32) -> Option<u32> {
+        let is_within = (1..=max).contains(&at.value);
+        if !is_within {
+            self.fail(at, format!("a number from 1 to {max} is expected, not {}", at.value), None);
+        }
+        is_within.then_some(at.value)
+    }
+
+    /// A name that a class can have.
+    fn class_name(&mut self, at: &At<String>) -> String {
+        if let Err(error) = dohost_object::check_class_name(&at.value) {
+            self.fail(at, error, None);
+        }
+        at.value.clone()
+    }
+
+    /// What the environment of the host has under this name.
+    fn secret(&mut self, at: &At<String>) -> Option<String> {
+        match (self.environment)(&at.value).map(OsString::into_string) {
+            Some(Ok(secret)) => return Some(secret),
+            Some(Err(_)) => {
+                self.fail(at, format!("the environment variable {} is not UTF-8", at.value), None);
+            }
+            None => {
+                let help = format!("set it where dohost is started: {}=… dohost serve", at.value);
+                self.fail(at, format!("the environment variable {} is not set", at.value), Some(help));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;
