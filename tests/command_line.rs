@@ -123,10 +123,12 @@ fn data_goes_where_it_is_told_and_nowhere_else() {
     host.get("/counter/A/increment");
     let files = |path: &Path| -> Vec<String> {
         let entries = std::fs::read_dir(path).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort_unstable();
+        names
     };
     assert_eq!(files(setup.directory()), ["data"]);
-    assert_eq!(files(&setup.data()), ["store.redb"]);
+    assert_eq!(files(&setup.data()), ["management.sock", "store.redb"]);
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(setup.data().join("store.redb")).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0, "what objects store is nobody else's business");

@@ -1,20 +1,26 @@
 //! `dohost.toml`: what it says is served, what the command line says wins, and what is wrong is said with its place.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::host::{Ended, Setup, dohost, guest};
+use crate::host::{Ended, Host, Setup, dohost, guest};
+use crate::http::{Reply, raw};
 
 /// A set-up whose directory has this `dohost.toml`, in which `{name}` stands for the component of a guest.
 fn configured(toml: &str) -> Setup {
     let setup = Setup::new();
+    setup.file("dohost.toml", with_guests(toml));
+    setup.with_config()
+}
+
+fn with_guests(toml: &str) -> String {
     let mut text = toml.to_string();
     for name in ["counter", "ensemble", "hostile", "probe", "tutorial"] {
         text = text.replace(&format!("{{{name}}}"), guest(name).to_str().expect("a path that is text"));
     }
-    setup.file("dohost.toml", text);
-    setup.with_config()
+    text
 }
 
 fn check(setup: &Setup, arguments: &[&str]) -> Ended {
@@ -77,6 +83,7 @@ fn the_command_line_wins_over_the_file() {
                 [classes.probe]\ncomponent = \"{probe}\"\nlimits = { body = 5 }";
     let setup = configured(toml);
     let host = setup.start();
+    assert!(!host.address.ends_with(":1"), "{}", host.address);
     host.connect().post("/probe/A/body", b"123456").says(413, "more than 5 bytes");
     assert!(!setup.directory().join("nowhere").exists());
     drop(host);
@@ -123,7 +130,8 @@ fn a_class_is_called_by_its_name_and_by_its_bindings() {
     }
     for (caller, class) in [("/Alpha/A", "FIRST"), ("/Alpha/A", "SECOND"), ("/Alpha/A", "Gamma"), ("/front", "FIRST")] {
         let reply = host.get(&format!("{caller}/call?class={class}&name=X&path=/role"));
-        reply.says(400, &format!("no class {class:?} is served"));
+        reply.says(400, "is served, and no binding means one");
+        assert!(reply.text().contains(class), "{}", reply.text());
     }
 }
 
@@ -178,6 +186,28 @@ fn a_secret_that_is_not_set_is_named_with_its_place() {
     ]);
 }
 
+#[test]
+fn a_deploy_reads_the_file_again() {
+    let toml =
+        |colour: &str| format!("[classes.Alpha]\ncomponent = \"{{ensemble}}\"\nvars = {{ COLOUR = \"{colour}\" }}");
+    let host = configured(&toml("red")).start();
+    assert_eq!(host.get("/Alpha/A/environment").ok(), "COLOUR=red\n");
+    host.setup.file("dohost.toml", with_guests(&toml("blue")));
+    host.signal("HUP");
+    host.log_with("deployed: Alpha");
+    assert_eq!(host.get("/Alpha/A/environment").ok(), "COLOUR=blue\n");
+    host.setup.file("dohost.toml", with_guests(&toml("green\\")));
+    host.signal("HUP");
+    host.log_with("not deployed, everything is as it was");
+    assert_eq!(host.get("/Alpha/A/environment").ok(), "COLOUR=blue\n");
+}
+
+/// A request for a path of this host.
+fn get(host: &Host, name: &str, path: &str) -> Reply {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n\r\n");
+    raw(&host.address, request.as_bytes()).remove(0)
+}
+
 /// Which of two Workers got it is seen from their variables.
 #[test]
 fn the_most_specific_route_gets_the_request() {
@@ -204,12 +234,12 @@ fn the_most_specific_route_gets_the_request() {
         ("SHOP.example.com:8787", "/x/environment", "one"),
         ("www.example.com", "/api/environment", "two"),
     ] {
-        let reply = host.connect().send("GET", path, &[("host", host_header)], b"");
-        assert_eq!(reply.ok(), format!("NAME={name}\n"), "{host_header}{path}");
+        assert_eq!(get(&host, host_header, path).ok(), format!("NAME={name}\n"), "{host_header}{path}");
     }
     assert_eq!(host.get("/Alpha/A/role").ok(), "object Alpha A", "what takes no route reaches an object");
-    let reply = host.connect().send("GET", "/exact/environment/x", &[("host", "www.example.com")], b"");
-    reply.says(404, "no object there");
+    get(&host, "www.example.com", "/exact/environment/x").says(404, "no object there");
+    let absolute = get(&host, "other", "http://shop.example.com/environment");
+    assert_eq!(absolute.ok(), "NAME=one\n", "the host of the URL comes before the header");
 }
 
 #[test]
@@ -322,9 +352,36 @@ fn a_check_of_components_on_the_command_line_needs_no_file() {
     assert_eq!(dohost(["check", "--jason"]).status.code(), Some(2));
 }
 
+/// The examples: a guest's folder may have one.
+fn examples(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| path.join("dohost.toml")).filter(|file| file.is_file()).collect()
+}
+
+#[test]
+fn every_example_can_be_served() {
+    let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guests");
+    let examples = examples(&guests);
+    assert!(!examples.is_empty());
+    for example in examples {
+        let text = std::fs::read_to_string(&example).unwrap();
+        let schema = text.lines().next().and_then(|line| line.strip_prefix("#:schema ")).expect("its schema");
+        assert!(example.with_file_name(schema).is_file(), "{} has no {schema}", example.display());
+        let ended = dohost([Path::new("check"), Path::new("--config"), &example]);
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    }
+}
+
+#[test]
+fn the_example_of_the_tutorial_counts() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guests/tutorial/dohost.toml");
+    let host = Setup::new().with([Path::new("--config"), &file]).start();
+    assert_eq!(host.get("/increment?name=A").ok(), "Durable Object 'A' count: 1");
+}
+
 #[test]
 fn the_schema_for_editors_is_that_of_this_version() {
-    let committed = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/dohost.schema.json");
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/dohost.schema.json");
     let schema = dohost(["check", "--schema"]).stdout;
     let text = std::fs::read_to_string(committed).expect("docs/dohost.schema.json");
     assert!(schema == text, "run `dohost check --schema > docs/dohost.schema.json`");

@@ -1,9 +1,10 @@
 //! New code for a host that runs: objects move to it between their events, and nobody outside notices.
 
+use std::ffi::OsStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::host::{Host, Setup, guest};
+use crate::host::{Ended, Host, Setup, dohost, guest};
 use crate::http::at_once;
 use crate::outside::Outside;
 use crate::script::{Script, ask, let_arrive, line, notes};
@@ -60,14 +61,25 @@ fn deploy(host: &Host, says: &str) -> String {
     host.log()
 }
 
+/// Runs `dohost deploy` for the host.
+fn deploy_by_command(host: &Host, arguments: &[&str]) -> Ended {
+    let data = host.setup.data();
+    let arguments = ["deploy".as_ref(), "--data-dir".as_ref(), data.as_os_str()]
+        .into_iter()
+        .chain(arguments.iter().map(OsStr::new));
+    dohost(arguments)
+}
+
 #[test]
 fn objects_that_are_resident_move_to_the_new_code_and_keep_what_they_stored() {
     let (_outside, host) = start("counter");
     assert_eq!(host.get("/app/A/increment").number(), 1);
     assert_eq!(host.get("/app/A/steps?do=memory").status, 404, "the counter knows no steps");
     replace_app(&host.setup, "probe");
-    let log = deploy(&host, DEPLOYED);
-    assert!(log.contains("tried by app/A"), "{log}");
+    // The counter has methods and the probe has none.
+    let forced = deploy_by_command(&host, &["--force"]);
+    assert_eq!(forced.status.code(), Some(0), "{forced:?}");
+    assert!(forced.stdout.contains("deployed: new code for app; tried by app/A"), "{forced:?}");
     assert_eq!(line(&host, "app/A", "memory"), "1");
     assert_eq!(host.get("/app/B/storage/increment?key=n").number(), 1, "others start with it too");
     replace_app(&host.setup, "counter");
@@ -204,7 +216,7 @@ fn without_resident_objects_the_first_to_start_decides() {
     let (_outside, host) = start("probe");
     replace_app(&host.setup, "constructed");
     let log = deploy(&host, DEPLOYED);
-    assert!(log.contains("the first object to start will try that of app"), "{log}");
+    assert!(log.contains("the first object of app to start will try it"), "{log}");
     assert_eq!(line(&host, "app/traps-9", "memory"), "1", "it was answered by the old code");
     host.log_with("the new code was rejected");
     assert_eq!(line(&host, "app/traps-9", "memory"), "2");
@@ -227,4 +239,107 @@ fn a_deploy_of_what_is_served_already_moves_nothing() {
     assert_eq!(line(&host, "app/A", "memory"), "1");
     deploy(&host, "deployed: nothing has changed");
     assert_eq!(line(&host, "app/A", "memory"), "2");
+}
+
+/// A host that serves what `dohost.toml` says; the guests lie beside it.
+fn configured(toml: &str) -> Host {
+    let setup = Setup::new().with_config();
+    for name in ["ensemble", "counter", "probe"] {
+        setup.file(&format!("{name}.wasm"), std::fs::read(guest(name)).expect("the guest was built"));
+    }
+    setup.file("dohost.toml", toml);
+    setup.start()
+}
+
+const COUNTER: &str = "[classes.Counter]\ncomponent = \"counter.wasm\"\n";
+
+#[test]
+fn what_is_new_in_the_configuration_is_served_and_what_needs_a_restart_is_named() {
+    let host = configured(COUNTER);
+    let mut connection = host.connect();
+    assert_eq!(connection.get("/Counter/A/increment").number(), 1);
+    assert_eq!(connection.get("/role").status, 404);
+    let (worker, class) = (
+        "[workers.front]\ncomponent = \"ensemble.wasm\"\nroutes = [\"/role\", \"/environment\"]\nvars = { GREETING = \"hi\" }\n",
+        "[classes.New]\ncomponent = \"ensemble.wasm\"\n",
+    );
+    host.setup.file("dohost.toml", format!("idle_timeout = \"99s\"\n{COUNTER}{class}{worker}"));
+    let log = deploy(&host, DEPLOYED);
+    assert!(log.contains("other Workers; at the next start: idle_timeout"), "{log}");
+    assert_eq!(connection.get("/role").ok(), "worker", "on the connection that was there");
+    assert_eq!(connection.get("/New/B/role").ok(), "object New B");
+    assert_eq!(connection.get("/Counter/A/increment").number(), 2);
+
+    host.setup.file("dohost.toml", format!("{COUNTER}{class}{}", worker.replace("\"hi\"", "\"hello\"")));
+    deploy(&host, DEPLOYED);
+    assert!(connection.get("/environment").ok().contains("GREETING=hello"));
+}
+
+#[test]
+fn what_a_running_host_cannot_take_is_refused() {
+    let both = format!("{COUNTER}[classes.Other]\ncomponent = \"counter.wasm\"\n");
+    let host = configured(&both);
+    for (toml, says) in [
+        (COUNTER.to_string(), "the class Other is served and not in the configuration any more"),
+        (format!("[limits]\nmemory = \"256MiB\"\n{both}"), "the limit memory is over the highest one"),
+        (format!("{both}[[migrations]]\ntag = \"v1\"\nnew_classes = [\"Counter\"]\n"), "the migrations have changed"),
+        (format!("{both}[classes.Bad]\ncomponent = \"nowhere.wasm\"\n"), "nowhere.wasm"),
+        (format!("{both}colour = \"red\"\n"), "colour"),
+    ] {
+        host.setup.file("dohost.toml", toml);
+        let log = deploy(&host, NOT_DEPLOYED);
+        let line = log.lines().rfind(|line| line.contains(NOT_DEPLOYED)).unwrap_or_default();
+        assert!(log[log.find(line).unwrap_or(0)..].contains(says), "{says}: {log}");
+    }
+    assert_eq!(host.get("/Other/A/increment").number(), 1);
+}
+
+#[test]
+fn a_worker_that_does_not_start_leaves_the_old_one_serving() {
+    let routes = "routes = [\"/*\"]\n";
+    let toml = format!("{COUNTER}[workers.front]\ncomponent = \"ensemble.wasm\"\n{routes}");
+    let host = configured(&toml);
+    assert_eq!(host.get("/role").ok(), "worker");
+    // No instance has so little memory.
+    host.setup.file("dohost.toml", format!("{toml}[workers.front.limits]\nmemory = \"64KiB\"\n"));
+    let log = deploy(&host, NOT_DEPLOYED);
+    assert!(log.contains("the Worker front does not start"), "{log}");
+    assert_eq!(host.get("/role").ok(), "worker");
+}
+
+#[test]
+fn a_deploy_that_breaks_callers_of_methods_is_refused_unless_it_is_forced() {
+    let (_outside, host) = start("counter");
+    assert_eq!(host.get("/app/A/increment").number(), 1);
+    replace_app(&host.setup, "counter-sync");
+    let refused = deploy_by_command(&host, &[]);
+    refused.says(&[
+        "the new code breaks callers of its methods",
+        "app: ",
+        "the method is gone",
+        "dohost deploy --force",
+    ]);
+    let log = deploy(&host, NOT_DEPLOYED);
+    assert!(log.contains("breaks callers"), "a signal does not force it: {log}");
+    assert_eq!(host.get("/app/A/increment").number(), 2);
+    assert_eq!(deploy_by_command(&host, &["--force"]).status.code(), Some(0));
+    assert_eq!(host.get("/app/A/increment").number(), 3);
+    assert_eq!(
+        host.connect().send("POST", "/app/A/rpc/increment", &[("content-type", "application/json")], b"[]").status,
+        404
+    );
+    replace_app(&host.setup, "counter");
+    assert_eq!(deploy_by_command(&host, &[]).status.code(), Some(0), "new methods break nobody");
+}
+
+#[test]
+fn the_command_says_why_nothing_was_deployed() {
+    let (_outside, host) = start("probe");
+    host.setup.file("app.wasm", "no component");
+    deploy_by_command(&host, &[]).says(&["is not a WebAssembly component"]);
+    let setup = host.setup.clone();
+    host.stop();
+    let data = setup.data();
+    let alone = dohost(["deploy".as_ref(), "--data-dir".as_ref(), data.as_os_str()]);
+    alone.says(&["no host runs on the data directory"]);
 }

@@ -117,7 +117,7 @@ impl Setup {
     }
 
     /// The command line as it is run.
-    fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let binary = env!("CARGO_BIN_EXE_dohost");
         let mut command = match &self.disk {
             Some(disk) => disk.command(binary),

@@ -22,4 +22,4 @@ mod generated {
 }
 
 pub use generated::dohost::object::{concurrency, namespace, outgoing, state, storage, transactions, types};
-pub use generated::{Object, ObjectPre};
+pub use generated::{Object, ObjectIndices};

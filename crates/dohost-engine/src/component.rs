@@ -2,7 +2,7 @@
 //! is served.
 //!
 //! The order is that of a user's mistakes: the file cannot be read, is not wasm, is a core module, does not validate,
-//! lacks the handler, imports what the host does not have, has a type that differs.
+//! has neither a handler nor a method, imports what the host does not have, has a type that differs.
 //!
 //! A file is read and compiled once, however many classes and Workers it implements: all of them share the
 //! [`GuestComponent`].
@@ -10,16 +10,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use dohost_rpc::{Client, Interface};
 use sha2::{Digest, Sha256};
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
-use wasmtime_wasi_http::p3::bindings::ServicePre;
+use wasmtime_wasi_http::p3::bindings::ServiceIndices;
 
-use crate::bindings::ObjectPre;
+use crate::bindings::ObjectIndices;
 use crate::bindings::types::{Request, Response};
 use crate::config::Engine;
 use crate::guest::{GuestLimits, GuestState};
 use crate::host;
+use crate::methods::Methods;
 use crate::variables::Variables;
 use crate::worker::WorkerComponent;
 
@@ -58,6 +60,7 @@ pub struct GuestComponent {
     engine: Engine,
     path: Arc<Path>,
     component: Component,
+    methods: Arc<Methods>,
     takes_strict_turns: bool,
     /// SHA-256 of its binary form.
     digest: [u8; 32],
@@ -67,9 +70,12 @@ pub struct GuestComponent {
 #[derive(Clone)]
 pub struct ObjectComponent {
     pub(crate) engine: Engine,
-    pub(crate) pre: HandlerPre,
+    pub(crate) pre: InstancePre<GuestState>,
+    /// Where its handler is, if it has one.
+    pub(crate) handler: Option<HandlerIndices>,
     /// Its `construct`, if it has one.
     pub(crate) construct: Option<ComponentExportIndex>,
+    pub(crate) methods: Arc<Methods>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
     /// SHA-256 of its binary form.
@@ -83,22 +89,32 @@ impl PartialEq for ObjectComponent {
     }
 }
 
-/// Which handler an object has, before it has an instance.
+/// Where the handler of a component is, and which one it is.
 #[derive(Clone)]
-pub(crate) enum HandlerPre {
-    Object(ObjectPre<GuestState>),
-    Http(ServicePre<GuestState>),
+pub(crate) enum HandlerIndices {
+    Object(ObjectIndices),
+    Http(Arc<ServiceIndices>),
 }
 
 impl ObjectComponent {
     /// Whether it takes [`Input::Http`](crate::Input::Http), because its handler is that of `wasi:http`.
     pub fn streams(&self) -> bool {
-        matches!(self.pre, HandlerPre::Http(_))
+        matches!(self.handler, Some(HandlerIndices::Http(_)))
     }
 
     /// Whether an instance can handle an event while it waits in another one.
     pub fn interleaves(&self) -> bool {
         !self.takes_strict_turns
+    }
+
+    /// What it offers beside the interfaces that the host knows.
+    pub fn interface(&self) -> &Arc<Interface> {
+        &self.methods.interface
+    }
+
+    /// Whether it takes requests. One that does not has methods.
+    pub fn has_handler(&self) -> bool {
+        self.handler.is_some()
     }
 
     /// Whether an instance has a construction to run before its first event.
@@ -191,12 +207,22 @@ impl LoadError {
 impl Engine {
     /// Reads and compiles a component.
     pub fn load(&self, path: &Path) -> Result<GuestComponent, LoadError> {
+        self.load_unless_known(path, &[])
+    }
+
+    /// The same, but does not compile what is one of those already.
+    pub fn load_unless_known(&self, path: &Path, known: &[GuestComponent]) -> Result<GuestComponent, LoadError> {
         let binary = read(path)?;
+        let digest: [u8; 32] = Sha256::digest(&binary).into();
+        if let Some(known) = known.iter().find(|component| component.digest == digest) {
+            return Ok(GuestComponent { path: path.into(), ..known.clone() });
+        }
         let component =
             Component::from_binary(&self.wasmtime, &binary).map_err(|error| invalid(path, &one_line(&error)))?;
+        let methods = Methods::find(&component, &binary);
+        let methods = methods.map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?.into();
         let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
-        let digest = Sha256::digest(&binary).into();
-        Ok(GuestComponent { engine: self.clone(), path: path.into(), component, takes_strict_turns, digest })
+        Ok(GuestComponent { engine: self.clone(), path: path.into(), component, methods, takes_strict_turns, digest })
     }
 
     /// Reads, compiles and checks the component of a class.
@@ -208,22 +234,28 @@ impl Engine {
 impl GuestComponent {
     /// As the implementation of a class, if it is one.
     pub fn object(&self) -> Result<ObjectComponent, LoadError> {
-        let GuestComponent { engine, path, component, takes_strict_turns, digest } = self;
-        require_export(engine, component, path, &[OBJECT_HANDLER, HTTP_HANDLER])?;
-        let is_http = !has_export(engine, component, OBJECT_HANDLER);
+        let GuestComponent { engine, path, component, methods, takes_strict_turns, digest } = self;
+        let has_object_handler = component.get_export_index(None, OBJECT_HANDLER).is_some();
+        let has_http_handler = !has_object_handler && has_export(engine, component, HTTP_HANDLER);
+        let has_handler = has_object_handler || has_http_handler;
+        if !has_handler && methods.interface.methods.is_empty() {
+            require_export(engine, component, path, &[OBJECT_HANDLER, HTTP_HANDLER])?;
+        }
         let pre = self.link()?;
-        let checked = if is_http { Ok(()) } else { check_handler(engine, component, &pre) };
-        let construct = checked.and_then(|()| find_construct(engine, component, &pre));
-        let construct = construct.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
-        let pre = match is_http {
-            false => ObjectPre::new(pre).map(HandlerPre::Object),
-            true => ServicePre::new(pre).map(HandlerPre::Http),
+        let checked = if has_object_handler { check_handler(engine, component, &pre) } else { Ok(()) };
+        let checked = checked.and_then(|()| find_construct(engine, component, &pre));
+        let construct = checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
+        let handler = match has_http_handler {
+            true => Some(ServiceIndices::new(&pre).map(Arc::new).map(HandlerIndices::Http)),
+            false => has_object_handler.then(|| ObjectIndices::new(&pre).map(HandlerIndices::Object)),
         };
-        let pre = pre.map_err(|error| wrong_type(path, error))?;
+        let handler = handler.transpose();
         Ok(ObjectComponent {
             engine: engine.clone(),
+            handler: handler.map_err(|error| wrong_type(path, error))?,
             pre,
             construct,
+            methods: methods.clone(),
             takes_strict_turns: *takes_strict_turns,
             digest: *digest,
         })
@@ -232,28 +264,46 @@ impl GuestComponent {
     /// As a Worker whose instances have these limits and variables, if it is one.
     pub fn worker(&self, limits: GuestLimits, variables: Variables) -> Result<WorkerComponent, LoadError> {
         require_export(&self.engine, &self.component, &self.path, &WORKER_HANDLERS)?;
-        WorkerComponent::new(&self.engine, self.link()?, limits, variables)
+        WorkerComponent::new(&self.engine, self.link()?, limits, variables, self.digest)
             .map_err(|error| wrong_type(&self.path, error))
     }
 
     fn link(&self) -> Result<InstancePre<GuestState>, LoadError> {
+        let clients = &self.methods.interface.clients;
+        for Client { interface, error, .. } in clients {
+            if let Some(error) = error {
+                let reason = format!("it imports {interface} to call methods, but its function {error}");
+                return Err(LoadError::WrongType { path: self.path.to_path_buf(), reason });
+            }
+        }
+        let is_client = |name: &str| clients.iter().any(|client| client.interface == name);
         let unknown: Vec<String> = self
             .component
             .component_type()
             .imports(&self.engine.wasmtime)
+            .filter(|(name, _)| !IMPORTS.iter().any(|prefix| name.starts_with(prefix)))
+            .filter(|(name, item)| !is_client(name) && !has_types_only(&self.engine, &item.ty))
             .map(|(name, _)| name.to_owned())
-            .filter(|name| !IMPORTS.iter().any(|prefix| name.starts_with(prefix)))
             .collect();
         if !unknown.is_empty() {
             return Err(LoadError::UnknownImports { path: self.path.to_path_buf(), imports: unknown.join(", ") });
         }
-        let linker = host::linker(&self.engine);
-        linker.and_then(|linker| linker.instantiate_pre(&self.component)).map_err(|error| wrong_type(&self.path, error))
+        let linked = host::linker(&self.engine).and_then(|mut linker| {
+            host::add_clients(&mut linker, clients)?;
+            linker.instantiate_pre(&self.component)
+        });
+        linked.map_err(|error| wrong_type(&self.path, error))
     }
 }
 
+/// Whether an import is an interface with nothing in it that somebody would have to implement.
+fn has_types_only(engine: &Engine, item: &ComponentItem) -> bool {
+    let ComponentItem::ComponentInstance(interface) = item else { return false };
+    interface.exports(&engine.wasmtime).all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
+}
+
 /// Reads a component, from its text form too.
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     match bytes.get(..8) {
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => Err(LoadError::CoreModule(path.to_owned())),

@@ -10,6 +10,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dohost_rpc::{Method, Value};
+
 pub use crate::bindings::types::{Request, Response};
 use crate::bindings::{concurrency, namespace, outgoing, storage};
 pub use crate::event::{Body, BodyError};
@@ -164,4 +166,18 @@ pub trait ObjectStub: Send + Sync {
     fn fetch(&self, caller: Caller, request: Request) -> BoxFuture<Result<Result<Response, CallError>, Fatal>>;
     /// The same with streamed bodies; resolves with the head of the reply.
     fn fetch_streamed(&self, caller: Caller, request: http::Request<Body>) -> BoxFuture<Called>;
+    /// Calls a method with arguments in JSON, like `fetch`; the result is JSON too.
+    fn call(
+        &self,
+        caller: Caller,
+        method: &str,
+        arguments: &str,
+    ) -> BoxFuture<Result<Result<String, CallError>, Fatal>>;
+    /// Calls the object's method that this one stands for, if it has one with these types, like `fetch`.
+    fn call_typed(
+        &self,
+        caller: Caller,
+        method: &Method,
+        arguments: Vec<Value>,
+    ) -> BoxFuture<Result<Result<Option<Value>, CallError>, Fatal>>;
 }

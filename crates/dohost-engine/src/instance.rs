@@ -26,19 +26,18 @@ use std::task::{Context, Poll};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use wasmtime::Store;
-use wasmtime::component::{Accessor, Resource, TypedFunc};
+use wasmtime::component::{Accessor, Instance, Resource, TypedFunc};
 use wasmtime_wasi_http::WasiHttpView;
-use wasmtime_wasi_http::p3::bindings::Service;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p3::{Request as HttpRequest, Response as HttpResponse};
 
-use crate::bindings::Object;
 use crate::bindings::types::{Request, Response};
-use crate::component::{HandlerPre, ObjectComponent, one_line};
+use crate::component::{HandlerIndices, ObjectComponent, one_line};
 use crate::event::{Body, Input, Output};
 use crate::guest::{self, CpuExceeded, GuestLimits, GuestState};
 use crate::host::NotAnObject;
 use crate::imports::{Fatal, Inside, Outside, TaskId};
+use crate::methods::Methods;
 use crate::slice::{Slice, Wakes};
 use crate::streams;
 use crate::variables::Variables;
@@ -154,17 +153,23 @@ pub struct ObjectInstance {
     takes_strict_turns: bool,
 }
 
-#[derive(Clone, Copy)]
+type Fetch = TypedFunc<(Request,), (Result<Response, String>,)>;
+type Handle = TypedFunc<(Resource<HttpRequest>,), (HandleResult,)>;
+type HandleResult = Result<Resource<HttpResponse>, ErrorCode>;
+
+#[derive(Clone)]
 struct Exports {
-    handler: Handler,
+    instance: Instance,
+    handler: Option<Handler>,
+    methods: Arc<Methods>,
     construct: Option<TypedFunc<(), (Result<(), String>,)>>,
 }
 
 /// The function that takes requests.
 #[derive(Clone, Copy)]
 enum Handler {
-    Object(TypedFunc<(Request,), (Result<Response, String>,)>),
-    Http(TypedFunc<(Resource<HttpRequest>,), (Result<Resource<HttpResponse>, ErrorCode>,)>),
+    Object(Fetch),
+    Http(Handle),
 }
 
 impl ObjectComponent {
@@ -193,21 +198,20 @@ impl ObjectComponent {
     }
 
     async fn exports(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Exports> {
-        let instance_pre = match &self.pre {
-            HandlerPre::Object(pre) => pre.instance_pre(),
-            HandlerPre::Http(pre) => pre.instance_pre(),
-        };
-        let instance = instance_pre.instantiate_async(&mut *store).await?;
-        let handler = match &self.pre {
-            HandlerPre::Object(_) => {
-                Handler::Object(Object::new(&mut *store, &instance)?.dohost_object_handler().func_fetch())
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        let handler = match &self.handler {
+            None => None,
+            Some(HandlerIndices::Object(indices)) => {
+                let object = indices.load(&mut *store, &instance)?;
+                Some(Handler::Object(object.dohost_object_handler().func_fetch()))
             }
-            HandlerPre::Http(_) => {
-                Handler::Http(Service::new(&mut *store, &instance)?.wasi_http_handler().func_handle())
+            Some(HandlerIndices::Http(indices)) => {
+                let service = indices.load(&mut *store, &instance)?;
+                Some(Handler::Http(service.wasi_http_handler().func_handle()))
             }
         };
         let construct = self.construct.as_ref().map(|construct| instance.get_typed_func(&mut *store, construct));
-        Ok(Exports { handler, construct: construct.transpose()? })
+        Ok(Exports { instance, handler, methods: self.methods.clone(), construct: construct.transpose()? })
     }
 }
 
@@ -217,12 +221,12 @@ impl ObjectInstance {
     /// Dropping the future drops the instance with everything that it was doing.
     pub async fn run(mut self, events: &dyn Events) -> Result<(), Trap> {
         let slice = self.slice.clone();
-        let (exports, takes_strict_turns) = (self.exports, self.takes_strict_turns);
+        let (exports, takes_strict_turns) = (self.exports.clone(), self.takes_strict_turns);
         let feed = async |accessor: &Accessor<GuestState>| {
             if let Some(construct) = exports.construct {
                 construct_object(accessor, construct, events).await?;
             }
-            feed(accessor, exports, takes_strict_turns, events).await
+            feed(accessor, &exports, takes_strict_turns, events).await
         };
         let mut running = pin!(self.store.run_concurrent(feed));
         let wakes = Arc::new(Wakes::default());
@@ -292,11 +296,11 @@ async fn construct_object(
 /// Starts events as they come and finishes them as they are done.
 async fn feed(
     accessor: &Accessor<GuestState>,
-    exports: Exports,
+    exports: &Exports,
     takes_strict_turns: bool,
     events: &dyn Events,
 ) -> wasmtime::Result<()> {
-    let mut tasks = pin!(FuturesUnordered::<Ended<'_>>::new());
+    let mut tasks = pin!(FuturesUnordered::<Task<'_>>::new());
     let (mut has_ended, mut worked_in_background) = (false, false);
     std::future::poll_fn(|cx| {
         let mut may_start = true;
@@ -330,37 +334,51 @@ async fn feed(
     .await
 }
 
-type Ended<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send + 'a>>;
+/// The future of the end of an event.
+type Task<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send + 'a>>;
 
-/// Starts one guest task now and gives the future of its end.
-fn start<'a>(accessor: &'a Accessor<GuestState>, exports: Exports, call: Call, events: &'a dyn Events) -> Ended<'a> {
+/// Starts one guest task, now or when the future is polled for the first time, which gives its end.
+fn start<'a>(accessor: &'a Accessor<GuestState>, exports: &'a Exports, call: Call, events: &'a dyn Events) -> Task<'a> {
     let Call { event, input } = call;
-    match (exports.handler, input) {
-        (Handler::Object(fetch), Input::Fetch(request)) => start_fetch(accessor, fetch, event, request, events),
-        (Handler::Http(handle), Input::Fetch(request)) => match streams::request(request) {
+    match (input, exports.handler) {
+        (Input::Fetch(request), Some(Handler::Object(fetch))) => start_fetch(accessor, fetch, event, request, events),
+        (Input::Fetch(request), Some(Handler::Http(handle))) => match streams::request(request) {
             Ok(request) => start_handle(accessor, handle, event, request, events),
-            Err(reason) => fail(event, reason, events),
+            Err(reason) => finish(event, Err(reason), events),
         },
-        (Handler::Http(handle), Input::Http(request)) => start_handle(accessor, handle, event, request, events),
-        (Handler::Object(_), Input::Http(_)) => {
-            fail(event, "the handler of the object takes no streams".into(), events)
+        (Input::Http(request), Some(Handler::Http(handle))) => start_handle(accessor, handle, event, request, events),
+        (Input::Http(_), Some(Handler::Object(_))) => {
+            finish(event, Ok(Output::NotOffered("the handler of the object takes no streams".into())), events)
         }
+        (Input::Fetch(_) | Input::Http(_), None) => {
+            let methods = exports.methods.interface.method_names();
+            let text = format!("the object takes no requests, it has methods only: {methods}");
+            finish(event, Ok(Output::NotOffered(text)), events)
+        }
+        (Input::Method(call), _) => Box::pin(async move {
+            let started = |task| events.started(event, task);
+            let output = exports.methods.call(accessor, exports.instance, call, started).await?;
+            events.finished(event, Ok(output));
+            Ok(())
+        }),
     }
 }
 
 /// For an event that the guest cannot be given.
-fn fail<'a>(event: usize, reason: String, events: &'a dyn Events) -> Ended<'a> {
-    events.finished(event, Err(reason));
-    Box::pin(async { Ok(()) })
+fn finish<'a>(event: usize, result: Result<Output, String>, events: &'a dyn Events) -> Task<'a> {
+    Box::pin(async move {
+        events.finished(event, result);
+        Ok(())
+    })
 }
 
 fn start_fetch<'a>(
     accessor: &'a Accessor<GuestState>,
-    fetch: TypedFunc<(Request,), (Result<Response, String>,)>,
+    fetch: Fetch,
     event: usize,
     request: Request,
     events: &'a dyn Events,
-) -> Ended<'a> {
+) -> Task<'a> {
     let started = accessor.with(|access| fetch.start_call_concurrent(access, (request,)));
     if let Ok(started) = &started {
         events.started(event, TaskId(started.task()));
@@ -374,11 +392,11 @@ fn start_fetch<'a>(
 
 fn start_handle<'a>(
     accessor: &'a Accessor<GuestState>,
-    handle: TypedFunc<(Resource<HttpRequest>,), (Result<Resource<HttpResponse>, ErrorCode>,)>,
+    handle: Handle,
     event: usize,
     request: http::Request<Body>,
     events: &'a dyn Events,
-) -> Ended<'a> {
+) -> Task<'a> {
     let started = accessor.with(|mut access| {
         let state = access.get();
         let (request, _) = HttpRequest::from_http(state.http().hooks, request);

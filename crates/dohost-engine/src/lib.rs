@@ -18,15 +18,17 @@ mod guest_log;
 mod host;
 pub mod imports;
 pub mod instance;
+mod methods;
 mod slice;
 pub mod streams;
+mod value;
 pub mod variables;
 pub mod worker;
 
 pub use bindings::types::{Header, Request, Response};
 pub use component::{GuestComponent, LoadError, ObjectComponent};
 pub use config::{Engine, EngineError, EngineOptions};
-pub use event::{Body, BodyError, Input, Output};
+pub use event::{Body, BodyError, Input, MethodCall, Output};
 pub use guest::GuestLimits;
 pub use instance::{Call, Events, ObjectInstance, Trap};
 pub use variables::Variables;

@@ -42,6 +42,15 @@ pub struct WorkerComponent {
     pre: Arc<ProxyPre<GuestState>>,
     limits: GuestLimits,
     variables: Variables,
+    /// SHA-256 of its binary form.
+    digest: [u8; 32],
+}
+
+/// Whether they do the same, loaded from wherever.
+impl PartialEq for WorkerComponent {
+    fn eq(&self, other: &WorkerComponent) -> bool {
+        (self.digest, &self.limits, &self.variables) == (other.digest, &other.limits, &other.variables)
+    }
 }
 
 impl WorkerComponent {
@@ -51,12 +60,13 @@ impl WorkerComponent {
         pre: InstancePre<GuestState>,
         limits: GuestLimits,
         variables: Variables,
+        digest: [u8; 32],
     ) -> wasmtime::Result<WorkerComponent> {
         let p3 = wasmtime_wasi_http::p3::bindings::ServicePre::new(pre.clone()).map(ProxyPre::P3);
         let pre = p3.or_else(|p3_error| {
             wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre).map(ProxyPre::P2).map_err(|_| p3_error)
         })?;
-        Ok(WorkerComponent { engine: engine.clone(), pre: Arc::new(pre), limits, variables })
+        Ok(WorkerComponent { engine: engine.clone(), pre: Arc::new(pre), limits, variables, digest })
     }
 }
 
@@ -82,6 +92,11 @@ impl Worker {
     /// Says that instances which end from now on do so because the host stops.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes an instance and drops it, to see whether it can be made; must be called on a tokio runtime.
+    pub async fn try_start(&self) -> Result<(), Trap> {
+        self.handler.state().instantiate().await.map(drop).map_err(|error| Trap::of(&error))
     }
 
     /// Hands one request to the Worker; must be called on a tokio runtime.
@@ -112,7 +127,7 @@ impl HandlerState for Instances {
     type WorkerState = Life;
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<GuestState, Expiration, Life>> {
-        let WorkerComponent { engine, pre, limits, variables } = &self.component;
+        let WorkerComponent { engine, pre, limits, variables, digest: _ } = &self.component;
         let (mut store, _) = guest::store(engine, self.name.clone(), limits, variables.clone(), None, (self.outside)());
         let proxy = pre.instantiate_async(&mut store).await?;
         Ok(Instance {

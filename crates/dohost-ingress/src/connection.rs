@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::io::TimedIo;
 use crate::listener::Shared;
 use crate::reply::{Answer, Refusal};
-use crate::{message, object, route, worker};
+use crate::{message, object, route, rpc, worker};
 
 /// What is read ahead beyond the headers.
 const READ_BUFFER_BYTES: usize = 64 << 10;
@@ -60,9 +60,11 @@ async fn answer(shared: &Arc<Shared>, executor: usize, request: http::Request<In
     let seen = is_logged.then(|| (std::time::Instant::now(), request.method().clone(), request.uri().clone()));
     let result = match message::check_head(&request) {
         Err(refusal) => Err(refusal),
-        Ok(()) => match shared.workers.of(&request) {
-            Some(worker) => worker::answer(worker, executor, &shared.limits, request).await,
+        Ok(()) => match shared.workers.load().of(&request) {
+            Some(worker) => worker::answer(&worker, executor, &shared.limits, request).await,
+            None if request.uri().path() == rpc::OPENAPI_PATH => rpc::openapi(shared, &request),
             None => match route::object_of(request.uri().path(), &shared.host) {
+                Ok(route) if rpc::is_call(&route) => rpc::answer(shared, route, request).await,
                 Ok(route) => object::answer(shared, route, request).await,
                 Err(refusal) => Err(refusal),
             },

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use dohost_engine::WorkerComponent;
 use dohost_object::{Bindings, Host};
 use socket2::{Domain, Socket, Type};
@@ -21,17 +22,12 @@ const BACKLOG: i32 = 4_096;
 /// How long to wait after the system refused to accept a connection, out of file descriptors most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What is behind the door.
-pub struct Front {
-    /// The objects.
-    pub host: Host,
-    /// Workers, each with the requests that go to it. What goes to none names class and object by its path.
-    pub workers: Vec<FrontWorker>,
-    /// What clients may send.
-    pub limits: HttpLimits,
-}
+/// What is behind the door. Cheap to clone.
+#[derive(Clone)]
+pub struct Front(pub(crate) Arc<Shared>);
 
 /// A Worker and what it gets.
+#[derive(Clone, PartialEq)]
 pub struct FrontWorker {
     /// Its name, for the log.
     pub name: String,
@@ -48,7 +44,7 @@ pub struct FrontWorker {
 /// What all connections share.
 pub(crate) struct Shared {
     pub host: Host,
-    pub workers: Workers,
+    pub workers: ArcSwap<Workers>,
     pub limits: HttpLimits,
     /// Bytes of bodies that may be in memory; see [`HttpLimits::bodies_bytes_max`].
     pub body_bytes: Semaphore,
@@ -87,7 +83,7 @@ pub async fn serve(
     patience: Duration,
 ) -> std::io::Result<usize> {
     let listener = TcpListener::from_std(listener)?;
-    let shared = Arc::new(Shared::new(front));
+    let shared = front.0;
     let accepting = async {
         let places = Arc::new(Semaphore::new(shared.limits.connections_max));
         for executor in (0..shared.host.executors().len()).cycle() {
@@ -110,18 +106,39 @@ pub async fn serve(
     shared.is_stopping.send_replace(true);
     // Too late is not an error here: it is what the count says.
     let _ = tokio::time::timeout(patience, shared.is_stopping.closed()).await;
-    shared.workers.stop();
+    shared.workers.load().stop();
     Ok(shared.is_stopping.receiver_count())
 }
 
-impl Shared {
-    fn new(front: Front) -> Shared {
-        let Front { host, workers, limits } = front;
-        let workers = Workers::new(&host, workers);
+impl Front {
+    /// The objects, and Workers, each with the requests that go to it: what goes to none names class and object by its path.
+    pub fn new(host: Host, workers: Vec<FrontWorker>, limits: HttpLimits) -> Front {
+        let workers = ArcSwap::from_pointee(Workers::new(&host, workers));
         let body_bytes = Semaphore::new(limits.bodies_bytes_max.min(Semaphore::MAX_PERMITS));
-        Shared { host, workers, limits, body_bytes, is_stopping: watch::Sender::new(false) }
+        Front(Arc::new(Shared { host, workers, limits, body_bytes, is_stopping: watch::Sender::new(false) }))
+    }
+
+    /// Prepares other Workers than those that get the requests now, and sees whether they can start; the name of one that
+    /// cannot, with the reason. Must be called on a tokio runtime.
+    pub async fn prepare(&self, workers: Vec<FrontWorker>) -> Result<Prepared, (String, String)> {
+        let workers = Workers::new(&self.0.host, workers);
+        workers.try_start().await?;
+        Ok(Prepared(workers))
+    }
+
+    /// Whether these Workers get the requests now.
+    pub fn has_workers(&self, workers: &[FrontWorker]) -> bool {
+        self.0.workers.load().are(workers)
+    }
+
+    /// From now on these get the requests; those that are under way stay where they are.
+    pub fn set_workers(&self, Prepared(workers): Prepared) {
+        self.0.workers.store(Arc::new(workers));
     }
 }
+
+/// Workers that can start.
+pub struct Prepared(Workers);
 
 /// The next connection, taken off this runtime so that another can have it.
 async fn accept(listener: &TcpListener) -> std::net::TcpStream {

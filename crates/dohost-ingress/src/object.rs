@@ -31,6 +31,11 @@ pub(crate) async fn answer(
         return answer_streamed(shared, route, request).await;
     }
     let Route { class, name, path } = route;
+    if !class.has_handler() {
+        let methods = class.interface().method_names();
+        let text = format!("objects of class {} take no requests, they have methods: {methods}", class.name());
+        return Err(Refusal::new(StatusCode::NOT_FOUND, text));
+    }
     let (parts, body) = request.into_parts();
     let body_bytes_max = class.body_bytes_max();
     let _place = place_for(&body, body_bytes_max, shared)?;
@@ -63,13 +68,18 @@ fn not_http(class: &Class, name: &str, reason: &str) -> Refusal {
 }
 
 /// Keeps room for a body until the request is answered.
-fn place_for<'a>(
+pub(crate) fn place_for<'a>(
     body: &Incoming,
     bytes_max: usize,
     shared: &'a Shared,
 ) -> Result<Option<SemaphorePermit<'a>>, Refusal> {
     let size = body.size_hint();
     let bytes = size.upper().map_or(bytes_max, |upper| upper as usize).min(bytes_max);
+    place_for_bytes(bytes, shared)
+}
+
+/// Keeps room for so many bytes that are made of a body.
+pub(crate) fn place_for_bytes(bytes: usize, shared: &Shared) -> Result<Option<SemaphorePermit<'_>>, Refusal> {
     if bytes <= SMALL_BODY_BYTES {
         return Ok(None);
     }
@@ -84,7 +94,7 @@ fn place_for<'a>(
 }
 
 /// The whole body, if it is within the limit.
-async fn read_body(body: Incoming, bytes_max: usize, timeout: Duration) -> Result<Bytes, Refusal> {
+pub(crate) async fn read_body(body: Incoming, bytes_max: usize, timeout: Duration) -> Result<Bytes, Refusal> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }

@@ -28,11 +28,18 @@ pub(crate) struct Refusal {
     /// Set if the log says more.
     request_id: Option<String>,
     says_when_to_retry: bool,
+    /// The only method that is allowed here.
+    allows: Option<&'static str>,
 }
 
 impl Refusal {
     pub fn new(status: StatusCode, text: impl Into<String>) -> Refusal {
-        Refusal { status, text: text.into(), request_id: None, says_when_to_retry: false }
+        Refusal { status, text: text.into(), request_id: None, says_when_to_retry: false, allows: None }
+    }
+
+    /// For a method that nothing here answers.
+    pub fn method_not_allowed(allowed: &'static str, text: impl Into<String>) -> Refusal {
+        Refusal { allows: Some(allowed), ..Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text) }
     }
 
     /// For what may go if the client tries again in a while.
@@ -52,6 +59,8 @@ impl Refusal {
     /// For an event that brought no response.
     pub fn from_event(error: &EventError, class: &str, name: &str) -> Refusal {
         let (status, text) = match error {
+            EventError::NotOffered(text) => return Refusal::new(StatusCode::NOT_FOUND, text),
+            EventError::ResultTooLarge(_) => (StatusCode::BAD_GATEWAY, "the result of the method is too large"),
             EventError::Exception(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the object threw an exception"),
             EventError::Reset(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the object was reset during the request"),
             EventError::CommitFailed(_) => {
@@ -87,6 +96,9 @@ impl Refusal {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(id) = self.request_id.and_then(|id| HeaderValue::try_from(id).ok()) {
             headers.insert("x-request-id", id);
+        }
+        if let Some(allowed) = self.allows {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
         }
         if self.says_when_to_retry {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));

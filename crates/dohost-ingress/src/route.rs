@@ -46,7 +46,7 @@ fn split(path: &str) -> Option<(&str, &str, &str)> {
     }
 }
 
-fn decode(name: &str) -> Result<Cow<'_, str>, &'static str> {
+pub(crate) fn decode(name: &str) -> Result<Cow<'_, str>, &'static str> {
     let bytes = name.as_bytes();
     let is_escape = |at: usize| {
         let digits = bytes.get(at + 1..at + 3);

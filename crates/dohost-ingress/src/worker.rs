@@ -16,13 +16,16 @@ use crate::stream::{Streamed, checked_response};
 
 /// All Workers, and which request goes to which.
 pub(crate) struct Workers {
-    workers: Vec<Routed>,
+    /// What they were made from.
+    source: Vec<FrontWorker>,
+    workers: Vec<Arc<Routed>>,
     /// Each with the place of its Worker, the most specific one first.
     routes: Vec<(RoutePattern, usize)>,
 }
 
 /// A Worker that has routes.
 pub(crate) struct Routed {
+    name: Arc<str>,
     /// One for each executor.
     by_executor: Vec<Worker>,
     body_bytes_max: usize,
@@ -30,7 +33,7 @@ pub(crate) struct Routed {
 
 impl Workers {
     pub fn new(host: &Host, workers: Vec<FrontWorker>) -> Workers {
-        let mut all = Workers { workers: Vec::new(), routes: Vec::new() };
+        let mut all = Workers { source: workers.clone(), workers: Vec::new(), routes: Vec::new() };
         for FrontWorker { name, component, bindings, routes, body_bytes_max } in workers {
             let place = all.workers.len();
             all.routes.extend(routes.into_iter().map(|route| (route, place)));
@@ -40,19 +43,33 @@ impl Workers {
                 Worker::new(name.clone(), component.clone(), move || host.worker_outside(&bindings))
             };
             let by_executor = (0..host.executors().len()).map(of_executor).collect();
-            all.workers.push(Routed { by_executor, body_bytes_max });
+            all.workers.push(Arc::new(Routed { name, by_executor, body_bytes_max }));
         }
         all.routes.sort_by(|(one, _), (other, _)| one.by_specificity(other));
         all
     }
 
     /// The Worker that a request goes to, if it goes to one.
-    pub fn of<B>(&self, request: &http::Request<B>) -> Option<&Routed> {
+    pub fn of<B>(&self, request: &http::Request<B>) -> Option<Arc<Routed>> {
         let uri = request.uri();
         let host_header = || request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
         let host = uri.authority().map(Authority::host).or_else(host_header).unwrap_or_default();
         let (_, place) = self.routes.iter().find(|(route, _)| route.matches(host, uri.path()))?;
-        Some(&self.workers[*place])
+        Some(self.workers[*place].clone())
+    }
+
+    /// Whether they were made from these.
+    pub fn are(&self, workers: &[FrontWorker]) -> bool {
+        self.source == workers
+    }
+
+    /// Sees whether each can start; the name of one that cannot, with the reason.
+    pub async fn try_start(&self) -> Result<(), (String, String)> {
+        for worker in &self.workers {
+            let started = worker.by_executor[0].try_start().await;
+            started.map_err(|trap| (worker.name.to_string(), trap.reason))?;
+        }
+        Ok(())
     }
 
     /// Says that instances which end from now on do so because the host stops.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use dohost_engine::{ObjectComponent, Variables};
+use dohost_rpc::Interface;
 use dohost_storage::ClassNumber;
 
 use crate::bindings::Bindings;
@@ -108,6 +109,16 @@ impl Class {
     /// Whether its objects have the handler of `wasi:http`, with streamed bodies.
     pub fn streams(&self) -> bool {
         self.0.code.load().component.streams()
+    }
+
+    /// The methods of its objects, as they are now: new code may have others.
+    pub fn interface(&self) -> Arc<Interface> {
+        self.0.code.load().component.interface().clone()
+    }
+
+    /// Whether its objects take requests. Those that do not have methods.
+    pub fn has_handler(&self) -> bool {
+        self.0.code.load().component.has_handler()
     }
 
     /// What a life that begins now runs.

@@ -10,6 +10,10 @@ use crate::event::ReplySlot;
 use crate::object::{EndReason, Object, Output, State};
 use crate::output_gate::After;
 
+/// How far the time of the last write that an object's record has may be behind: less often, and each commit would write
+/// one row more.
+const ACTIVE_STAMP_MS: u64 = 60_000;
+
 /// What may leave now, and the commit that it has to wait for.
 #[must_use]
 pub(crate) struct Leaving {
@@ -84,17 +88,20 @@ impl Object {
         let name = state.name();
         let storage = state.storage.as_mut()?;
         let staged = storage.overlay.take_staged()?;
+        let now_ms = self.host.environment.now_ms();
         let mut set = WriteSet::new(storage.number, self.life);
         let class = self.class.0.number;
         if staged.clear && staged.writes.iter().all(|(_, value)| value.is_none()) {
             // Nothing is left of the object: not even its record stays. What it writes later is a new object's.
             set.forget = storage.record.take().map(|_| (class, self.id.0));
             storage.number = self.host.store.new_object();
-        } else if storage.record.as_ref().is_none_or(|record| record.name.is_none() && name.is_some()) {
-            let created_ms =
-                storage.record.as_ref().map_or_else(|| self.host.environment.now_ms(), |record| record.created_ms);
+        } else if storage.record.as_ref().is_none_or(|record| {
+            let is_stale = now_ms.saturating_sub(record.active_ms) >= ACTIVE_STAMP_MS;
+            is_stale || record.name.is_none() && name.is_some()
+        }) {
+            let created_ms = storage.record.as_ref().map_or(now_ms, |record| record.created_ms);
             let name = name.map(|name| name.to_string());
-            let record = ObjectRecord { number: storage.number, name, created_ms };
+            let record = ObjectRecord { number: storage.number, name, created_ms, active_ms: now_ms };
             storage.record = Some(record.clone());
             set.record = Some((class, self.id.0, record));
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dohost_engine::{Body, Input, Output, Request, Response};
+use dohost_rpc::Value;
 use dohost_storage::{CommitError, CommitNumber};
 use http_body::Body as _;
 use tokio::sync::oneshot;
@@ -56,6 +57,12 @@ pub enum EventError {
     /// The call would wait for itself, or too many objects call each other in a row.
     #[error("{0}")]
     Loop(String),
+    /// The component of the object has nothing to handle such an event with: no such method, or no handler.
+    #[error("{0}")]
+    NotOffered(String),
+    /// The result of a method is larger than it may be. What the method did stays.
+    #[error("{0}")]
+    ResultTooLarge(String),
     /// The host is shutting down.
     #[error("the host is shutting down")]
     ShuttingDown,
@@ -102,8 +109,14 @@ impl Event {
         match &self.input {
             Input::Fetch(request) => request_bytes(request),
             Input::Http(request) => streamed_bytes(request),
+            Input::Method(call) => arguments_bytes(&call.arguments),
         }
     }
+}
+
+/// What the arguments of a method take in the memory of the host, about.
+pub(crate) fn arguments_bytes(arguments: &[Value]) -> usize {
+    arguments.iter().map(Value::bytes).sum()
 }
 
 /// What a request takes in the memory of the host, about.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dohost_engine::imports::{BoxFuture, OutgoingError, Outside, RequestOptions};
-use dohost_engine::{Body, BodyError, Input, Output, Request, Response};
+use dohost_engine::{Body, BodyError, Input, MethodCall, Output, Request, Response};
+use dohost_rpc::Value;
 use dohost_storage::{NAME_BYTES_MAX, Store, StoreError};
 use parking_lot::Mutex;
 
@@ -68,6 +69,8 @@ pub(crate) struct HostInner {
     /// Calls from object to object that are under way.
     pub call_graph: Mutex<CallGraph>,
     pub last_call: AtomicU64,
+    /// The last number given to whoever holds an object.
+    pub last_hold: AtomicU64,
     is_stopping: AtomicBool,
 }
 
@@ -155,6 +158,18 @@ impl Host {
         Ok(streamed_reply(self.0.clone().send(class, id, name, input, None).await))
     }
 
+    /// Calls a method of an object, like [`Host::fetch`].
+    pub async fn call(
+        &self,
+        class: &Class,
+        target: Target<'_>,
+        call: MethodCall,
+    ) -> Result<Reply<Option<Value>>, InvalidId> {
+        let (id, name) = target.resolve(class)?;
+        let reply = self.0.clone().send(class, id, name, Input::Method(call), None).await;
+        Ok(reply.map(Output::into_value))
+    }
+
     /// Makes the imports of one instance of a Worker with these bindings.
     pub fn worker_outside(&self, bindings: &Bindings) -> Box<dyn Outside> {
         Box::new(WorkerOutside { host: self.0.clone(), bindings: bindings.clone() })
@@ -219,6 +234,7 @@ impl HostInner {
             executors,
             call_graph: Mutex::default(),
             last_call: AtomicU64::new(0),
+            last_hold: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
         }))
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use dohost_engine::imports::{Caller, TaskId};
-use dohost_storage::{CommitNumber, LifeId, ObjectNumber, ObjectRecord, ObjectSize, Overlay, Progress};
+use dohost_storage::{ClassNumber, CommitNumber, LifeId, ObjectNumber, ObjectRecord, ObjectSize, Overlay, Progress};
 use parking_lot::{Mutex, MutexGuard};
 use slab::Slab;
 use tokio::sync::{Notify, oneshot};
@@ -25,6 +25,7 @@ use crate::id::ObjectId;
 use crate::input_gate::InputGate;
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
+use crate::manage::Resident;
 use crate::output_gate::{After, OutputGate};
 use crate::sections::{Timer, TransactionState};
 
@@ -252,6 +253,21 @@ impl Object {
         state.is_idle().then_some(state.last_active)
     }
 
+    /// What is known of it, for people who look after it.
+    pub fn report(&self, class: ClassNumber) -> Resident {
+        let state = self.lock();
+        Resident {
+            class,
+            id: self.id,
+            name: state.name.clone(),
+            generation: self.generation,
+            idle: state.is_idle().then(|| state.last_active.elapsed()),
+            running: state.running.len(),
+            waiting: state.mailbox.iter().count(),
+            bytes: state.storage.as_ref().map(|storage| storage.overlay.size_max(&storage.size)),
+        }
+    }
+
     /// Closes the mailbox if the object has had nothing to do since `before` or longer.
     pub fn close_if_idle_since(&self, before: Instant) -> bool {
         let mut state = self.lock();
@@ -379,7 +395,11 @@ impl Object {
         let mut state = self.lock();
         let slot = state.running.remove(event).slot;
         state.last_active = Instant::now();
-        let reply = result.map_err(EventError::Exception);
+        let reply = result.map_err(EventError::Exception).and_then(|output| match output {
+            dohost_engine::Output::NotOffered(text) => Err(EventError::NotOffered(text)),
+            dohost_engine::Output::TooLarge(text) => Err(EventError::ResultTooLarge(text)),
+            output => Ok(output),
+        });
         match state.output.sample() {
             None => state.output.hold_back(Output::Reply(slot, reply)),
             Some(after) => {

@@ -9,7 +9,8 @@ use dohost_engine::imports::{
     BoxFuture, CallError, Called, Caller, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside, Request,
     RequestOptions, Response, Sent, Stub,
 };
-use dohost_engine::{Body, BodyError, Input, Output};
+use dohost_engine::{Body, BodyError, Input, MethodCall, Output};
+use dohost_rpc::{Interface, Method, Value, json};
 use parking_lot::Mutex;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
@@ -17,7 +18,7 @@ use crate::bindings::Bindings;
 use crate::call_graph::Label;
 use crate::calls::CallPlace;
 use crate::class::Class;
-use crate::event::{Reply, request_bytes, streamed_bytes};
+use crate::event::{Reply, arguments_bytes, request_bytes, streamed_bytes};
 use crate::feed::Enter;
 use crate::host::{HostInner, Target};
 use crate::object::Object;
@@ -140,7 +141,7 @@ impl ObjectStub for StubOf {
     fn fetch(&self, task: Caller, request: Request) -> BoxFuture<Result<Result<Response, CallError>, Fatal>> {
         let bytes = request_bytes(&request);
         let bytes_max = self.reply_bytes_max();
-        let called = self.call(task, bytes, Calling::Now(Input::Fetch(request)));
+        let called = self.send(task, bytes, Calling::Now(Input::Fetch(request)));
         Box::pin(async move {
             let Replied { reply, place, entered } = called.await?;
             let reply = whole_reply(reply, bytes_max).await;
@@ -156,7 +157,7 @@ impl ObjectStub for StubOf {
             true => Calling::Now(Input::Http(request)),
             false => Calling::WhenCollected(request),
         };
-        let called = self.call(task, bytes, calling);
+        let called = self.send(task, bytes, calling);
         Box::pin(async move {
             let Replied { reply, mut place, entered } = called.await?;
             if let Some(place) = &mut place {
@@ -166,6 +167,38 @@ impl ObjectStub for StubOf {
             enter(entered).await;
             Ok(call_result(reply))
         })
+    }
+
+    fn call(&self, task: Caller, method: &str, arguments: &str) -> BoxFuture<Result<Result<String, CallError>, Fatal>> {
+        let interface = self.callee.class.interface();
+        let method = match interface.method(method) {
+            Some(method) => method.clone(),
+            None => return not_made(no_such_method(&self.callee.class, &interface, method)),
+        };
+        let arguments = match json::arguments(arguments, &method) {
+            Ok(arguments) => arguments,
+            Err(error) => return not_made(error.to_string()),
+        };
+        let input = Input::Method(MethodCall { method: method.clone(), arguments });
+        self.send_call(task, input, move |value| json::result(value.as_ref(), method.result.as_ref()))
+    }
+
+    fn call_typed(
+        &self,
+        task: Caller,
+        wanted: &Method,
+        arguments: Vec<Value>,
+    ) -> BoxFuture<Result<Result<Option<Value>, CallError>, Fatal>> {
+        let interface = self.callee.class.interface();
+        let method = match interface.method_for(wanted) {
+            Some(method) if method.fits(wanted) => method.clone(),
+            Some(method) => {
+                let class = self.callee.class.name();
+                return not_made(format!("the method of class {class} is {method}, the call was made for {wanted}"));
+            }
+            None => return not_made(no_such_method(&self.callee.class, &interface, &wanted.name)),
+        };
+        self.send_call(task, Input::Method(MethodCall { method, arguments }), |value| value)
     }
 }
 
@@ -190,6 +223,26 @@ async fn enter(entered: Option<Enter>) {
 }
 
 impl StubOf {
+    /// Calls a method; `finish` makes of its result what the caller gets.
+    fn send_call<R: Send + 'static>(
+        &self,
+        task: Caller,
+        input: Input,
+        finish: impl FnOnce(Option<Value>) -> R + Send + 'static,
+    ) -> BoxFuture<Result<Result<R, CallError>, Fatal>> {
+        let bytes = match &input {
+            Input::Method(call) => arguments_bytes(&call.arguments),
+            _ => unreachable!("a call of a method"),
+        };
+        let called = self.send(task, bytes, Calling::Now(input));
+        Box::pin(async move {
+            let Replied { reply, place, entered } = called.await?;
+            drop(place);
+            enter(entered).await;
+            Ok(call_result(reply.map(Output::into_value).map(finish)))
+        })
+    }
+
     /// Bytes that a reply may have which is collected for the caller.
     fn reply_bytes_max(&self) -> usize {
         match &self.caller {
@@ -199,7 +252,7 @@ impl StubOf {
     }
 
     /// Sends a call on its way, in call order.
-    fn call(&self, task: Caller, bytes: usize, calling: Calling) -> BoxFuture<Result<Replied, Fatal>> {
+    fn send(&self, task: Caller, bytes: usize, calling: Calling) -> BoxFuture<Result<Replied, Fatal>> {
         let Label { class, id, name } = self.callee.clone();
         let host = self.host.clone();
         let begun = self.caller.as_ref().map(|caller| caller.begin_call_to(&self.callee, task, bytes));
@@ -249,6 +302,15 @@ impl StubOf {
             Ok(Replied { reply, place, entered })
         })
     }
+}
+
+/// A call that the host does not make, since it would fail every time.
+fn not_made<R: Send + 'static>(message: String) -> BoxFuture<Result<Result<R, CallError>, Fatal>> {
+    Box::pin(async move { Ok(Err(CallError { message, remote: false, retryable: false, overloaded: false })) })
+}
+
+fn no_such_method(class: &Class, interface: &Interface, method: &str) -> String {
+    format!("class {} has no method {method:?}; it has {}", class.name(), interface.method_names())
 }
 
 fn call_result<T>(reply: Reply<T>) -> Result<T, CallError> {

@@ -104,8 +104,8 @@ impl<K: Copy + Eq + Hash, L, W> Residency<K, L, W> {
     }
 
     /// All lives, those that are ending too.
-    pub fn all(&self) -> impl Iterator<Item = &L> {
-        self.slots.values().map(|slot| &slot.life)
+    pub fn all(&self) -> impl Iterator<Item = (&K, &L)> {
+        self.slots.iter().map(|(key, slot)| (key, &slot.life))
     }
 
     /// Those that have been idle the longest, as many as should go when there is no room.

@@ -10,10 +10,12 @@ use tokio::time::Instant;
 
 use crate::class::{Class, Code};
 use crate::event::{Event, EventError};
+use crate::holds::{HoldNumber, Holds, Released};
 use crate::host::HostInner;
 use crate::id::ObjectId;
 use crate::life;
-use crate::object::{Object, Refused};
+use crate::manage::Resident;
+use crate::object::{EndReason, Object, Refused};
 use crate::residency::{Place, Residency};
 
 /// An object in the whole host.
@@ -29,6 +31,7 @@ pub(crate) struct Residents {
     /// Objects whose next life begins when this one has ended, also if no event waits for it.
     starting_anew: HashSet<ObjectKey>,
     residency: Residency<ObjectKey, Arc<Object>, Waiting>,
+    holds: Holds<ObjectKey, std::sync::mpsc::Sender<()>>,
     /// Commits, and since when they are under way at least.
     commits: VecDeque<(CommitNumber, Instant)>,
 }
@@ -45,6 +48,7 @@ impl Residents {
             host: host.clone(),
             starting_anew: HashSet::new(),
             residency: Residency::new(share),
+            holds: Holds::new(),
             commits: VecDeque::new(),
         }
     }
@@ -155,8 +159,70 @@ impl Residents {
     /// Called by a life when it has let go of everything and its commits are settled.
     pub fn life_ended(&mut self, key: ObjectKey) {
         let (object, waiting) = self.residency.ended(&key);
-        if self.starting_anew.remove(&key) || !waiting.is_empty() {
+        if self.holds.is_wanted(&key) {
+            self.give_hold(key, object.class.clone(), object.name(), waiting);
+        } else if self.starting_anew.remove(&key) || !waiting.is_empty() {
             self.start(key, object.class.clone(), object.name(), waiting);
+        }
+    }
+
+    /// Ends the life of an object, if it has one, and tells when it has none and begins none until [`Residents::release`]
+    /// with the same number. Running events may finish, unless there is a reason to end it at once.
+    pub fn hold(
+        &mut self,
+        class: &Class,
+        id: ObjectId,
+        number: HoldNumber,
+        end_now: Option<&str>,
+        tell: std::sync::mpsc::Sender<()>,
+    ) {
+        let key = ObjectKey { class: class.0.number, id };
+        let end = |object: &Object| match end_now {
+            Some(reason) => object.doom(EndReason::Reset(reason.into())),
+            None => object.close(),
+        };
+        self.holds.add(key, number, tell);
+        match self.residency.place(&key) {
+            Place::Absent => self.give_hold(key, class.clone(), None, Vec::new()),
+            Place::Live(object) => {
+                end(object);
+                self.residency.end(&key);
+            }
+            Place::Ending(object, _) => end(object),
+        }
+    }
+
+    /// Lets an object go that was held, or is not to be held any more.
+    pub fn release(&mut self, key: ObjectKey, number: HoldNumber) {
+        if self.holds.release(&key, number) == Released::Given {
+            self.life_ended(key);
+        }
+    }
+
+    /// Puts a life into the slot of an object that never begins, and so never runs beside whoever holds it.
+    fn give_hold(&mut self, key: ObjectKey, class: Class, name: Option<Arc<str>>, waiting: Vec<Waiting>) {
+        let stand_in = Object::new(self.host.clone(), class, key.id, name, self.residency.next_generation());
+        stand_in.close();
+        self.residency.begin(key, stand_in);
+        self.residency.end(&key);
+        if let Place::Ending(_, place) = self.residency.place(&key) {
+            *place = waiting;
+        }
+        let tell = self.holds.give(&key).expect("somebody wants to hold it");
+        // Whoever has gone lets it go with a job that is on its way.
+        let _ = tell.send(());
+    }
+
+    /// What is known of the objects that are resident.
+    pub fn report(&self) -> Vec<Resident> {
+        self.residency.all().map(|(key, object)| object.report(key.class)).collect()
+    }
+
+    /// What is known of one object, if it is resident.
+    pub fn report_one(&mut self, key: &ObjectKey) -> Option<Resident> {
+        match self.residency.place(key) {
+            Place::Absent => None,
+            Place::Live(object) | Place::Ending(object, _) => Some(object.report(key.class)),
         }
     }
 
@@ -164,7 +230,7 @@ impl Residents {
     pub fn check_times(&mut self) {
         let now = Instant::now();
         self.check_commits(now);
-        for object in self.residency.all() {
+        for (_, object) in self.residency.all() {
             object.check_time(now);
         }
     }

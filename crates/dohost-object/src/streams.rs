@@ -75,6 +75,7 @@ pub(crate) async fn whole_reply(reply: Reply<Output>, bytes_max: usize) -> Reply
             })?;
             Ok(response_record(parts, body))
         }
+        other => panic!("a request is answered with a response, not {other:?}"),
     }
 }
 
@@ -84,6 +85,7 @@ pub(crate) fn streamed_reply(reply: Reply<Output>) -> Reply<http::Response<Body>
         Output::Http(response) => Ok(response),
         Output::Response(record) => response(record)
             .map_err(|reason| EventError::Exception(format!("the response of the object is not HTTP: {reason}"))),
+        other => panic!("a request is answered with a response, not {other:?}"),
     }
 }
 

@@ -199,9 +199,13 @@ impl Operation {
             Err(
                 EventError::Reset(_) | EventError::TimedOut(_) | EventError::CommitFailed(_) | EventError::ShuttingDown,
             ) => Understood::Unknown,
-            Err(error @ (EventError::ConstructionFailed(_) | EventError::Loop(_) | EventError::TooLarge(_))) => {
-                Understood::Wrong(error.to_string())
-            }
+            Err(
+                error @ (EventError::ConstructionFailed(_)
+                | EventError::Loop(_)
+                | EventError::TooLarge(_)
+                | EventError::NotOffered(_)
+                | EventError::ResultTooLarge(_)),
+            ) => Understood::Wrong(error.to_string()),
         }
     }
 

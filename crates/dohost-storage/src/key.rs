@@ -4,9 +4,8 @@
 //! the bytes is the order of the fields, variable parts come last, so that they need neither length nor terminator,
 //! and all rows of one object are neighbours.
 //!
-//! Tags are given once and never reused. Reserved for what is to come: `0x06` changes of classes (renames, deletions,
-//! transfers), `0x11` SQL pages (object, file, page number), `0x12` statistics of an object, `0x20` alarms by time (the
-//! scheduler's index), `0x21` alarms by object.
+//! Tags are given once and never reused. Reserved for what is to come: `0x11` SQL pages (object, file, page number), `0x12`
+//! statistics of an object, `0x20` alarms by time (the scheduler's index), `0x21` alarms by object.
 
 use std::ops::Range;
 
@@ -19,7 +18,10 @@ const TAG_NAMESPACE_KEY: u8 = 0x02;
 const TAG_CLASS: u8 = 0x03;
 const TAG_OBJECT: u8 = 0x04;
 const TAG_NEXT_OBJECT: u8 = 0x05;
+const TAG_MIGRATION: u8 = 0x06;
 const TAG_RETIRED: u8 = 0x07;
+const TAG_RETIRED_CLASS: u8 = 0x08;
+const TAG_DEPARTED: u8 = 0x09;
 const TAG_KV: u8 = 0x10;
 
 /// Follows the object in the key of its size. No UTF-8 has this byte, so it is no guest's key, and sorts behind them.
@@ -39,7 +41,7 @@ pub enum Key {
     /// A class by name.
     ///
     /// Key: `03 | name in UTF-8`. Value: `number u32 | unique key in UTF-8`, see [`crate::Class`]. Written when a
-    /// class is first served, kept for ever.
+    /// class is first served or comes with a migration, until a migration deletes, renames or transfers it.
     Class {
         /// Its name.
         name: String,
@@ -47,7 +49,7 @@ pub enum Key {
     /// An object that wrote something.
     ///
     /// Key: `04 | class u32 | id, 32 bytes`. Value: see [`crate::ObjectRecord`]. Written with the object's first
-    /// commit, removed when the object deleted everything.
+    /// commit and with one in a minute or so after that, removed when the object deleted everything.
     Object {
         /// Its class.
         class: ClassNumber,
@@ -59,6 +61,14 @@ pub enum Key {
     /// Key: `05`. Value: `u64`. Raised in the commit that writes a record; never falls, so numbers of forgotten
     /// objects do not come back.
     NextObject,
+    /// A migration that was applied.
+    ///
+    /// Key: `06 | number u32`, counted from 1 in the order in which they were applied. Value: see
+    /// [`crate::AppliedMigration`]. Kept for ever.
+    Migration {
+        /// The how many-th it is.
+        number: u32,
+    },
     /// The number of a large object that deleted everything. Its rows are of no use and are being removed.
     ///
     /// Key: `07 | object u64`. Value: empty. Written with the commit that removes the object's record, removed with the
@@ -66,6 +76,23 @@ pub enum Key {
     Retired {
         /// The number.
         object: ObjectNumber,
+    },
+    /// The number of a class that nobody can reach: it was deleted, or is being copied here and is not whole yet. Its
+    /// objects are of no use and are being removed, at the latest when the store is opened.
+    ///
+    /// Key: `08 | class u32`. Value: empty. Written with the commit that removes the class, or before the first object of
+    /// one that is copied; removed with the last of its objects, or with the commit that registers the copy.
+    RetiredClass {
+        /// The number.
+        class: ClassNumber,
+    },
+    /// A class that is on its way to another data directory, or has gone there. It is not served here.
+    ///
+    /// Key: `09 | name in UTF-8`. Value: see [`crate::record::Departed`]. Written when a transfer begins, removed when a
+    /// migration registers a new class of that name.
+    Departed {
+        /// The name that it had here.
+        name: String,
     },
     /// A key-value pair of an object.
     ///
@@ -105,7 +132,10 @@ impl Key {
             Key::Class { name } => [&[TAG_CLASS], name.as_bytes()].concat(),
             Key::Object { class, id } => [&[TAG_OBJECT], &class.0.to_be_bytes()[..], id].concat(),
             Key::NextObject => vec![TAG_NEXT_OBJECT],
+            Key::Migration { number } => [&[TAG_MIGRATION], &number.to_be_bytes()[..]].concat(),
             Key::Retired { object } => [&[TAG_RETIRED], &object.0.to_be_bytes()[..]].concat(),
+            Key::RetiredClass { class } => [&[TAG_RETIRED_CLASS], &class.0.to_be_bytes()[..]].concat(),
+            Key::Departed { name } => [&[TAG_DEPARTED], name.as_bytes()].concat(),
             Key::Kv { object, key } => {
                 let mut bytes = Vec::with_capacity(KV_PREFIX_LEN + key.len());
                 write_kv(&mut bytes, *object, key);
@@ -133,6 +163,9 @@ fn decode(bytes: &[u8]) -> Option<Key> {
             Some(Key::Object { class: ClassNumber(u32::from_be_bytes(*class)), id: id.try_into().ok()? })
         }
         TAG_NEXT_OBJECT if rest.is_empty() => Some(Key::NextObject),
+        TAG_MIGRATION => Some(Key::Migration { number: u32::from_be_bytes(rest.try_into().ok()?) }),
+        TAG_RETIRED_CLASS => Some(Key::RetiredClass { class: ClassNumber(u32::from_be_bytes(rest.try_into().ok()?)) }),
+        TAG_DEPARTED => Some(Key::Departed { name: text(rest)? }),
         TAG_RETIRED => Some(Key::Retired { object: ObjectNumber(u64::from_be_bytes(rest.try_into().ok()?)) }),
         TAG_KV => {
             let (object, key) = rest.split_first_chunk::<8>()?;
@@ -201,9 +234,24 @@ pub(crate) fn class_rows() -> Range<Vec<u8>> {
     vec![TAG_CLASS]..vec![TAG_CLASS + 1]
 }
 
-/// All rows of retired numbers.
+/// All rows of migrations.
+pub(crate) fn migration_rows() -> Range<Vec<u8>> {
+    vec![TAG_MIGRATION]..vec![TAG_MIGRATION + 1]
+}
+
+/// All rows of retired numbers of objects.
 pub(crate) fn retired_rows() -> Range<Vec<u8>> {
     vec![TAG_RETIRED]..vec![TAG_RETIRED + 1]
+}
+
+/// All rows of retired numbers of classes.
+pub(crate) fn retired_class_rows() -> Range<Vec<u8>> {
+    vec![TAG_RETIRED_CLASS]..vec![TAG_RETIRED_CLASS + 1]
+}
+
+/// All rows of classes that left.
+pub(crate) fn departed_rows() -> Range<Vec<u8>> {
+    vec![TAG_DEPARTED]..vec![TAG_DEPARTED + 1]
 }
 
 /// The object rows of `class` behind `after`, or all of them.
@@ -239,6 +287,9 @@ mod tests {
             any::<String>().prop_map(|name| Key::Class { name }),
             any::<(u32, [u8; 32])>().prop_map(|(class, id)| Key::Object { class: ClassNumber(class), id }),
             any::<(u64, String)>().prop_map(|(object, key)| Key::Kv { object: ObjectNumber(object), key }),
+            any::<u32>().prop_map(|number| Key::Migration { number }),
+            any::<u32>().prop_map(|class| Key::RetiredClass { class: ClassNumber(class) }),
+            any::<String>().prop_map(|name| Key::Departed { name }),
             any::<u64>().prop_map(|object| Key::Retired { object: ObjectNumber(object) }),
             any::<u64>().prop_map(|object| Key::Size { object: ObjectNumber(object) }),
         ]
@@ -255,6 +306,9 @@ mod tests {
         assert_eq!(Key::NextObject.encode(), b"\x05");
         let retired = Key::Retired { object: ObjectNumber(0x0102_0304_0506_0708) };
         assert_eq!(retired.encode(), b"\x07\x01\x02\x03\x04\x05\x06\x07\x08");
+        assert_eq!(Key::Migration { number: 0x0102_0304 }.encode(), b"\x06\x01\x02\x03\x04");
+        assert_eq!(Key::RetiredClass { class: ClassNumber(0x0102_0304) }.encode(), b"\x08\x01\x02\x03\x04");
+        assert_eq!(Key::Departed { name: "Room".into() }.encode(), b"\x09Room");
         let kv = Key::Kv { object: ObjectNumber(0x0102_0304_0506_0708), key: "né".into() };
         assert_eq!(kv.encode(), b"\x10\x01\x02\x03\x04\x05\x06\x07\x08n\xc3\xa9");
         let size = Key::Size { object: ObjectNumber(0x0102_0304_0506_0708) };
@@ -270,6 +324,8 @@ mod tests {
             b"\x04\0\0\0\x01",
             b"\x06",
             b"\x07\0",
+            b"\x08\0",
+            b"\x09\xff",
             b"\x10\0\0",
             b"\x03\xff",
             b"\x10\0\0\0\0\0\0\0\0\xff\0",

@@ -20,12 +20,14 @@ mod commit;
 pub mod disk;
 mod key;
 mod limits;
+pub mod migration;
 mod numbers;
 mod open;
 mod overlay;
 mod range;
 mod read;
 mod record;
+mod registry;
 mod size;
 mod store;
 
@@ -33,15 +35,17 @@ pub use commit::{CommitError, KeyValue, Progress, WriteSet};
 pub use key::{InvalidKey, Key, KvRange};
 pub use limits::{
     COMMIT_BYTES_MAX, COMMIT_SETS_MAX, FAILED_RANGES_MAX, KEY_BYTES_MAX, KEYS_PER_CALL_MAX, LIST_PAGE_BYTES_MAX,
-    LIST_PAGE_LEN_MAX, NAME_BYTES_MAX, PENDING_BYTES_MAX, SIZE_ROW_BYTES_MIN, SWEEP_ROWS_MAX, TooLong, VALUE_BYTES_MAX,
-    check_key, check_name, check_value,
+    LIST_PAGE_LEN_MAX, NAME_BYTES_MAX, PENDING_BYTES_MAX, SIZE_ROW_BYTES_MIN, SWEEP_ROWS_MAX, TAG_BYTES_MAX,
+    TRANSFER_BYTES_MAX, TooLong, VALUE_BYTES_MAX, check_key, check_name, check_value,
 };
+pub use migration::{AppliedMigration, Effect, Migration, MigrationError, MigrationPlan, PlannedMigration, Step};
 pub use numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber, WriteNumber};
 pub use open::{FORMAT_VERSION, OpenError};
 pub use overlay::{Answer, ListStep, Listing, Overlay, Staged};
 pub use range::{InvalidList, KeyRange, ListOptions};
 pub use read::{Content, Loaded, Page, StoreError};
 pub use record::{Class, InvalidRecord, ObjectRecord};
+pub use registry::{StoredClass, StoredObject, Totals};
 pub use size::ObjectSize;
 pub use store::{Committing, Store, StoreOptions, StoreStats};
 

@@ -31,6 +31,12 @@ pub const SIZE_ROW_BYTES_MIN: u64 = 64 * 1024;
 /// Rows of forgotten objects that one transaction removes beside what it is for. Takes some milliseconds.
 pub const SWEEP_ROWS_MAX: usize = 4_096;
 
+/// Bytes of keys and values that one transaction takes over from another data directory, exceeded by one value.
+pub const TRANSFER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of the tag of a migration.
+pub const TAG_BYTES_MAX: usize = 64;
+
 /// Bytes of write sets that may be submitted and not yet settled. The store does not refuse more, because a turn that
 /// has run cannot be taken back: a caller that finds [`crate::Store::pending_bytes`] above this runs no further turn
 /// until it fell.

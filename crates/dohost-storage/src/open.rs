@@ -19,12 +19,12 @@ use tracing::{debug, info};
 
 use crate::commit::sweep;
 use crate::disk::{Disk, Fault, Faults, Watched, is_full};
-use crate::key::{Key, class_rows};
-use crate::numbers::ObjectNumber;
-use crate::record::{Class, Format, decode_next_object};
+use crate::key::Key;
+use crate::migration::catalog::Catalog;
+use crate::record::{Format, decode_next_object};
 
 /// The version of the layout that this build writes, and the newest it reads.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// What is wrong with a file on which redb panicked.
 pub(crate) const CONTRADICTION: &str = "its inner structure contradicts itself";
@@ -144,7 +144,7 @@ pub(crate) struct Opened {
     pub(crate) created_ms: u64,
     pub(crate) next_class: u32,
     pub(crate) next_object: u64,
-    pub(crate) retired: Vec<ObjectNumber>,
+    pub(crate) retired: sweep::Retired,
 }
 
 /// Opens or makes the store on `disk`.
@@ -292,6 +292,9 @@ fn write_first_rows(database: &Database, birth: Birth) -> Result<(), OpenError> 
 /// From 1 to 2: nothing but the version. An object without a row for its size is counted when it is loaded, and the row
 /// comes with its next commit. The version is raised all the same, because version 1 would leave the row as it is when
 /// it changes the object, and take it for damage when it meets it.
+///
+/// From 2 to 3: nothing but the version. A record without the time of the last write is read as before and gets one with the
+/// object's next commit. Version 2 would take such a record for damage, and give the number of a retired class again.
 fn migrate(opened: &Opened, from: u32) -> Result<(), OpenError> {
     info!(from, to = FORMAT_VERSION, "the store has an older format, bringing it to this one");
     let write = || -> Result<(), redb::Error> {
@@ -313,15 +316,9 @@ fn read_first_rows(database: Database) -> Result<(Opened, u32), OpenError> {
             let row = |key: Key| -> Result<Option<Vec<u8>>, redb::Error> {
                 Ok(rows.get(&key.encode()[..])?.map(|value| value.value().to_vec()))
             };
-            let mut classes = Vec::new();
-            let range = class_rows();
-            for entry in rows.range::<&[u8]>(&range.start[..]..&range.end[..])? {
-                classes.push(entry?.1.value().to_vec());
-            }
-            let retired = sweep::retired(&rows)?;
-            Ok((row(Key::Format)?, row(Key::NamespaceKey)?, row(Key::NextObject)?, classes, retired))
+            Ok((row(Key::Format)?, row(Key::NamespaceKey)?, row(Key::NextObject)?))
         };
-        let (format, namespace_key, next_object, classes, retired) = read()?;
+        let (format, namespace_key, next_object) = read()?;
         let missing = |what: &str| damaged(format!("the {what} row is missing"));
         let format = format.ok_or_else(|| missing("format"))?;
         let format = Format::decode(&format).map_err(|error| damaged(error.to_string()))?;
@@ -333,11 +330,14 @@ fn read_first_rows(database: Database) -> Result<(Opened, u32), OpenError> {
             namespace_key.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| missing("namespace key"))?;
         let next_object = next_object.ok_or_else(|| missing("next object number"))?;
         let next_object = decode_next_object(&next_object).map_err(|error| damaged(error.to_string()))?;
-        let mut next_class = 1;
-        for class in classes {
-            let class = Class::decode(&class).map_err(|error| damaged(error.to_string()))?;
-            next_class = next_class.max(class.number.0 + 1);
-        }
+        let read = || -> Result<_, redb::Error> {
+            let rows = database.begin_read()?.open_table(ROWS)?;
+            Ok((Catalog::load(&rows)?, sweep::retired(&rows)?))
+        };
+        let (catalog, retired) = read()?;
+        // A number comes back only when nothing is left under it.
+        let numbers = catalog.numbers().chain(retired.classes.iter().copied());
+        let next_class = numbers.map(|class| class.0 + 1).max().unwrap_or(1);
         (format, namespace_key, next_object, next_class, retired)
     };
     let opened = Opened { database, namespace_key, created_ms: format.created_ms, next_class, next_object, retired };

@@ -109,7 +109,7 @@ type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// One snapshot.
 pub(crate) struct Snapshot {
-    rows: Rows,
+    pub(crate) rows: Rows,
 }
 
 impl Snapshot {
@@ -156,7 +156,7 @@ impl Snapshot {
         Ok(ObjectSize::new(bytes, false))
     }
 
-    fn size_row(&self, object: ObjectNumber) -> Result<Option<u64>, StoreError> {
+    pub(crate) fn size_row(&self, object: ObjectNumber) -> Result<Option<u64>, StoreError> {
         let row = self.rows.get(&Key::Size { object }.encode()[..]).map_err(redb::Error::from)?;
         Ok(row.map(|row| decode_size(row.value())).transpose()?)
     }

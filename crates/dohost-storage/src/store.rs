@@ -16,6 +16,7 @@ use rand::RngCore;
 use redb::Database;
 use tracing::{error, info};
 
+use crate::commit::change::{Change, Changing};
 use crate::commit::committer::Committer;
 use crate::commit::progress::Subscribers;
 use crate::commit::queue::{Queue, Submitted};
@@ -33,6 +34,9 @@ use crate::size::ObjectSize;
 /// How often, and how long each time, a read waits for a store that is being opened anew.
 const REOPENING_WAITS_MAX: usize = 100;
 const REOPENING_WAIT: std::time::Duration = std::time::Duration::from_millis(2);
+
+/// The file in the data directory.
+pub(crate) const FILE_NAME: &str = "store.redb";
 
 /// Memory that the store may use to keep pages of the file, unless told otherwise.
 const CACHE_BYTES_DEFAULT: usize = 64 * 1024 * 1024;
@@ -120,7 +124,7 @@ pub(crate) struct Shared {
     pub(crate) namespace_key_hex: String,
     namespace_key: [u8; 32],
     created_ms: u64,
-    next_object: AtomicU64,
+    pub(crate) next_object: AtomicU64,
     next_life: AtomicU64,
 }
 
@@ -141,7 +145,7 @@ pub(crate) struct Counters {
 impl Store {
     /// Opens or makes `<directory>/store.redb`, and the directory.
     pub fn open(directory: &Path, options: StoreOptions) -> Result<Store, OpenError> {
-        let disk = FileDisk::new(directory, "store.redb").map_err(OpenError::from_io)?;
+        let disk = FileDisk::new(directory, FILE_NAME).map_err(OpenError::from_io)?;
         Store::open_disk(disk.ok_or(OpenError::InUse)?, options)
     }
 
@@ -186,6 +190,41 @@ impl Store {
             committer.commit_queued();
         }
         Ok(answer.recv().unwrap_or(Err(CommitError::Closed))?)
+    }
+
+    /// Makes a change that no object makes. Waits for the disk; durable when it returns. The inner error is the change's own,
+    /// which then wrote nothing.
+    pub(crate) fn change<T: Send + 'static, E: Send + 'static>(
+        &self,
+        apply: impl Fn(&mut Changing<'_, '_>) -> Result<Result<T, E>, redb::Error> + Send + 'static,
+    ) -> Result<Result<T, E>, StoreError> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let change = Change(Box::new(move |changing| {
+            // The asker waits for it below.
+            let _ = sender.send(apply(changing)?);
+            Ok(())
+        }));
+        let durable = self.shared().queue.change(change);
+        if let Some(Commits::ByHand(committer)) = &mut *self.handle.commits.lock() {
+            committer.commit_queued();
+        }
+        durable.recv().unwrap_or(Err(CommitError::Closed))?;
+        receiver.try_recv().map_err(|_| StoreError::Closed)
+    }
+
+    /// Commits one write set and waits until it is durable, for whoever has no executor. Waits for the disk.
+    pub fn commit(&self, set: WriteSet) -> Result<(), CommitError> {
+        let life = set.life;
+        let number = self.submit(set);
+        // A change comes behind what was submitted before it, and so is settled after it.
+        let behind = self.change(|_| Ok(Ok::<(), ()>(())));
+        let outcome = self.shared().settled.outcome(number);
+        self.end_life(life);
+        match (outcome, behind) {
+            (Some(outcome), _) => outcome,
+            (None, Err(StoreError::Commit(error))) => Err(error),
+            (None, _) => Err(CommitError::Closed),
+        }
     }
 
     /// Takes what is queued for the next commit, unless something was taken and is not committed yet. Whether there is
@@ -320,13 +359,13 @@ impl Store {
         self.handle.close();
     }
 
-    fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Shared {
         &self.handle.shared
     }
 
     /// A write that finds the disk full makes redb refuse everything until the committer has opened the store anew, which
     /// takes a moment. Readers have no part in that, so they wait for it, if it does not take long.
-    fn read<T>(&self, read: impl Fn(&Snapshot) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn read<T>(&self, read: impl Fn(&Snapshot) -> Result<T, StoreError>) -> Result<T, StoreError> {
         for _ in 0..REOPENING_WAITS_MAX {
             match self.read_once(&read) {
                 Err(StoreError::Reopening) => std::thread::sleep(REOPENING_WAIT),
@@ -402,6 +441,6 @@ fn random_key() -> [u8; 32] {
     key
 }
 
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

@@ -8,6 +8,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use dohost_egress::Destination;
 
 use crate::limit::LimitSetting;
+use crate::objects::args::{Deploy, Objects, Stats};
 
 /// Durable Objects on a machine you own, in any language that compiles to WebAssembly.
 #[derive(Debug, Parser)]
@@ -20,7 +21,12 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Serve(Box<Serve>),
+    Call(Call),
+    Describe(Describe),
     Check(Box<Check>),
+    Objects(Box<Objects>),
+    Stats(Stats),
+    Deploy(Deploy),
     /// List the limits of an object, with their defaults and what happens when they are hit.
     Limits,
 }
@@ -56,6 +62,10 @@ Examples:
 pub struct Serve {
     #[command(flatten)]
     pub application: Application,
+
+    /// Apply migrations that delete classes with all of their objects
+    #[arg(long)]
+    pub allow_delete: bool,
 
     /// How log lines look; they go to stderr
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "DOHOST_LOG_FORMAT")]
@@ -164,9 +174,87 @@ pub struct Application {
     #[arg(long, value_name = "FILE", conflicts_with = "no_outgoing")]
     pub outgoing_ca: Option<PathBuf>,
 
+    /// Listen for management on this address too, for those who have the token in DOHOST_MANAGEMENT_TOKEN
+    #[arg(long, value_name = "ADDRESS")]
+    pub management_listen: Option<SocketAddr>,
+
+    /// Make no management socket in the data directory
+    #[arg(long)]
+    pub no_management: bool,
+
     /// Check the whole data file before serving, however large it is and however it was closed
     #[arg(long)]
     pub verify_store: bool,
+}
+
+const CALL_EXAMPLES: &str = "\
+Examples:
+  A method with a parameter, and one without
+      dohost call counter A increment '{\"by\": 2}'
+      dohost call counter A value
+
+  Arguments in order, to a host elsewhere
+      dohost call shop cart-7 add '[\"apple\", 3]' --url http://10.0.0.5:8787
+
+  One of several methods with the same name
+      dohost call shop cart-7 cart.add '[\"apple\", 3]'";
+
+/// Call a method of an object on a host that runs, and print its result as JSON.
+///
+/// Methods are the functions that a component exports beside the interfaces of dohost and WASI; `dohost describe FILE`
+/// lists them. The exit code is 1 if the call failed, or if the method gave an error.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = CALL_EXAMPLES, after_help = "`dohost call --help` shows examples.")]
+pub struct Call {
+    /// The class of the object
+    pub class: String,
+
+    /// The name of the object
+    pub name: String,
+
+    /// The method, as `dohost describe` calls it
+    pub method: String,
+
+    /// The arguments in JSON: an object by the names of the parameters, or an array in their order; `-` reads them from
+    /// standard input
+    #[arg(value_name = "ARGUMENTS", default_value = "")]
+    pub arguments: String,
+
+    /// Where the host serves [default: http:// and the address in DOHOST_LISTEN, or http://127.0.0.1:8787]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+const DESCRIBE_EXAMPLES: &str = "\
+Examples:
+  The methods of a component, in WIT
+      dohost describe counter.wasm
+
+  What another guest imports to call them with their types
+      dohost describe counter.wasm --client > wit/deps/counter-client.wit
+
+  For programs
+      dohost describe counter.wasm --openapi";
+
+/// Print what a component can be asked: its methods with their types.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = DESCRIBE_EXAMPLES, after_help = "`dohost describe --help` shows examples.")]
+pub struct Describe {
+    /// The component
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// As JSON
+    #[arg(long, conflicts_with_all = ["openapi", "client"])]
+    pub json: bool,
+
+    /// As an OpenAPI document for a class named like the file
+    #[arg(long, conflicts_with_all = ["json", "client"])]
+    pub openapi: bool,
+
+    /// As the WIT that a guest imports to call the methods
+    #[arg(long, conflicts_with_all = ["json", "openapi"])]
+    pub client: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,7 @@ mod report;
 use crate::args::Check;
 use crate::config::{self, Plan, file};
 use crate::load;
+use crate::management;
 
 use report::Report;
 
@@ -16,7 +17,8 @@ pub fn run(args: &Check) -> anyhow::Result<()> {
     }
     let plan = config::plan(&args.application, &config::host_environment)?;
     could_be_served(&plan)?;
-    let report = Report::of(&plan);
+    let (changes, destroys) = management::changes(&plan)?;
+    let report = Report::of(&plan).with_changes(changes, destroys);
     match args.json {
         true => println!("{}", serde_json::to_string_pretty(&report)?),
         false => print!("{report}"),
@@ -27,7 +29,8 @@ pub fn run(args: &Check) -> anyhow::Result<()> {
 /// Loads all that would be loaded, and lets it go.
 fn could_be_served(plan: &Plan) -> anyhow::Result<()> {
     let engine = load::engine(plan)?;
-    load::components(&engine, plan)?;
+    load::components(&engine, plan, &[])?;
     load::outgoing(plan)?;
+    management::token(plan)?;
     Ok(())
 }

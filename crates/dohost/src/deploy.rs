@@ -1,63 +1,201 @@
-//! New code for a host that runs: reads configuration and components again and hands them to the objects.
+//! New code for a host that runs: reads configuration and components again, and hands them to the objects and Workers.
+//!
+//! All or nothing: everything is read, compiled, checked and tried before anything changes, and when an object cannot be
+//! constructed with its new code, everything is as it was.
 
 use std::sync::Arc;
 
-use dohost_engine::Engine;
-use dohost_object::{Deployed, Host};
+use dohost_engine::{Engine, GuestComponent};
+use dohost_ingress::Front;
+use dohost_management::service::Failed;
+use dohost_object::{ClassOptions, Deployed, Host};
+use dohost_rpc::Interface;
+use tokio::sync::Mutex;
 
 use crate::args::Application;
-use crate::config;
-use crate::failure;
+use crate::config::{self, Plan};
+use crate::failure::{self, Failure};
 use crate::load::{self, Loaded};
 
 /// See the module.
 pub struct Deployer {
-    pub engine: Engine,
-    pub host: Host,
-    pub application: Application,
+    engine: Engine,
+    host: Host,
+    front: Front,
+    application: Application,
+    served: Mutex<Served>,
+}
+
+/// What is served now.
+pub struct Served {
+    pub plan: Plan,
+    pub components: Vec<GuestComponent>,
+}
+
+/// What a deploy did.
+pub struct Summary {
+    objects: Deployed,
+    changes_workers: bool,
+    /// What was changed in the configuration, but needs a restart.
+    at_next_start: Vec<&'static str>,
 }
 
 impl Deployer {
-    /// Loads all components again and gives them to their classes. Nothing changes if one of them does not fit.
-    pub async fn deploy(self: &Arc<Self>) -> anyhow::Result<Deployed> {
+    /// For a host that serves this.
+    pub fn new(engine: Engine, host: Host, front: Front, application: Application, served: Served) -> Arc<Deployer> {
+        Arc::new(Deployer { engine, host, front, application, served: Mutex::new(served) })
+    }
+
+    /// Reads everything again and serves it from now on. Nothing changes if any of it does not fit, or if callers of methods
+    /// would have to change, unless that is wanted.
+    pub async fn deploy(self: &Arc<Self>, may_break_callers: bool) -> anyhow::Result<Summary> {
+        tracing::info!("deploying: configuration and components are read again");
+        let mut served = self.served.lock().await;
+        let known = served.components.clone();
         let this = self.clone();
         // Compiling takes long.
-        let Loaded { classes, .. } = tokio::task::spawn_blocking(move || this.load()).await??;
-        Ok(self.host.deploy(classes).await?)
+        let (plan, loaded) = tokio::task::spawn_blocking(move || this.load(&known)).await??;
+        let Loaded { classes, workers, components } = loaded;
+        check_changes(&served.plan, &plan)?;
+        if !may_break_callers {
+            self.check_methods(&classes)?;
+        }
+        let changes_workers = !self.front.has_workers(&workers);
+        let prepared = self
+            .front
+            .prepare(workers)
+            .await
+            .map_err(|(name, reason)| Failure::new(format!("the Worker {name} does not start: {reason}"), None))?;
+        let objects = self.host.deploy(classes).await?;
+        if changes_workers {
+            self.front.set_workers(prepared);
+        }
+        let at_next_start = needs_restart(&served.plan, &plan);
+        *served = Served { plan, components };
+        Ok(Summary { objects, changes_workers, at_next_start })
     }
 
-    fn load(&self) -> anyhow::Result<Loaded> {
+    fn load(&self, known: &[GuestComponent]) -> anyhow::Result<(Plan, Loaded)> {
         let plan = config::plan(&self.application, &config::host_environment)?;
-        Ok(load::components(&self.engine, &plan)?)
+        let loaded = load::components(&self.engine, &plan, known)?;
+        Ok((plan, loaded))
     }
 
-    /// Deploys whenever the process gets a SIGHUP.
-    pub async fn deploy_on_signal(self: Arc<Self>) -> std::io::Result<()> {
+    /// Refuses code that callers of methods would have to be changed for.
+    fn check_methods(&self, classes: &[ClassOptions]) -> anyhow::Result<()> {
+        let mut broken = Vec::new();
+        for options in classes {
+            let Some(class) = self.host.class(&options.name) else { continue };
+            let incompatibilities = Interface::compare(&class.interface(), options.component.interface());
+            broken.extend(incompatibilities.into_iter().map(|found| format!("{}: {found}", options.name)));
+        }
+        if broken.is_empty() {
+            return Ok(());
+        }
+        let text = format!("the new code breaks callers of its methods:\n  {}", broken.join("\n  "));
+        let help = "keep the old methods and add new ones, or deploy it all the same with dohost deploy --force";
+        Err(Failure::new(text, Some(help.into())).into())
+    }
+
+    /// Deploys whenever the process gets a SIGHUP, which from now on does not end it. Must be called in a tokio runtime.
+    pub fn deploy_on_signal(self: Arc<Self>) -> std::io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut hangup = signal(SignalKind::hangup())?;
-        while hangup.recv().await.is_some() {
-            tracing::info!("deploying: the components are read again");
-            match self.deploy().await {
-                Ok(deployed) => tracing::info!("{}", summary(&deployed)),
-                Err(error) => tracing::error!("not deployed, everything is as it was: {}", failure::text(&error)),
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                match self.deploy(false).await {
+                    Ok(summary) => tracing::info!("deployed: {summary}"),
+                    Err(error) => tracing::error!("not deployed, everything is as it was: {}", failure::text(&error)),
+                }
             }
-        }
+        });
         Ok(())
     }
 }
 
-/// What happened, in a line.
-fn summary(deployed: &Deployed) -> String {
-    let Deployed { changed, tried, untried, moved } = deployed;
-    if changed.is_empty() {
-        return "deployed: nothing has changed".into();
+impl dohost_management::Application for Deployer {
+    fn deploy(self: Arc<Self>, may_break_callers: bool) -> Result<String, Failed> {
+        let deployed = tokio::runtime::Handle::current().block_on(Deployer::deploy(&self, may_break_callers));
+        match deployed {
+            Ok(summary) => {
+                tracing::info!("deployed: {summary}");
+                Ok(summary.to_string())
+            }
+            Err(error) => {
+                tracing::error!("not deployed, everything is as it was: {}", failure::text(&error));
+                Err(Failed { message: format!("{error:#}"), help: failure::help(&error).map(String::from) })
+            }
+        }
     }
-    let mut text = format!("deployed: {} with {moved} more objects that move to the new code", changed.join(", "));
-    if !tried.is_empty() {
-        text.push_str(&format!("; tried by {}", tried.join(", ")));
+}
+
+/// Refuses what a running host cannot take.
+fn check_changes(before: &Plan, after: &Plan) -> anyhow::Result<()> {
+    let is_gone = |name: &String| !after.classes.iter().any(|class| class.name == *name);
+    if let Some(gone) = before.classes.iter().map(|class| &class.name).find(|name| is_gone(name)) {
+        let help = "a class leaves with a restart of the host".to_string();
+        return Err(Failure::new(
+            format!("the class {gone} is served and not in the configuration any more"),
+            Some(help),
+        )
+        .into());
     }
-    if !untried.is_empty() {
-        text.push_str(&format!("; the first object to start will try that of {}", untried.join(", ")));
+    if load::memory_bytes_max(after) > load::memory_bytes_max(before) {
+        let help = "raise it with a restart of the host".to_string();
+        return Err(Failure::new(
+            "the limit memory is over the highest one that the host was started with",
+            Some(help),
+        )
+        .into());
     }
-    text
+    if after.migrations != before.migrations {
+        let help = "migrations are applied at a start: restart the host".to_string();
+        return Err(Failure::new("the migrations have changed", Some(help)).into());
+    }
+    Ok(())
+}
+
+/// What differs and stays as it is.
+fn needs_restart(before: &Plan, after: &Plan) -> Vec<&'static str> {
+    let differs = [
+        ("listen", before.listen != after.listen),
+        ("data_dir", before.data_dir != after.data_dir),
+        ("idle_timeout", before.idle_timeout != after.idle_timeout),
+        ("shutdown_timeout", before.shutdown_timeout != after.shutdown_timeout),
+        ("drain_timeout", before.drain_timeout != after.drain_timeout),
+        ("threads", before.threads != after.threads),
+        ("max_resident", before.max_resident != after.max_resident),
+        ("outgoing", before.outgoing != after.outgoing),
+        ("management", before.management != after.management),
+    ];
+    differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Deployed { changed, tried, untried, moved } = &self.objects;
+        let mut parts = Vec::new();
+        if !changed.is_empty() {
+            parts.push(format!("new code for {}", changed.join(", ")));
+        }
+        if !tried.is_empty() {
+            parts.push(format!("tried by {}", tried.join(", ")));
+        }
+        if !untried.is_empty() {
+            parts.push(format!("the first object of {} to start will try it", untried.join(", ")));
+        }
+        if *moved > 0 {
+            parts.push(format!("{moved} more objects move"));
+        }
+        if self.changes_workers {
+            parts.push("other Workers".into());
+        }
+        if parts.is_empty() {
+            parts.push("nothing has changed".into());
+        }
+        if !self.at_next_start.is_empty() {
+            parts.push(format!("at the next start: {}", self.at_next_start.join(", ")));
+        }
+        f.write_str(&parts.join("; "))
+    }
 }

@@ -18,6 +18,11 @@ impl Failure {
         Failure { text: error.to_string(), help, place: None }
     }
 
+    /// Where the file that it is about says what is wrong.
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
     /// The same, of something that a file says, if it is one that says it.
     pub fn at(self, place: Option<Place>) -> Failure {
         Failure { place, ..self }
@@ -75,10 +80,22 @@ fn print_one(failure: &Failure) {
     }
 }
 
+/// The advice of an error that has some.
+pub fn help(error: &anyhow::Error) -> Option<&str> {
+    error.downcast_ref::<Failure>().and_then(|failure| failure.help.as_deref())
+}
+
 /// The same in one line.
 pub fn text(error: &anyhow::Error) -> String {
-    match error.downcast_ref::<Failure>().and_then(|failure| failure.help.as_deref()) {
-        Some(help) => format!("{error:#} (help: {help})"),
-        None => format!("{error:#}"),
+    let with_help = |failure: &Failure| match &failure.help {
+        Some(help) => format!("{failure} (help: {help})"),
+        None => failure.to_string(),
+    };
+    if let Some(Failures(failures)) = error.downcast_ref() {
+        failures.iter().map(with_help).collect::<Vec<_>>().join("; ")
+    } else if let Some(failure) = error.downcast_ref() {
+        with_help(failure)
+    } else {
+        format!("{error:#}")
     }
 }

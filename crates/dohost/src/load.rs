@@ -25,18 +25,25 @@ const MAX_MAP_COUNT: &str = "/proc/sys/vm/max_map_count";
 pub struct Loaded {
     pub classes: Vec<ClassOptions>,
     pub workers: Vec<FrontWorker>,
+    /// The components behind them, each once.
+    pub components: Vec<GuestComponent>,
 }
 
 /// An engine with room for what the plan asks for.
 pub fn engine(plan: &Plan) -> anyhow::Result<Engine> {
-    let limits = plan.classes.iter().map(|class| &class.limits).chain(plan.workers.iter().map(|worker| &worker.limits));
     Engine::new(EngineOptions {
         instances_max: residents_max(plan).saturating_add(EXTRA_INSTANCES),
         maps_max: maps_max(),
-        memory_bytes_max: limits.map(|limits| limits.guest.memory_bytes_max).max().unwrap_or_default(),
+        memory_bytes_max: memory_bytes_max(plan),
         ..EngineOptions::default()
     })
     .map_err(engine_failure)
+}
+
+/// The highest limit of memory.
+pub fn memory_bytes_max(plan: &Plan) -> usize {
+    let limits = plan.classes.iter().map(|class| &class.limits).chain(plan.workers.iter().map(|worker| &worker.limits));
+    limits.map(|limits| limits.guest.memory_bytes_max).max().unwrap_or_default()
 }
 
 /// Objects that may be in memory at once.
@@ -51,11 +58,11 @@ fn maps_max() -> u64 {
     text.trim().parse().unwrap_or(EngineOptions::default().maps_max)
 }
 
-/// Reads, compiles and checks every component, each file once.
-pub fn components(engine: &Engine, plan: &Plan) -> Result<Loaded, Failures> {
-    let mut files = Files { engine, compiled: HashMap::new() };
+/// Reads, compiles and checks every component, each file once, and those that are known not at all.
+pub fn components(engine: &Engine, plan: &Plan, known: &[GuestComponent]) -> Result<Loaded, Failures> {
+    let mut files = Files { engine, known, compiled: HashMap::new() };
     let mut failures = Vec::new();
-    let mut loaded = Loaded { classes: Vec::new(), workers: Vec::new() };
+    let mut loaded = Loaded { classes: Vec::new(), workers: Vec::new(), components: Vec::new() };
     for class in &plan.classes {
         match files.class(class) {
             Ok(class) => loaded.classes.push(class),
@@ -68,6 +75,7 @@ pub fn components(engine: &Engine, plan: &Plan) -> Result<Loaded, Failures> {
             Err(error) => failures.push(load_failure(error, &worker.component)),
         }
     }
+    loaded.components = files.compiled.into_values().collect();
     match failures.is_empty() {
         true => Ok(loaded),
         false => Err(Failures(failures)),
@@ -77,6 +85,7 @@ pub fn components(engine: &Engine, plan: &Plan) -> Result<Loaded, Failures> {
 /// Files that were compiled.
 struct Files<'a> {
     engine: &'a Engine,
+    known: &'a [GuestComponent],
     compiled: HashMap<PathBuf, GuestComponent>,
 }
 
@@ -111,7 +120,7 @@ impl Files<'_> {
             return Ok(component.clone());
         }
         let started = std::time::Instant::now();
-        let component = self.engine.load(path)?;
+        let component = self.engine.load_unless_known(path, self.known)?;
         tracing::info!(file = %path.display(), ms = started.elapsed().as_millis() as u64, "loaded");
         self.compiled.insert(key, component.clone());
         Ok(component)

@@ -1,18 +1,22 @@
 //! The `dohost` command: arguments, wiring, exit codes.
 //!
-//! Exit codes: 0 after a stop by signal, 1 for an error (said on stderr, with what to do about it), 2 for arguments that
+//! Exit codes: 0 after a stop by signal or a command that did what it should, 1 for an error (said on stderr, with what to do about it), 2 for arguments that
 //! make no sense.
 
 #![forbid(unsafe_code)]
 
 mod args;
+mod call;
 mod check;
 mod config;
 mod deploy;
+mod describe;
 mod failure;
 mod limit;
 mod load;
 mod logging;
+mod management;
+mod objects;
 mod place;
 mod serve;
 
@@ -28,7 +32,12 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let result = match args.command {
         args::Command::Serve(serve) => serve::run(*serve),
+        args::Command::Call(call) => call::run(&call),
+        args::Command::Describe(describe) => describe::run(&describe),
         args::Command::Check(check) => check::run(&check),
+        args::Command::Objects(objects) => objects::run(*objects),
+        args::Command::Stats(stats) => objects::stats(stats),
+        args::Command::Deploy(deploy) => objects::deploy(&deploy),
         args::Command::Limits => {
             println!("{}", limit::table());
             Ok(())

@@ -2,18 +2,17 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A text file that was read.
-#[derive(Debug)]
 pub struct Source {
     pub path: PathBuf,
     pub text: String,
 }
 
 /// A part of a file. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Place {
     source: Arc<Source>,
     span: Range<usize>,
@@ -27,8 +26,9 @@ impl Place {
         Place { source, span }
     }
 
-    pub fn path(&self) -> &Path {
-        &self.source.path
+    /// The byte of the file that it begins with.
+    pub fn start(&self) -> usize {
+        self.span.start
     }
 
     /// The line that it begins in, underlined.
@@ -58,7 +58,14 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (number, before, _) = self.line();
-        write!(f, "{}:{number}:{}", self.path().display(), before.chars().count() + 1)
+        write!(f, "{}:{number}:{}", self.source.path.display(), before.chars().count() + 1)
+    }
+}
+
+/// Without the text of the file, which may be long.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

@@ -1,5 +1,6 @@
 //! `dohost serve`: puts the parts together, runs until a signal, takes them apart again.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,38 +12,46 @@ use dohost_storage::{OpenError, Store, StoreOptions};
 
 use crate::args::Serve;
 use crate::config::{self, Plan};
-use crate::deploy::Deployer;
+use crate::deploy::{Deployer, Served};
 use crate::failure::Failure;
 use crate::load::{self, Loaded};
 use crate::logging;
+use crate::management::{self, Operators};
 
 /// Serves until a signal asks to stop.
 pub fn run(args: Serve) -> anyhow::Result<()> {
     let _logs = logging::start(args.log_format, &args.log)?;
     let plan = config::plan(&args.application, &config::host_environment)?;
     let engine = load::engine(&plan)?;
-    let Loaded { classes, workers } = load::components(&engine, &plan)?;
+    let Loaded { classes, workers, components } = load::components(&engine, &plan, &[])?;
     let outgoing = load::outgoing(&plan)?;
     let listener = listener::bind(plan.listen).map_err(bind_failure)?;
     let address = listener.local_addr()?;
     let store =
         Store::open(&plan.data_dir, store_options(&plan)).map_err(|error| open_failure(&plan.data_dir, &error))?;
-    let host = Host::start(store, classes, host_options(&plan, outgoing)?)?;
-
-    let ready = ready_line(address, &host, &plan);
-    let deployer = Arc::new(Deployer { engine, host: host.clone(), application: args.application });
-    let front = Front { host: host.clone(), workers, limits: HttpLimits::default() };
+    management::migrate(&store, &plan, args.allow_delete)?;
+    let host = Host::start(store.clone(), classes, host_options(&plan, outgoing)?)?;
+    management::warn_of_unserved(&store, &plan)?;
+    let front = Front::new(host.clone(), workers, HttpLimits::default());
     let patience = plan.shutdown_timeout;
+    let served = Served { plan: plan.clone(), components };
+    let deployer = Deployer::new(engine, host.clone(), front.clone(), args.application, served);
+    let mut operators = Operators::start(&plan, &host, Some(deployer.clone()))?;
+    let ready = ready_line(address, operators.address, &host, &plan);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let stop = stop_signal()?;
-        tokio::spawn(deployer.deploy_on_signal());
+        deployer.deploy_on_signal()?;
         println!("{ready}");
         let cut_off = listener::serve(listener, front, stop, patience).await?;
         if cut_off > 0 {
             tracing::warn!("{cut_off} connections were cut off after {patience:?}");
         }
-        let all_ended = tokio::task::spawn_blocking(move || host.shut_down(patience)).await?;
+        let all_ended = tokio::task::spawn_blocking(move || {
+            operators.stop();
+            host.shut_down(patience)
+        })
+        .await?;
         if !all_ended {
             tracing::warn!("objects were still running after {patience:?} and were stopped");
         }
@@ -72,7 +81,7 @@ fn store_options(plan: &Plan) -> StoreOptions {
     options
 }
 
-fn ready_line(address: std::net::SocketAddr, host: &Host, plan: &Plan) -> String {
+fn ready_line(address: SocketAddr, management: Option<SocketAddr>, host: &Host, plan: &Plan) -> String {
     let mut classes = host.class_names().join(", ");
     if classes.is_empty() {
         classes = "none".into();
@@ -84,7 +93,9 @@ fn ready_line(address: std::net::SocketAddr, host: &Host, plan: &Plan) -> String
         (Some(_), [worker]) => format!(" behind the Worker {}", worker.name),
         (Some(_), _) => format!(" behind the Workers {}", workers.join(", ")),
     };
-    format!("dohost serves http://{address} · classes: {classes}{behind} · data: {}", plan.data_dir.display())
+    let management = management.map_or(String::new(), |address| format!(" · management: http://{address}"));
+    let data = plan.data_dir.display();
+    format!("dohost serves http://{address} · classes: {classes}{behind} · data: {data}{management}")
 }
 
 /// Resolves at the first SIGINT or SIGTERM; the second one ends the process at once.

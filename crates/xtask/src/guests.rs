@@ -39,7 +39,8 @@ pub fn build() -> Result<Toolchain> {
     for name in names()? {
         let module = toolchain.modules(&target()).join(name.replace('-', "_")).with_extension("wasm");
         let component = component(&name);
-        let is_new = component::write(&module, &component)?;
+        let wit = component::wit_package(&root().join("wit"), &workspace().join(&name))?;
+        let is_new = component::write(&module, wit.as_deref(), &component)?;
         let kib = fs::metadata(&component)?.len().div_ceil(1024);
         let news = if is_new { "" } else { ", unchanged" };
         say(format!("target/guests/{name}.wasm ({kib} KiB{news})"));

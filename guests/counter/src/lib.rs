@@ -8,21 +8,39 @@
 //! 1
 //! $ curl localhost:8787/counter/bob/value
 //! 0
+//! $ dohost call counter alice increment '{"by": 5}'
+//! 6
 //! ```
 
 use dohost::object::storage;
 use dohost::object::types::Header;
-use exports::dohost::object::handler::{Exception, Guest, Request, Response};
+use exports::dohost::object::handler::{Exception, Guest as Handler, Request, Response};
 
-// Reads the WIT files and writes the Rust for them: a trait for what the object exports (`Guest`) and functions for
-// what it imports (`storage::get`…).
-wit_bindgen::generate!({ world: "object", path: "../../wit" });
+// Reads the WIT files and writes the Rust for them: traits for what the object exports (`Handler` for HTTP, `Guest` for
+// the methods below) and functions for what it imports (`storage::get`…).
+wit_bindgen::generate!({
+    world: "example:counter/counter",
+    path: "../../wit",
+    generate_all,
+    inline: "
+        package example:counter;
+
+        world counter {
+            include dohost:object/object@0.1.0;
+
+            /// Adds to the counter, 1 if nothing is said, and gives its new value.
+            export increment: async func(by: option<u32>) -> result<s64, string>;
+            /// What was counted so far.
+            export value: async func() -> result<s64, string>;
+        }
+    ",
+});
 
 struct Counter;
 
 export!(Counter);
 
-impl Guest for Counter {
+impl Handler for Counter {
     async fn fetch(request: Request) -> Result<Response, Exception> {
         match request.path.as_str() {
             "/" | "/value" => Ok(text(200, read().await?)),
@@ -30,6 +48,16 @@ impl Guest for Counter {
             "/decrement" => Ok(text(200, add(-1).await?)),
             _ => Ok(text(404, "Not found")),
         }
+    }
+}
+
+impl Guest for Counter {
+    async fn increment(by: Option<u32>) -> Result<i64, Exception> {
+        add(by.unwrap_or(1).into()).await
+    }
+
+    async fn value() -> Result<i64, Exception> {
+        read().await
     }
 }
 

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `fetch K` | the answer of the server that `outside` names to `GET /K` |
 //! | `call CLASS/NAME PATH` | the reply of another object: `<status> <body>`, or `failed: …` |
+//! | `method CLASS/NAME METHOD ARGUMENTS` | what a method of another object gives, in JSON, or `failed: …` |
 //! | `sleep MS` | a timer |
 //! | `begin-fetch K`, `begin-call K CLASS/NAME PATH`, `begin-sleep K MS`, `begin-sync K` | nothing |
 //! | `await K` | what was begun under that name |
@@ -48,7 +49,7 @@ impl Pending {
             ["await", name] => self.wait(name).await,
             ["is-done", name] => self.is_done(name).await,
             ["give-up", name] => self.take(name).and_then(|_| ok()),
-            ["fetch", ..] | ["call", ..] | ["sleep", ..] => match self.work(words) {
+            ["fetch", ..] | ["call", ..] | ["method", ..] | ["sleep", ..] => match self.work(words) {
                 Ok(work) => work.await,
                 Err(failure) => Err(failure),
             },
@@ -74,12 +75,17 @@ impl Pending {
                 Ok(Box::pin(async move {
                     Ok(match stub.fetch(request).await {
                         Ok(reply) => format!("{} {}", reply.status, body(&reply)),
-                        Err(error) => format!(
-                            "failed: {}; remote {}, retryable {}, overloaded {}",
-                            error.message, error.remote, error.retryable, error.overloaded
-                        ),
+                        Err(error) => failed(&error),
                     })
                 }))
+            }
+            ["method", object, method, arguments] => {
+                let (class, name) = object.split_once('/').ok_or_else(|| Failure::of_probe("no CLASS/NAME"))?;
+                let stub = namespace::get_by_name(class, name)?;
+                let (method, arguments) = (method.to_string(), arguments.to_string());
+                Ok(Box::pin(
+                    async move { Ok(stub.call(method, arguments).await.unwrap_or_else(|error| failed(&error))) },
+                ))
             }
             ["sleep", ms] => {
                 let ms: u64 = ms.parse().map_err(|_| Failure::of_probe("sleep takes milliseconds"))?;
@@ -152,4 +158,9 @@ fn request(authority: &str, target: &str) -> Request {
 /// In one line.
 fn body(reply: &Response) -> String {
     String::from_utf8_lossy(&reply.body).trim_end().replace('\n', ", ")
+}
+
+fn failed(error: &namespace::CallError) -> String {
+    let namespace::CallError { message, remote, retryable, overloaded } = error;
+    format!("failed: {message}; remote {remote}, retryable {retryable}, overloaded {overloaded}")
 }

@@ -4,6 +4,7 @@
 //! do is behind the traits of [`crate::imports`].
 
 mod bodies;
+mod clients;
 mod concurrency;
 pub(crate) mod http;
 pub(crate) mod http_errors;
@@ -29,6 +30,8 @@ pub(crate) struct Host;
 impl HasData for Host {
     type Data<'a> = &'a mut GuestState;
 }
+
+pub(crate) use clients::add_to_linker as add_clients;
 
 /// Everything that a guest may import, be it an object or a Worker.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {

@@ -68,4 +68,17 @@ impl namespace::HostStubWithStore<GuestState> for Host {
         })?;
         reply.await.map_err(trap)
     }
+
+    async fn call(
+        accessor: &Accessor<GuestState, Self>,
+        stub: Resource<Stub>,
+        method: String,
+        arguments: String,
+    ) -> wasmtime::Result<Result<String, CallError>> {
+        let reply = accessor.with(|mut access| {
+            let caller = caller(&mut access);
+            wasmtime::error::Ok(access.get().table.get(&stub)?.0.call(caller, &method, &arguments))
+        })?;
+        reply.await.map_err(trap)
+    }
 }

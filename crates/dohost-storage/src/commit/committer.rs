@@ -20,11 +20,13 @@ use parking_lot::RwLockWriteGuard;
 use redb::{Database, Durability, ReadableTable, Table};
 use tracing::{error, info, warn};
 
+use super::change::Changing;
 use super::schedule::Item;
 use super::sweep::{self, Sweep, Swept};
 use super::{CommitError, WriteSet};
 use crate::disk::Fault;
 use crate::key::{Key, KvRange, write_kv};
+use crate::migration::catalog::Catalog;
 use crate::numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber};
 use crate::open::{self, CONTRADICTION, OpenError, ROWS};
 use crate::record::{Class, ObjectRecord, decode_next_object};
@@ -55,7 +57,7 @@ pub(crate) struct Committer {
 #[derive(Default)]
 struct Written {
     refused: Vec<(u64, CommitError)>,
-    classes: Vec<(usize, Class)>,
+    classes: Vec<(usize, Result<Class, CommitError>)>,
     /// Lives that had a set refused in this batch.
     failed_lives: HashSet<LifeId>,
     swept: Swept,
@@ -160,6 +162,11 @@ impl Committer {
                         written.classes.push((position, class));
                         changes |= is_new;
                     }
+                    Item::Change { change, .. } => {
+                        let (next_class, swept) = (&mut self.next_class, &mut written.swept);
+                        (change.0)(&mut Changing { rows: &mut rows, next_class, swept })?;
+                        changes = true;
+                    }
                 }
             }
             if let Some(next_object) = next_object {
@@ -196,18 +203,22 @@ impl Committer {
         }
     }
 
-    fn class(&mut self, rows: &mut Rows<'_>, name: &str) -> Result<(Class, bool), redb::Error> {
+    fn class(&mut self, rows: &mut Rows<'_>, name: &str) -> Result<(Result<Class, CommitError>, bool), redb::Error> {
         let key = Key::Class { name: name.to_owned() }.encode();
         if let Some(stored) = rows.get(&key[..])? {
             let class = Class::decode(stored.value()).map_err(|error| redb::Error::Corrupted(error.to_string()))?;
-            return Ok((class, false));
+            return Ok((Ok(class), false));
         }
-        let unique_key = format!("{}:{name}", self.shared.namespace_key_hex);
+        let catalog = Catalog::load(rows)?;
+        if catalog.departed.contains_key(name) {
+            return Ok((Err(CommitError::ClassLeft { name: name.into() }), false));
+        }
+        let unique_key = catalog.unique_key_for(&self.shared.namespace_key_hex, name);
         let class = Class { number: ClassNumber(self.next_class), unique_key };
         // Not given back if the commit fails: it may have reached the disk.
         self.next_class += 1;
         rows.insert(&key[..], &class.encode()[..])?;
-        Ok((class, true))
+        Ok((Ok(class), true))
     }
 
     /// Publishes what became of a batch and empties it.
@@ -226,7 +237,7 @@ impl Committer {
             }
             classes.extend(written.classes.iter().cloned());
         }
-        let mut answers = Vec::new();
+        let (mut answers, mut changes) = (Vec::new(), Vec::new());
         for (position, item) in batch.drain(..).enumerate() {
             match item {
                 Item::Set { number, bytes, set } => {
@@ -249,7 +260,7 @@ impl Committer {
                 Item::Class { reply, .. } => {
                     let answer = match &outcome {
                         Ok(_) => match classes.pop_front() {
-                            Some((at, class)) if at == position => Ok(class),
+                            Some((at, answer)) if at == position => answer,
                             _ => {
                                 unreachable!("every class item of a committed batch has an answer")
                             }
@@ -258,6 +269,7 @@ impl Committer {
                     };
                     answers.push((reply, answer));
                 }
+                Item::Change { reply, .. } => changes.push((reply, outcome.as_ref().map(drop).map_err(Clone::clone))),
             }
         }
         self.shared.queue.settled(bytes_settled);
@@ -266,6 +278,9 @@ impl Committer {
         }
         for (reply, answer) in answers {
             // The asker may have gone; the class is registered all the same.
+            let _ = reply.send(answer);
+        }
+        for (reply, answer) in changes {
             let _ = reply.send(answer);
         }
     }
@@ -395,7 +410,7 @@ fn write_size(rows: &mut Rows<'_>, object: ObjectNumber, before: Size, bytes: u6
     Ok(needs_row)
 }
 
-fn raise_next_object(rows: &mut Rows<'_>, next_object: u64) -> Result<(), redb::Error> {
+pub(crate) fn raise_next_object(rows: &mut Rows<'_>, next_object: u64) -> Result<(), redb::Error> {
     let key = Key::NextObject.encode();
     let stored = match rows.get(&key[..])? {
         Some(stored) => {

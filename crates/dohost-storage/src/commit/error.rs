@@ -35,6 +35,13 @@ pub enum CommitError {
     /// ([`crate::Progress::settled`]). Retry once the disk answers.
     #[error("commit: the disk does not answer; whether the writes are kept is not known")]
     Stalled,
+    /// The class went to another data directory, or is on its way there. Serve it from there, or register a new class of
+    /// this name with a migration.
+    #[error("register the class {name}: it was transferred to another data directory")]
+    ClassLeft {
+        /// Its name.
+        name: Arc<str>,
+    },
     /// The store was closed.
     #[error("commit to a closed store")]
     Closed,

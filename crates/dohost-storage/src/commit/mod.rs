@@ -4,6 +4,7 @@
 //! writes it in batches, [`settled`] is the memory of what became of every commit number, [`progress`] wakes those who
 //! wait, [`stalled`] knows who waits no more, [`sweep`] removes in steps what would hold everybody up at once.
 
+pub(crate) mod change;
 pub(crate) mod committer;
 mod error;
 pub(crate) mod progress;

@@ -9,6 +9,7 @@ use std::sync::mpsc;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::change::Change;
 use super::schedule::{Added, Item, Next, Schedule};
 use super::{CommitError, WriteSet};
 use crate::numbers::{CommitNumber, LifeId};
@@ -68,6 +69,17 @@ impl Queue {
     pub(crate) fn class(&self, name: &str) -> mpsc::Receiver<Result<Class, CommitError>> {
         let (reply, answer) = mpsc::channel();
         let added = self.schedule.lock().class(name, reply.clone());
+        if added == Added::Refused {
+            let _ = reply.send(Err(CommitError::Closed));
+        }
+        self.wake_if_needed(added);
+        answer
+    }
+
+    /// Asks for a change; the answer is an error if the committer is gone.
+    pub(crate) fn change(&self, change: Change) -> mpsc::Receiver<Result<(), CommitError>> {
+        let (reply, answer) = mpsc::channel();
+        let added = self.schedule.lock().change(change, reply.clone());
         if added == Added::Refused {
             let _ = reply.send(Err(CommitError::Closed));
         }

@@ -13,6 +13,7 @@
 use std::collections::VecDeque;
 use std::sync::mpsc;
 
+use super::change::{Change, ChangeReply};
 use super::{CommitError, WriteSet};
 use crate::limits::{COMMIT_BYTES_MAX, COMMIT_SETS_MAX};
 use crate::numbers::LifeId;
@@ -29,6 +30,8 @@ pub(crate) enum Item {
     OpenAgain,
     /// Register a class and answer once that is durable.
     Class { name: String, reply: ClassReply },
+    /// Make a change that no object makes, and answer once that is durable.
+    Change { change: Change, reply: ChangeReply },
 }
 
 pub(crate) type ClassReply = mpsc::Sender<Result<Class, CommitError>>;
@@ -117,6 +120,11 @@ impl Schedule {
     /// Asks for a class. Whoever is refused gets no answer.
     pub(crate) fn class(&mut self, name: &str, reply: ClassReply) -> Added {
         self.add(Item::Class { name: name.to_owned(), reply })
+    }
+
+    /// Asks for a change. Whoever is refused gets no answer.
+    pub(crate) fn change(&mut self, change: Change, reply: ChangeReply) -> Added {
+        self.add(Item::Change { change, reply })
     }
 
     /// Moves the next batch into `batch`, which is empty, or says what to do without one. The batch before is settled.
@@ -402,6 +410,7 @@ mod tests {
                     Item::EndLife(life) => Expected::EndLife(life.0),
                     Item::OpenAgain => unreachable!("nobody asks for it here"),
                     Item::Class { .. } => Expected::Class,
+                    Item::Change { .. } => unreachable!("nobody asks for it here"),
                 };
                 assert_eq!(Some(found), self.expected.pop_front());
             }

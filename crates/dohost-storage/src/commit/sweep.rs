@@ -1,8 +1,10 @@
-//! Clearing away what large objects left behind when they deleted everything.
+//! Clearing away what nobody can reach any more: the rows of large objects that deleted everything, and the objects of
+//! classes that were deleted, transferred, or not copied to the end.
 //!
 //! Removing a million rows at once would hold up the commits of all other objects. So the commit that forgets a large
 //! object removes its record and leaves a note with its number ([`Key::Retired`]): nobody reads or writes under that
-//! number any more, and its rows are removed in steps, with later commits or while there are none.
+//! number any more, and its rows are removed in steps, with later commits or while there are none. So it is with classes
+//! ([`Key::RetiredClass`]), whose objects' records and rows are removed.
 //!
 //! Invariant: the note comes in the commit that makes the rows unreachable and goes in one that finds none of them. So
 //! whatever a crash cuts short goes on when the store is opened.
@@ -12,9 +14,10 @@ use std::collections::VecDeque;
 use redb::{ReadableTable, Table};
 
 use super::WriteSet;
-use crate::key::{Key, KvRange, retired_rows};
+use crate::key::{Key, KvRange, object_rows, retired_class_rows, retired_rows};
 use crate::limits::SWEEP_ROWS_MAX;
-use crate::numbers::ObjectNumber;
+use crate::numbers::{ClassNumber, ObjectNumber};
+use crate::record::ObjectRecord;
 
 type Rows<'transaction> = Table<'transaction, &'static [u8], &'static [u8]>;
 
@@ -22,6 +25,7 @@ type Rows<'transaction> = Table<'transaction, &'static [u8], &'static [u8]>;
 #[derive(Debug, Default)]
 pub(crate) struct Sweep {
     retired: VecDeque<ObjectNumber>,
+    classes: VecDeque<ClassNumber>,
     /// A step failed: the next one waits until something else was committed.
     is_paused: bool,
 }
@@ -31,24 +35,29 @@ pub(crate) struct Sweep {
 pub(crate) struct Swept {
     /// Numbers that were retired.
     pub(crate) retired: Vec<ObjectNumber>,
+    /// Classes that were retired.
+    pub(crate) retired_classes: Vec<ClassNumber>,
     /// The first number has no rows any more.
     is_done: bool,
+    /// The first class has no objects any more.
+    is_class_done: bool,
 }
 
 impl Sweep {
-    pub(crate) fn new(retired: Vec<ObjectNumber>) -> Sweep {
-        Sweep { retired: retired.into(), is_paused: false }
+    pub(crate) fn new(retired: Retired) -> Sweep {
+        Sweep { retired: retired.objects.into(), classes: retired.classes.into(), is_paused: false }
     }
 
     /// Whether a step should be made although there is nothing else to commit.
     pub(crate) fn wants_step(&self) -> bool {
-        !self.retired.is_empty() && !self.is_paused
+        let has_some = !self.retired.is_empty() || !self.classes.is_empty();
+        has_some && !self.is_paused
     }
 
     /// Removes some rows, if there are any to remove.
     pub(crate) fn step(&self, rows: &mut Rows<'_>, swept: &mut Swept) -> Result<(), redb::Error> {
         let Some(&object) = self.retired.front() else {
-            return Ok(());
+            return self.step_of_class(rows, swept);
         };
         let mut range = KvRange::with_size(object);
         let first_left = rows.range::<&[u8]>(range.as_slices())?.nth(SWEEP_ROWS_MAX).transpose()?;
@@ -64,13 +73,56 @@ impl Sweep {
         Ok(())
     }
 
+    /// Removes some rows of the first class, object by object: an object's record goes with the last of its rows.
+    fn step_of_class(&self, rows: &mut Rows<'_>, swept: &mut Swept) -> Result<(), redb::Error> {
+        let Some(&class) = self.classes.front() else {
+            return Ok(());
+        };
+        let objects = object_rows(class, None);
+        let mut rows_left = SWEEP_ROWS_MAX;
+        while rows_left > 0 {
+            let first = rows.range::<&[u8]>(&objects.start[..]..&objects.end[..])?.next().transpose()?;
+            let Some((key, record)) = first.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())) else {
+                swept.is_class_done = true;
+                rows.remove(&Key::RetiredClass { class }.encode()[..])?;
+                return Ok(());
+            };
+            let record = ObjectRecord::decode(&record).map_err(|error| redb::Error::Corrupted(error.to_string()))?;
+            let mut range = KvRange::with_size(record.number);
+            let mut count = 0;
+            let mut first_left = None;
+            for row in rows.range::<&[u8]>(range.as_slices())? {
+                if count == rows_left {
+                    first_left = Some(row?.0.value().to_vec());
+                    break;
+                }
+                row?;
+                count += 1;
+            }
+            let is_cut = first_left.is_some();
+            if let Some(key) = first_left {
+                range.end = key;
+            }
+            rows.retain_in::<&[u8], _>(range.as_slices(), |_, _| false)?;
+            if !is_cut {
+                rows.remove(&key[..])?;
+            }
+            rows_left = rows_left.saturating_sub(count + 1);
+        }
+        Ok(())
+    }
+
     /// Takes note of what became durable.
     pub(crate) fn committed(&mut self, swept: Swept) {
         self.is_paused = false;
         if swept.is_done {
             self.retired.pop_front();
         }
+        if swept.is_class_done {
+            self.classes.pop_front();
+        }
         self.retired.extend(swept.retired);
+        self.classes.extend(swept.retired_classes);
     }
 
     /// Takes note of a transaction that failed.
@@ -91,17 +143,31 @@ pub(crate) fn retire(rows: &mut Rows<'_>, object: ObjectNumber) -> Result<(), re
     Ok(())
 }
 
-/// The retired numbers of a store that is being opened.
-pub(crate) fn retired(
-    rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
-) -> Result<Vec<ObjectNumber>, redb::Error> {
-    let range = retired_rows();
-    let mut numbers = Vec::new();
-    for entry in rows.range::<&[u8]>(&range.start[..]..&range.end[..])? {
-        match Key::decode(entry?.0.value()) {
-            Ok(Key::Retired { object }) => numbers.push(object),
-            _ => return Err(redb::Error::Corrupted("a row of a retired object is of no known shape".into())),
+/// Retires a class whose row is gone: its objects are removed later.
+pub(crate) fn retire_class(rows: &mut Rows<'_>, swept: &mut Swept, class: ClassNumber) -> Result<(), redb::Error> {
+    rows.insert(&Key::RetiredClass { class }.encode()[..], &[][..])?;
+    swept.retired_classes.push(class);
+    Ok(())
+}
+
+/// What a store that is being opened has to clear away.
+#[derive(Debug, Default)]
+pub(crate) struct Retired {
+    pub(crate) objects: Vec<ObjectNumber>,
+    pub(crate) classes: Vec<ClassNumber>,
+}
+
+/// See [`Retired`].
+pub(crate) fn retired(rows: &impl ReadableTable<&'static [u8], &'static [u8]>) -> Result<Retired, redb::Error> {
+    let mut retired = Retired::default();
+    for range in [retired_rows(), retired_class_rows()] {
+        for entry in rows.range::<&[u8]>(&range.start[..]..&range.end[..])? {
+            match Key::decode(entry?.0.value()) {
+                Ok(Key::Retired { object }) => retired.objects.push(object),
+                Ok(Key::RetiredClass { class }) => retired.classes.push(class),
+                _ => return Err(redb::Error::Corrupted("a row of something retired is of no known shape".into())),
+            }
         }
     }
-    Ok(numbers)
+    Ok(retired)
 }

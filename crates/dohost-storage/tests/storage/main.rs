@@ -5,6 +5,7 @@ mod commits;
 mod crash;
 mod damage;
 mod failures;
+mod migrations;
 mod model;
 mod opening;
 mod size;
@@ -63,7 +64,7 @@ fn text(value: &str) -> Option<Bytes> {
 }
 
 fn record(number: ObjectNumber) -> ObjectRecord {
-    ObjectRecord { number, name: Some("a name".into()), created_ms: 5 }
+    ObjectRecord { number, name: Some("a name".into()), created_ms: 5, active_ms: 6 }
 }
 
 /// A write set with these values.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dohost_storage::{
-    CommitNumber, Key, LifeId, Loaded, ObjectNumber, ObjectSize, Progress, SIZE_ROW_BYTES_MIN, Store, WriteSet,
+    CommitNumber, Key, LifeId, Loaded, ObjectNumber, ObjectRecord, ObjectSize, Progress, SIZE_ROW_BYTES_MIN, Store,
+    WriteSet,
 };
 use proptest::prelude::*;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -121,6 +122,10 @@ fn a_store_of_format_1_is_brought_to_this_one_and_its_large_objects_are_counted(
             if let Some(version) = change {
                 let value = [&version.to_be_bytes()[..], &found[4..]].concat();
                 rows.insert(&Key::Format.encode()[..], &value[..]).unwrap();
+                // Records had no time of the last write before format 3.
+                let record = [&number.0.to_be_bytes()[..], &5u64.to_be_bytes(), b"\x01a name"].concat();
+                let key = Key::Object { class: CLASS, id: id(1) }.encode();
+                rows.insert(&key[..], &record[..]).unwrap();
             }
             found
         };
@@ -131,11 +136,13 @@ fn a_store_of_format_1_is_brought_to_this_one_and_its_large_objects_are_counted(
     assert_eq!(size_row(directory.path(), number), None);
 
     let store = Store::open(directory.path(), options()).unwrap();
-    let size = load(&store, 1, 64 * 1024).size;
+    let loaded = load(&store, 1, 64 * 1024);
+    assert_eq!(loaded.record, Some(ObjectRecord { active_ms: 5, ..record(number) }));
+    let size = loaded.size;
     assert_eq!((size.bytes(), store.created_ms()), (100_003, 1_000));
     commit(&store, put(number, store.new_life(), &size, "l", 2)).unwrap();
     store.close();
-    assert_eq!(version(None), [&2u32.to_be_bytes()[..], &1_000u64.to_be_bytes()].concat());
+    assert_eq!(version(None), [&3u32.to_be_bytes()[..], &1_000u64.to_be_bytes()].concat());
     assert_eq!(size_row(directory.path(), number), Some(100_004u64.to_be_bytes().to_vec()));
 }
 

@@ -27,6 +27,10 @@ pub struct Report {
     outgoing: OutgoingReport,
     management: ManagementReport,
     migrations: Vec<MigrationReport>,
+    /// What the next start would do to the classes in the store.
+    changes: Vec<String>,
+    /// What of it needs --allow-delete.
+    destroys: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -103,7 +107,14 @@ impl Report {
                 listen: plan.management.listen.as_ref().map(|(address, _)| address.to_string()),
             },
             migrations: plan.migrations.iter().map(MigrationReport::of).collect(),
+            changes: Vec::new(),
+            destroys: None,
         }
+    }
+
+    /// With what the next start would do to the store.
+    pub fn with_changes(self, changes: Vec<String>, destroys: Option<String>) -> Report {
+        Report { changes, destroys, ..self }
     }
 
     /// The text, section by section; an empty one is left out.
@@ -112,8 +123,21 @@ impl Report {
         sections.extend(self.classes.iter().map(ClassReport::lines));
         sections.extend(self.workers.iter().map(WorkerReport::lines));
         sections.push(self.migrations.iter().map(MigrationReport::line).collect());
+        sections.push(self.at_the_start());
         sections.retain(|lines| !lines.is_empty());
         sections
+    }
+
+    fn at_the_start(&self) -> Vec<String> {
+        if self.changes.is_empty() {
+            return Vec::new();
+        }
+        let mut lines = vec!["the next start changes the store".to_owned()];
+        lines.extend(self.changes.iter().map(|change| format!("  {change}")));
+        if let Some(destroys) = &self.destroys {
+            lines.push(format!("  only with --allow-delete: objects would be deleted: {destroys}"));
+        }
+        lines
     }
 
     fn host(&self) -> Vec<String> {

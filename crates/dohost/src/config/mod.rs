@@ -5,6 +5,7 @@
 //! see what has changed.
 
 mod at;
+mod data_dir;
 pub mod file;
 pub mod plan;
 mod resolve;
@@ -12,5 +13,6 @@ mod secret;
 mod suggest;
 mod tables;
 
+pub use data_dir::data_dir;
 pub use plan::Plan;
 pub use resolve::{host_environment, plan};

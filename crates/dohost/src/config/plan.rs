@@ -91,7 +91,7 @@ pub fn exposed(variables: &VariablesPlan) -> Variables {
 }
 
 /// Requests of guests to the network.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OutgoingPlan {
     pub is_enabled: bool,
     /// Every public address, if it is empty.
@@ -101,7 +101,7 @@ pub struct OutgoingPlan {
 }
 
 /// The listener for operators.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ManagementPlan {
     /// On a socket in the data directory.
     pub has_socket: bool,

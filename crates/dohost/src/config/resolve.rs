@@ -99,9 +99,11 @@ impl<'a> Resolver<'a> {
             classes,
             workers,
             outgoing: self.outgoing(&file.outgoing, arguments),
-            management: self.management(&file.management),
+            management: self.management(&file.management, arguments),
             migrations: self.migrations(&file.migrations),
         };
+        // As somebody reads the file.
+        self.failures.sort_by_key(|failure| failure.place().map(Place::start));
         match self.failures.is_empty() {
             true => Ok(plan),
             false => Err(Failures(self.failures)),

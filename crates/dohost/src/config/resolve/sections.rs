@@ -39,7 +39,7 @@ impl Resolver<'_> {
         }
     }
 
-    pub(super) fn management(&mut self, table: &ManagementTable) -> ManagementPlan {
+    pub(super) fn management(&mut self, table: &ManagementTable, arguments: &Application) -> ManagementPlan {
         let address = table.listen.as_ref().and_then(|at| Some((self.address(at)?, at)));
         let listen = address.and_then(|(address, at)| {
             let by_default = At { value: TOKEN_VARIABLE.to_owned(), span: at.span.clone() };
@@ -54,7 +54,17 @@ impl Resolver<'_> {
             let help = "the socket needs no token; give `listen` too, or leave this out";
             self.fail(name, "a token is named and no address to listen on", Some(help.into()));
         }
-        ManagementPlan { has_socket: table.socket.unwrap_or(true), listen }
+        let given = arguments.management_listen.map(|address| {
+            let token = listen.as_ref().map(|(_, token)| token.clone());
+            // Without one there is none that is long enough.
+            let from_environment = || (self.environment)(TOKEN_VARIABLE).and_then(|token| token.into_string().ok());
+            let token = token.unwrap_or_else(|| Secret::new(from_environment().unwrap_or_default()));
+            (address, token)
+        });
+        ManagementPlan {
+            has_socket: !arguments.no_management && table.socket.unwrap_or(true),
+            listen: given.or(listen),
+        }
     }
 
     /// Their form; whether they fit the store is found out there.

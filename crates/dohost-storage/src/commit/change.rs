@@ -1,0 +1,35 @@
+//! Changes of the store that no object makes: migrations of classes.
+//!
+//! They go through the committer like write sets, so that there is one writer, one order, and one answer to a disk that is
+//! full or fails. A change that finds it is not possible must find that before it writes anything: it shares its
+//! transaction with others.
+
+use std::fmt;
+use std::sync::mpsc;
+
+use redb::Table;
+
+use super::CommitError;
+use super::sweep::Swept;
+
+/// What a change works on.
+pub(crate) struct Changing<'a, 'transaction> {
+    pub(crate) rows: &'a mut Table<'transaction, &'static [u8], &'static [u8]>,
+    /// The number that a class registered next gets. Not given back if the commit fails.
+    pub(crate) next_class: &'a mut u32,
+    pub(crate) swept: &'a mut Swept,
+}
+
+type Apply = dyn Fn(&mut Changing<'_, '_>) -> Result<(), redb::Error> + Send;
+
+/// See the module.
+pub(crate) struct Change(pub(crate) Box<Apply>);
+
+/// Told once the change is durable, or why it is not.
+pub(crate) type ChangeReply = mpsc::Sender<Result<(), CommitError>>;
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Change")
+    }
+}

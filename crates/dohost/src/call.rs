@@ -1,0 +1,93 @@
+//! `dohost call`: one method of one object, over HTTP.
+
+use std::io::Read as _;
+
+use anyhow::Context as _;
+use http::{Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::net::TcpStream;
+
+use crate::args::Call;
+use crate::failure::Failure;
+
+/// The address that a host listens on unless it is told otherwise.
+const ADDRESS_DEFAULT: &str = "127.0.0.1:8787";
+/// Where a host, and so whoever calls it, is told otherwise.
+const ADDRESS_VARIABLE: &str = "DOHOST_LISTEN";
+/// What stays as it is in a part of a path.
+const KEPT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// Calls and prints the result.
+pub fn run(args: &Call) -> anyhow::Result<()> {
+    let url = args.url.clone().unwrap_or_else(|| {
+        let address = std::env::var(ADDRESS_VARIABLE).ok().filter(|address| !address.is_empty());
+        format!("http://{}", address.as_deref().unwrap_or(ADDRESS_DEFAULT))
+    });
+    let request = request(args, &url)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (status, body) = runtime.block_on(send(request, &url))?;
+    let text = String::from_utf8_lossy(&body);
+    match status {
+        StatusCode::OK => {
+            println!("{}", text.trim_end());
+            Ok(())
+        }
+        StatusCode::UNPROCESSABLE_ENTITY => {
+            let error = serde_json::from_slice::<serde_json::Value>(&body).ok();
+            let error = error.as_ref().and_then(|body| body.get("error")).map(ToString::to_string);
+            Err(Failure::new(error.unwrap_or_else(|| text.into_owned()), None).into())
+        }
+        _ => {
+            let help = match status {
+                StatusCode::NOT_FOUND => Some("dohost describe FILE lists the methods of a component".into()),
+                _ => None,
+            };
+            Err(Failure::new(text.trim_end().replace('\n', ", "), help).into())
+        }
+    }
+}
+
+fn request(args: &Call, url: &str) -> anyhow::Result<Request<Full<Bytes>>> {
+    let mut arguments = args.arguments.clone();
+    if arguments == "-" {
+        arguments.clear();
+        std::io::stdin().read_to_string(&mut arguments).context("cannot read the arguments from standard input")?;
+    }
+    let part = |text: &str| utf8_percent_encode(text, &KEPT).to_string();
+    let (class, name, method) = (part(&args.class), part(&args.name), part(&args.method));
+    let uri: Uri = format!("{}/{class}/{name}/rpc/{method}", url.trim_end_matches('/'))
+        .parse()
+        .map_err(|error| bad_url(url, &format!("{error}")))?;
+    let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(bad_url(url, "only http:// is spoken").into());
+    };
+    let request = Request::builder().method(Method::POST).header(header::HOST, authority.as_str());
+    let request = request.header(header::CONTENT_TYPE, "application/json");
+    Ok(request.uri(uri).body(Full::new(arguments.into()))?)
+}
+
+async fn send(mut request: Request<Full<Bytes>>, url: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+    let authority = request.uri().authority().expect("it was checked").clone();
+    let address = (authority.host().trim_matches(['[', ']']), authority.port_u16().unwrap_or(80));
+    let stream = TcpStream::connect(address).await.map_err(|error| {
+        let help = "start one with dohost serve, or say where it is with --url http://ADDRESS";
+        Failure::new(format!("cannot reach a host at {url}: {error}"), Some(help.into()))
+    })?;
+    // The form in which a request names its path to the server itself.
+    let path = request.uri().path_and_query().expect("an http URL has a path").clone();
+    *request.uri_mut() = Uri::from(path);
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let response = sender.send_request(request).await.with_context(|| format!("{url} did not answer"))?;
+    let status = response.status();
+    let body = response.into_body().collect().await.with_context(|| format!("the answer of {url} broke off"))?;
+    Ok((status, body.to_bytes()))
+}
+
+fn bad_url(url: &str, reason: &str) -> Failure {
+    Failure::new(format!("cannot call {url}: {reason}"), Some("give a URL such as http://127.0.0.1:8787".into()))
+}

@@ -1,0 +1,121 @@
+//! Answers as text for people.
+
+use serde_json::{Value, json};
+
+/// Above a list of objects.
+pub const OBJECTS_HEAD: &str = "ID                                                                    BYTES    KEYS  LAST ACTIVE               MEMORY  NAME";
+
+/// The classes.
+pub fn classes(answer: &Value) -> String {
+    let mut lines = vec!["   OBJECTS  SERVED  CLASS".to_owned()];
+    for class in answer["classes"].as_array().into_iter().flatten() {
+        let served = match class["served"].as_bool() {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "-",
+        };
+        lines.push(format!("{:>10}  {served:6}  {}", text(&class["objects"]), text(&class["name"])));
+    }
+    lines.join("\n")
+}
+
+/// One line of a list of objects.
+pub fn object_line(object: &Value) -> String {
+    let memory = if object["resident"] == Value::Bool(true) { "yes" } else { "-" };
+    let (id, bytes, keys) = (text(&object["id"]), text(&object["bytes"]), text(&object["keys"]));
+    let line = format!("{id:64} {bytes:>10} {keys:>7}  {:24}  {memory:6}", text(&object["lastActive"]));
+    format!("{line}  {}", text(&object["name"]))
+}
+
+/// All that is known of an object.
+pub fn object(class: &str, object: &Value) -> String {
+    let mut lines = vec![fact("class", class)];
+    let names = [
+        ("name", "name"),
+        ("id", "id"),
+        ("created", "created"),
+        ("last active", "lastActive"),
+        ("bytes", "bytes"),
+        ("keys", "keys"),
+    ];
+    lines.extend(names.map(|(label, name)| fact(label, &text(&object[name]))));
+    let memory = match object["resident"].as_bool() {
+        Some(true) => format!("yes, {} events", text(&object["events"])),
+        _ => "no".into(),
+    };
+    lines.push(fact("in memory", &memory));
+    lines.join("\n")
+}
+
+/// One line of a list of keys.
+pub fn key_line(key: &Value) -> String {
+    format!("{:>10}  {}", text(&key["bytes"]), text(&key["key"]))
+}
+
+/// Figures.
+pub fn stats(stats: &Value) -> String {
+    let names = [
+        ("version", "version"),
+        ("uptime, seconds", "uptimeSeconds"),
+        ("objects in memory", "residentObjects"),
+        ("events", "events"),
+        ("objects stored", "storedObjects"),
+        ("bytes stored", "storedBytes"),
+        ("commits", "commits"),
+        ("write sets", "writeSets"),
+        ("pending bytes", "pendingBytes"),
+    ];
+    names.map(|(label, name)| fact(label, &text(&stats[name]))).join("\n")
+}
+
+/// A value on a terminal: as it is if it is text that does nothing to the terminal.
+pub fn value(value: &[u8]) -> String {
+    let is_plain = |text: &&str| text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t'));
+    match std::str::from_utf8(value).ok().filter(is_plain) {
+        Some(text) => text.to_owned(),
+        None => value.escape_ascii().to_string(),
+    }
+}
+
+/// A value as JSON: as text if it is text.
+pub fn value_as_json(key: &str, value: &[u8]) -> Value {
+    match std::str::from_utf8(value) {
+        Ok(text) => json!({ "key": key, "text": text }),
+        Err(_) => json!({ "key": key, "base64": data_encoding::BASE64.encode(value) }),
+    }
+}
+
+fn fact(label: &str, value: &str) -> String {
+    format!("{label:18} {value}")
+}
+
+/// Names and keys are whatever somebody chose: what could do something to the terminal is escaped.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::String(text) => {
+            text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_do_something_to_a_terminal_is_escaped() {
+        assert_eq!(value(b"two\nlines\tof text"), "two\nlines\tof text");
+        assert_eq!(value(b"\x1b[2J"), "\\x1b[2J");
+        assert_eq!(value(b"\xff\0"), "\\xff\\x00");
+        assert_eq!(text(&json!("a\u{1b}[2Jü")), "a\\u{1b}[2Jü");
+        assert_eq!(text(&Value::Null), "-");
+    }
+
+    #[test]
+    fn a_value_is_text_in_json_if_it_is_text() {
+        assert_eq!(value_as_json("k", b"x"), json!({ "key": "k", "text": "x" }));
+        assert_eq!(value_as_json("k", b"\xff"), json!({ "key": "k", "base64": "/w==" }));
+    }
+}
