@@ -330,11 +330,12 @@ fn a_check_says_which_line_is_wrong_and_what_is_meant() {
 
 #[test]
 fn a_component_that_does_not_fit_is_named_with_its_line() {
-    let setup = configured("[classes.A]\ncomponent = \"{tutorial}\"\n[workers.b]\ncomponent = \"{counter}\"");
+    let setup = configured("[classes.A]\ncomponent = \"empty.wasm\"\n[workers.b]\ncomponent = \"{counter}\"");
+    setup.file("empty.wasm", "(component)");
     for ended in [check(&setup, &[]), setup.fail()] {
         ended.says(&[
             "dohost.toml:2:13: ",
-            "tutorial.wasm does not export dohost:object/handler@0.1.0",
+            "empty.wasm does not export dohost:object/handler@0.1.0",
             "dohost.toml:4:13: ",
             "counter.wasm does not export wasi:http/handler@0.3",
         ]);

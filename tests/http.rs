@@ -92,6 +92,51 @@ impl Connection {
     }
 
     fn read_begun_reply(&mut self, is_to_head: bool) -> io::Result<Reply> {
+        let mut reply = self.read_head()?;
+        if !is_to_head && reply.status != 204 && reply.status != 304 {
+            reply.body = self.read_body(&reply)?;
+        }
+        Ok(reply)
+    }
+
+    /// Begins a request whose body is sent in chunks; one of GET has none.
+    pub fn begin(&mut self, method: &str, target: &str) {
+        let framing = if method == "GET" { "" } else { "transfer-encoding: chunked\r\n" };
+        let head = format!("{method} {target} HTTP/1.1\r\nhost: example.com\r\n{framing}\r\n");
+        self.write(head.as_bytes()).expect("the host reads what it is sent");
+    }
+
+    /// Sends a part of the body; an empty one ends it.
+    pub fn send_chunk(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
+        chunk.extend_from_slice(bytes);
+        chunk.extend_from_slice(b"\r\n");
+        self.write(&chunk)
+    }
+
+    /// Another handle to the connection, to write and read at the same time.
+    pub fn writer(&self) -> TcpStream {
+        self.stream.get_ref().try_clone().expect("a handle")
+    }
+
+    /// Reads the next part of a body that comes in chunks; an empty one is its end.
+    pub fn read_chunk(&mut self) -> io::Result<Vec<u8>> {
+        let line = self.read_line()?;
+        let len = usize::from_str_radix(&line, 16).map_err(|_| not_http(&line))?;
+        let mut bytes = vec![0; len];
+        self.stream.read_exact(&mut bytes)?;
+        let end = self.read_line()?;
+        if end.is_empty() { Ok(bytes) } else { Err(not_http(&end)) }
+    }
+
+    /// The same as text that must come.
+    #[track_caller]
+    pub fn chunk(&mut self) -> String {
+        String::from_utf8(self.read_chunk().expect("another chunk")).expect("text")
+    }
+
+    /// Reads a reply up to its body.
+    pub fn read_head(&mut self) -> io::Result<Reply> {
         let line = self.read_line()?;
         let status = line.strip_prefix("HTTP/1.1 ").or(line.strip_prefix("HTTP/1.0 "));
         let status = status.and_then(|rest| rest.get(..3)?.parse().ok()).ok_or_else(|| not_http(&line))?;
@@ -104,29 +149,18 @@ impl Connection {
             let (name, value) = line.split_once(':').ok_or_else(|| not_http(&line))?;
             headers.push((name.to_ascii_lowercase(), value.trim().to_string()));
         }
-        let mut reply = Reply { status, headers, body: Vec::new() };
-        if !is_to_head && status != 204 && status != 304 {
-            reply.body = self.read_body(&reply)?;
-        }
-        Ok(reply)
+        Ok(Reply { status, headers, body: Vec::new() })
     }
 
     fn read_body(&mut self, reply: &Reply) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         if reply.header("transfer-encoding") == Some("chunked") {
             loop {
-                let line = self.read_line()?;
-                let len = usize::from_str_radix(&line, 16).map_err(|_| not_http(&line))?;
-                let start = body.len();
-                body.resize(start + len, 0);
-                self.stream.read_exact(&mut body[start..])?;
-                let end = self.read_line()?;
-                if !end.is_empty() {
-                    return Err(not_http(&end));
-                }
-                if len == 0 {
+                let chunk = self.read_chunk()?;
+                if chunk.is_empty() {
                     return Ok(body);
                 }
+                body.extend_from_slice(&chunk);
             }
         }
         match reply.header("content-length") {

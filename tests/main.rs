@@ -7,6 +7,7 @@
 
 mod host;
 mod http;
+mod outgoing_streams;
 mod outside;
 mod random;
 mod script;
@@ -42,5 +43,7 @@ mod storage;
 mod storage_model;
 mod storage_size;
 mod store_failures;
+mod streamed_calls;
+mod streams;
 mod transactions;
 mod worker;

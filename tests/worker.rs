@@ -72,6 +72,7 @@ fn a_worker_keeps_a_connection_alive_and_answers_head() {
     let mut connection = host.connect();
     let reply = connection.send("HEAD", "/increment?name=A", &[], b"");
     assert_eq!((reply.status, reply.body.len()), (200, 0));
+    assert_eq!(reply.header("content-length"), Some("Durable Object 'A' count: 1".len().to_string().as_str()));
     assert_eq!(connection.post("/increment?name=A", b"ignored").ok(), "Durable Object 'A' count: 2");
 }
 

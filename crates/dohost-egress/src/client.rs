@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use dohost_engine::imports::{BoxFuture, OutgoingError};
-use dohost_engine::{Header, Request, Response};
+use dohost_engine::imports::{BoxFuture, OutgoingError, RequestOptions};
+use dohost_engine::streams::whole;
+use dohost_engine::{Body, BodyError, Header, Request, Response};
 use dohost_object::{ObjectId, OutgoingFetch};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, Method, Uri, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -23,7 +23,7 @@ use crate::share::Shares;
 use crate::tls::{RootCertificates, client_config};
 
 /// Headers that the client sets itself or that concern one connection only.
-const OWN_HEADERS: [HeaderName; 9] = [
+pub(crate) const OWN_HEADERS: [HeaderName; 9] = [
     header::CONNECTION,
     header::CONTENT_LENGTH,
     header::HOST,
@@ -75,23 +75,23 @@ impl Default for EgressOptions {
 #[derive(Clone)]
 pub struct Egress(Arc<Inner>);
 
-struct Inner {
-    options: EgressOptions,
-    places: Semaphore,
-    shares: Shares,
+pub(crate) struct Inner {
+    pub options: EgressOptions,
+    pub places: Arc<Semaphore>,
+    pub shares: Arc<Shares>,
     /// Connections to one host are shared only among requests with the same reach, so there is a client for each.
     to_public: HttpClient,
     to_any: HttpClient,
 }
 
-type HttpClient = Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
+pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector<Resolver>>, Body>;
 
 impl Egress {
     /// Makes the clients; connects nowhere yet.
     pub fn new(options: EgressOptions) -> Egress {
         Egress(Arc::new(Inner {
-            places: Semaphore::new(options.requests_max),
-            shares: Shares::new(options.requests_per_object_max),
+            places: Arc::new(Semaphore::new(options.requests_max)),
+            shares: Arc::new(Shares::new(options.requests_per_object_max)),
             to_public: client(Reach::PublicAddresses, &options),
             to_any: client(Reach::AnyAddress, &options),
             options,
@@ -120,6 +120,15 @@ impl OutgoingFetch for Egress {
             }
         })
     }
+
+    fn send(
+        &self,
+        caller: Option<ObjectId>,
+        request: http::Request<Body>,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<http::Response<Body>, BodyError>> {
+        Box::pin(self.0.clone().send_streamed(caller, request, options))
+    }
 }
 
 impl Inner {
@@ -146,7 +155,8 @@ impl Inner {
         Ok(Response { status: parts.status.as_u16(), headers: headers.collect(), body: body.to_bytes().into() })
     }
 
-    fn client_for(&self, uri: &Uri) -> Result<&HttpClient, OutgoingError> {
+    /// The client for where a request goes, if it may go there.
+    pub fn client_for(&self, uri: &Uri) -> Result<&HttpClient, OutgoingError> {
         let host = uri.host().unwrap_or_default();
         let default_port = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
         let reach = self.options.policy.reach(host, uri.port_u16().unwrap_or(default_port));
@@ -164,7 +174,7 @@ impl Inner {
     }
 }
 
-fn http_request(request: Request) -> Result<http::Request<Full<Bytes>>, String> {
+fn http_request(request: Request) -> Result<http::Request<Body>, String> {
     let Request { method, scheme, authority, path, query, headers, body } = request;
     let method = Method::try_from(method.as_str()).map_err(|_| format!("{method:?} is no method"))?;
     if method == Method::CONNECT {
@@ -181,7 +191,7 @@ fn http_request(request: Request) -> Result<http::Request<Full<Bytes>>, String> 
     let target = PathAndQuery::try_from(target.as_str()).ok().filter(|_| path.starts_with('/'));
     let target = target.ok_or_else(|| format!("{path:?} is no path"))?;
     let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(target).build();
-    let mut http = http::Request::new(Full::new(body.into()));
+    let mut http = http::Request::new(whole(body));
     *http.uri_mut() = uri.map_err(|error| error.to_string())?;
     *http.method_mut() = method;
     for Header { name, value } in headers {
@@ -213,6 +223,8 @@ fn sending_failed(error: &hyper_util::client::legacy::Error) -> OutgoingError {
 mod tests {
     use std::convert::Infallible;
 
+    use bytes::Bytes;
+    use http_body_util::Full;
     use hyper::service::service_fn;
     use hyper_util::rt::TokioIo;
     use tokio::net::TcpListener;

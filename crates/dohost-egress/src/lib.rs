@@ -16,6 +16,7 @@ pub mod client;
 pub mod policy;
 mod resolver;
 mod share;
+mod stream;
 pub mod tls;
 
 pub use client::{Egress, EgressOptions};

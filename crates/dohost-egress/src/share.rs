@@ -25,8 +25,8 @@ struct Share {
 }
 
 /// A request of an object; has its place when [`Shares::take`] is done, and gives it back when it is dropped.
-pub(crate) struct Place<'a> {
-    shares: &'a Shares,
+pub(crate) struct Place {
+    shares: Arc<Shares>,
     object: ObjectId,
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -37,7 +37,7 @@ impl Shares {
     }
 
     /// Waits for a place. Dropping the future gives up waiting.
-    pub async fn take(&self, object: ObjectId) -> Place<'_> {
+    pub async fn take(self: &Arc<Self>, object: ObjectId) -> Place {
         let places = {
             let mut open = self.open.lock();
             let share = open
@@ -47,13 +47,13 @@ impl Shares {
             share.places.clone()
         };
         // Made before the wait, so that who gives up is no longer counted.
-        let mut place = Place { shares: self, object, permit: None };
+        let mut place = Place { shares: self.clone(), object, permit: None };
         place.permit = Some(places.acquire_owned().await.expect("the semaphore is never closed"));
         place
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         drop(self.permit.take());
         let mut open = self.shares.open.lock();
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn an_object_over_its_share_waits_and_others_do_not() {
-        let shares = Shares::new(2);
+        let shares = Arc::new(Shares::new(2));
         let (one, _two) = (shares.take(A).now_or_never().unwrap(), shares.take(A).now_or_never().unwrap());
         let mut third = Box::pin(shares.take(A));
         assert!((&mut third).now_or_never().is_none());
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn who_gives_up_waiting_leaves_no_trace() {
-        let shares = Shares::new(1);
+        let shares = Arc::new(Shares::new(1));
         let held = shares.take(A).now_or_never().unwrap();
         for _ in 0..10 {
             assert!(shares.take(A).now_or_never().is_none());

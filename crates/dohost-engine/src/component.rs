@@ -14,6 +14,7 @@ use dohost_rpc::{Client, Interface};
 use sha2::{Digest, Sha256};
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+use wasmtime_wasi_http::p3::bindings::ServiceIndices;
 
 use crate::bindings::ObjectIndices;
 use crate::bindings::types::{Request, Response};
@@ -24,12 +25,14 @@ use crate::methods::Methods;
 use crate::variables::Variables;
 use crate::worker::WorkerComponent;
 
-/// What an object exports.
+/// What an object exports, or else [`HTTP_HANDLER`].
 pub(crate) const OBJECT_HANDLER: &str = "dohost:object/handler@0.1.0";
+/// The handler of `wasi:http` that an object may have, in any patch version.
+const HTTP_HANDLER: &str = "wasi:http/handler@0.3";
 /// What an object may export beside it.
 pub(crate) const OBJECT_CONSTRUCTION: &str = "dohost:object/construction@0.1.0";
 /// What a Worker exports: one of these, in any patch version.
-const WORKER_HANDLERS: [&str; 2] = ["wasi:http/handler@0.3", "wasi:http/incoming-handler@0.2"];
+const WORKER_HANDLERS: [&str; 2] = [HTTP_HANDLER, "wasi:http/incoming-handler@0.2"];
 
 /// The interfaces that a component can import, as prefixes of their names. One component may implement objects and a
 /// Worker, so they are the same for both; what only an object has traps in a Worker.
@@ -39,6 +42,7 @@ const IMPORTS: &[&str] = &[
     "dohost:object/outgoing@0.1.",
     "dohost:object/state@0.1.",
     "dohost:object/storage@0.1.",
+    "dohost:object/streaming@0.1.",
     "dohost:object/transactions@0.1.",
     "dohost:object/types@0.1.",
     "wasi:cli/",
@@ -68,7 +72,7 @@ pub struct ObjectComponent {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<GuestState>,
     /// Where its handler is, if it has one.
-    pub(crate) handler: Option<ObjectIndices>,
+    pub(crate) handler: Option<HandlerIndices>,
     /// Its `construct`, if it has one.
     pub(crate) construct: Option<ComponentExportIndex>,
     pub(crate) methods: Arc<Methods>,
@@ -85,7 +89,19 @@ impl PartialEq for ObjectComponent {
     }
 }
 
+/// Where the handler of a component is, and which one it is.
+#[derive(Clone)]
+pub(crate) enum HandlerIndices {
+    Object(ObjectIndices),
+    Http(Arc<ServiceIndices>),
+}
+
 impl ObjectComponent {
+    /// Whether it takes [`Input::Http`](crate::Input::Http), because its handler is that of `wasi:http`.
+    pub fn streams(&self) -> bool {
+        matches!(self.handler, Some(HandlerIndices::Http(_)))
+    }
+
     /// Whether an instance can handle an event while it waits in another one.
     pub fn interleaves(&self) -> bool {
         !self.takes_strict_turns
@@ -171,9 +187,8 @@ impl LoadError {
                 Some(format!("wasm-tools component new {} -o {}", path.display(), to.display()))
             }
             LoadError::Invalid { .. } => Some("build it again; it may be cut off or made for newer tools".into()),
-            LoadError::MissingExport { wanted, .. } if wanted == OBJECT_HANDLER => {
-                let text = "build it for the world dohost:object/object; give a wasi:http component with --worker, or \
-                            in dohost.toml under [workers]";
+            LoadError::MissingExport { wanted, .. } if wanted.starts_with(OBJECT_HANDLER) => {
+                let text = "build it for the world dohost:object/object or dohost:object/http-object";
                 Some(text.into())
             }
             LoadError::MissingExport { .. } => Some(
@@ -220,15 +235,21 @@ impl GuestComponent {
     /// As the implementation of a class, if it is one.
     pub fn object(&self) -> Result<ObjectComponent, LoadError> {
         let GuestComponent { engine, path, component, methods, takes_strict_turns, digest } = self;
-        let has_handler = component.get_export_index(None, OBJECT_HANDLER).is_some();
+        let has_object_handler = component.get_export_index(None, OBJECT_HANDLER).is_some();
+        let has_http_handler = !has_object_handler && has_export(engine, component, HTTP_HANDLER);
+        let has_handler = has_object_handler || has_http_handler;
         if !has_handler && methods.interface.methods.is_empty() {
-            require_export(engine, component, path, &[OBJECT_HANDLER])?;
+            require_export(engine, component, path, &[OBJECT_HANDLER, HTTP_HANDLER])?;
         }
         let pre = self.link()?;
-        let checked = if has_handler { check_handler(engine, component, &pre) } else { Ok(()) };
+        let checked = if has_object_handler { check_handler(engine, component, &pre) } else { Ok(()) };
         let checked = checked.and_then(|()| find_construct(engine, component, &pre));
         let construct = checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
-        let handler = has_handler.then(|| ObjectIndices::new(&pre)).transpose();
+        let handler = match has_http_handler {
+            true => Some(ServiceIndices::new(&pre).map(Arc::new).map(HandlerIndices::Http)),
+            false => has_object_handler.then(|| ObjectIndices::new(&pre).map(HandlerIndices::Object)),
+        };
+        let handler = handler.transpose();
         Ok(ObjectComponent {
             engine: engine.clone(),
             handler: handler.map_err(|error| wrong_type(path, error))?,
@@ -352,6 +373,10 @@ fn lifts_asynchronously(binary: &[u8]) -> Result<bool, wasmparser::BinaryReaderE
         }
     }
     Ok(false)
+}
+
+fn has_export(engine: &Engine, component: &Component, wanted: &str) -> bool {
+    component.component_type().exports(&engine.wasmtime).any(|(name, _)| name.starts_with(wanted))
 }
 
 fn require_export(engine: &Engine, component: &Component, path: &Path, wanted: &[&str]) -> Result<(), LoadError> {

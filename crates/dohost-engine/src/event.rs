@@ -5,12 +5,15 @@ use std::sync::Arc;
 use dohost_rpc::{Method, Value};
 
 use crate::bindings::types::{Request, Response};
+pub use wasmtime_wasi_http::{Error as BodyError, WasiBody as Body};
 
 /// What an event brings to the guest.
 #[derive(Debug)]
 pub enum Input {
-    /// For `fetch` of `dohost:object/handler`.
+    /// A request as a record, its body whole. A component with the handler of `wasi:http` gets it as it would a stream.
     Fetch(Request),
+    /// A request with a streamed body, for a component with the handler of `wasi:http` and for no other.
+    Http(http::Request<Body>),
     /// For a method.
     Method(MethodCall),
 }
@@ -27,8 +30,10 @@ pub struct MethodCall {
 /// What the guest replied.
 #[derive(Debug)]
 pub enum Output {
-    /// To [`Input::Fetch`].
+    /// Of `fetch` of `dohost:object/handler`.
     Response(Response),
+    /// Of `handle` of `wasi:http`: the head; the body comes as the guest makes it.
+    Http(http::Response<Body>),
     /// To [`Input::Method`]: its result, if it has one.
     Value(Option<Value>),
     /// The component has nothing to handle such an event with; the text says what it lacks.
@@ -38,18 +43,6 @@ pub enum Output {
 }
 
 impl Output {
-    /// The reply to [`Input::Fetch`].
-    ///
-    /// # Panics
-    ///
-    /// If the event was of another kind, or there was no reply.
-    pub fn into_response(self) -> Response {
-        match self {
-            Output::Response(response) => response,
-            other => panic!("a fetch is answered with a response, not {other:?}"),
-        }
-    }
-
     /// The reply to [`Input::Method`].
     ///
     /// # Panics

@@ -38,7 +38,7 @@ impl Default for GuestLimits {
 /// The state of one guest: the data of its store.
 pub(crate) struct GuestState {
     pub inside: Option<Box<dyn Inside>>,
-    pub outside: Box<dyn Outside>,
+    pub outside: Arc<dyn Outside>,
     pub table: ResourceTable,
     memory: MemoryLimit,
     pub slice: Arc<Slice>,
@@ -60,11 +60,12 @@ pub(crate) fn store(
     outside: Box<dyn Outside>,
 ) -> (Store<GuestState>, Arc<Slice>) {
     let slice = Arc::new(Slice::new(limits.turn_cpu_max));
+    let outside: Arc<dyn Outside> = outside.into();
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits.handles_max);
     let state = GuestState {
         inside,
-        outside,
+        outside: outside.clone(),
         table,
         memory: MemoryLimit { bytes: 0, bytes_max: limits.memory_bytes_max },
         slice: slice.clone(),
@@ -72,7 +73,7 @@ pub(crate) fn store(
         variables,
         wasi: None,
         http: WasiHttpCtx::new(),
-        hooks: HttpHooks,
+        hooks: HttpHooks { outside },
     };
     let mut store = Store::new(&engine.wasmtime, state);
     store.limiter(|state| &mut state.memory);

@@ -7,15 +7,19 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use dohost_rpc::{Method, Value};
 
 pub use crate::bindings::types::{Request, Response};
 use crate::bindings::{concurrency, namespace, outgoing, storage};
+pub use crate::event::{Body, BodyError};
 pub use concurrency::Error as ConcurrencyError;
 pub use namespace::{CallError, Error as NamespaceError};
 pub use outgoing::Error as OutgoingError;
 pub use storage::{Entry, Error as StorageError, ListOptions};
+pub use wasmtime_wasi_http::RequestOptions;
 
 /// A future that can be sent between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -59,6 +63,9 @@ pub trait Inside: Send + 'static {
     /// the object's input gate lets the completion of that import in.
     fn enter(&self, caller: Caller) -> BoxFuture<()>;
 
+    /// The gates of the object, for streams.
+    fn gates(&self) -> Arc<dyn Gates>;
+
     /// See `transactions.begin`.
     fn begin_transaction(&self, caller: Caller) -> StorageStep<OpenTransaction>;
     /// See `concurrency.block-concurrency`.
@@ -88,6 +95,17 @@ pub trait Inside: Send + 'static {
     fn sync(&self, caller: Caller) -> Step<()>;
 }
 
+/// The gates of an object as the streams of its guest pass them.
+pub trait Gates: Send + Sync + 'static {
+    /// As [`Inside::enter`]: to be called when the guest begins to wait for a stream.
+    fn enter(&self, caller: Caller) -> BoxFuture<()>;
+    /// To be called when the guest hands something over that leaves the object. The future waits until that may leave;
+    /// none if it may at once.
+    fn leave(&self) -> Option<BoxFuture<Result<(), Fatal>>>;
+    /// How long the guest waits for a reader that takes nothing; then its stream is given up.
+    fn idle_max(&self) -> Duration;
+}
+
 /// A transaction as the host holds it; the guest has a handle to it.
 pub struct OpenTransaction(pub Box<dyn Transaction>);
 
@@ -113,7 +131,7 @@ pub trait CriticalSection: Send + Sync {
 }
 
 /// The imports that objects and Workers share: other objects, and the network.
-pub trait Outside: Send + 'static {
+pub trait Outside: Send + Sync + 'static {
     /// See `namespace.id-from-name` in `wit/object.wit`, as for all below.
     fn id_from_name(&self, class: &str, name: &str) -> Result<String, NamespaceError>;
     /// See `namespace.id-from-string`.
@@ -126,7 +144,14 @@ pub trait Outside: Send + 'static {
     fn stub_by_name(&self, class: &str, name: &str) -> Result<Stub, NamespaceError>;
     /// See `outgoing.fetch`.
     fn fetch(&self, caller: Caller, request: Request) -> BoxFuture<Result<Result<Response, OutgoingError>, Fatal>>;
+    /// Sends a request to the network, bodies streamed both ways. Resolves with the head of the response.
+    fn send(&self, caller: Caller, request: http::Request<Body>, options: RequestOptions) -> BoxFuture<Sent>;
 }
+
+/// What came of a request to the network.
+pub type Sent = Result<Result<http::Response<Body>, BodyError>, Fatal>;
+/// What came of a call with streamed bodies.
+pub type Called = Result<Result<http::Response<Body>, CallError>, Fatal>;
 
 /// A stub as the host holds it; the guest has a handle to it.
 pub struct Stub(pub Box<dyn ObjectStub>);
@@ -139,6 +164,8 @@ pub trait ObjectStub: Send + Sync {
     fn name(&self) -> Option<String>;
     /// Sends the request at once, in call order, and resolves with the reply.
     fn fetch(&self, caller: Caller, request: Request) -> BoxFuture<Result<Result<Response, CallError>, Fatal>>;
+    /// The same with streamed bodies; resolves with the head of the reply.
+    fn fetch_streamed(&self, caller: Caller, request: http::Request<Body>) -> BoxFuture<Called>;
     /// Calls a method with arguments in JSON, like `fetch`; the result is JSON too.
     fn call(
         &self,

@@ -26,16 +26,20 @@ use std::task::{Context, Poll};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use wasmtime::Store;
-use wasmtime::component::{Accessor, Instance, TypedFunc};
+use wasmtime::component::{Accessor, Instance, Resource, TypedFunc};
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::p3::{Request as HttpRequest, Response as HttpResponse};
 
 use crate::bindings::types::{Request, Response};
-use crate::component::{ObjectComponent, one_line};
-use crate::event::{Input, Output};
+use crate::component::{HandlerIndices, ObjectComponent, one_line};
+use crate::event::{Body, Input, Output};
 use crate::guest::{self, CpuExceeded, GuestLimits, GuestState};
 use crate::host::NotAnObject;
 use crate::imports::{Fatal, Inside, Outside, TaskId};
 use crate::methods::Methods;
 use crate::slice::{Slice, Wakes};
+use crate::streams;
 use crate::variables::Variables;
 
 /// Turns that an instance may make before others get the thread.
@@ -150,13 +154,22 @@ pub struct ObjectInstance {
 }
 
 type Fetch = TypedFunc<(Request,), (Result<Response, String>,)>;
+type Handle = TypedFunc<(Resource<HttpRequest>,), (HandleResult,)>;
+type HandleResult = Result<Resource<HttpResponse>, ErrorCode>;
 
 #[derive(Clone)]
 struct Exports {
     instance: Instance,
-    fetch: Option<Fetch>,
+    handler: Option<Handler>,
     methods: Arc<Methods>,
     construct: Option<TypedFunc<(), (Result<(), String>,)>>,
+}
+
+/// The function that takes requests.
+#[derive(Clone, Copy)]
+enum Handler {
+    Object(Fetch),
+    Http(Handle),
 }
 
 impl ObjectComponent {
@@ -186,14 +199,19 @@ impl ObjectComponent {
 
     async fn exports(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Exports> {
         let instance = self.pre.instantiate_async(&mut *store).await?;
-        let object = self.handler.as_ref().map(|handler| handler.load(&mut *store, &instance)).transpose()?;
+        let handler = match &self.handler {
+            None => None,
+            Some(HandlerIndices::Object(indices)) => {
+                let object = indices.load(&mut *store, &instance)?;
+                Some(Handler::Object(object.dohost_object_handler().func_fetch()))
+            }
+            Some(HandlerIndices::Http(indices)) => {
+                let service = indices.load(&mut *store, &instance)?;
+                Some(Handler::Http(service.wasi_http_handler().func_handle()))
+            }
+        };
         let construct = self.construct.as_ref().map(|construct| instance.get_typed_func(&mut *store, construct));
-        Ok(Exports {
-            instance,
-            fetch: object.map(|object| object.dohost_object_handler().func_fetch()),
-            methods: self.methods.clone(),
-            construct: construct.transpose()?,
-        })
+        Ok(Exports { instance, handler, methods: self.methods.clone(), construct: construct.transpose()? })
     }
 }
 
@@ -322,24 +340,21 @@ type Task<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send + 'a>>;
 /// Starts one guest task, now or when the future is polled for the first time, which gives its end.
 fn start<'a>(accessor: &'a Accessor<GuestState>, exports: &'a Exports, call: Call, events: &'a dyn Events) -> Task<'a> {
     let Call { event, input } = call;
-    match (input, exports.fetch) {
-        (Input::Fetch(request), Some(fetch)) => {
-            let started = accessor.with(|access| fetch.start_call_concurrent(access, (request,)));
-            if let Ok(started) = &started {
-                events.started(event, TaskId(started.task()));
-            }
-            Box::pin(async move {
-                let (reply,) = fetch.finish_call_concurrent(accessor, started?).await?;
-                events.finished(event, reply.map(Output::Response));
-                Ok(())
-            })
+    match (input, exports.handler) {
+        (Input::Fetch(request), Some(Handler::Object(fetch))) => start_fetch(accessor, fetch, event, request, events),
+        (Input::Fetch(request), Some(Handler::Http(handle))) => match streams::request(request) {
+            Ok(request) => start_handle(accessor, handle, event, request, events),
+            Err(reason) => finish(event, Err(reason), events),
+        },
+        (Input::Http(request), Some(Handler::Http(handle))) => start_handle(accessor, handle, event, request, events),
+        (Input::Http(_), Some(Handler::Object(_))) => {
+            finish(event, Ok(Output::NotOffered("the handler of the object takes no streams".into())), events)
         }
-        (Input::Fetch(_), None) => Box::pin(async move {
+        (Input::Fetch(_) | Input::Http(_), None) => {
             let methods = exports.methods.interface.method_names();
             let text = format!("the object takes no requests, it has methods only: {methods}");
-            events.finished(event, Ok(Output::NotOffered(text)));
-            Ok(())
-        }),
+            finish(event, Ok(Output::NotOffered(text)), events)
+        }
         (Input::Method(call), _) => Box::pin(async move {
             let started = |task| events.started(event, task);
             let output = exports.methods.call(accessor, exports.instance, call, started).await?;
@@ -347,4 +362,60 @@ fn start<'a>(accessor: &'a Accessor<GuestState>, exports: &'a Exports, call: Cal
             Ok(())
         }),
     }
+}
+
+/// For an event that the guest cannot be given.
+fn finish<'a>(event: usize, result: Result<Output, String>, events: &'a dyn Events) -> Task<'a> {
+    Box::pin(async move {
+        events.finished(event, result);
+        Ok(())
+    })
+}
+
+fn start_fetch<'a>(
+    accessor: &'a Accessor<GuestState>,
+    fetch: Fetch,
+    event: usize,
+    request: Request,
+    events: &'a dyn Events,
+) -> Task<'a> {
+    let started = accessor.with(|access| fetch.start_call_concurrent(access, (request,)));
+    if let Ok(started) = &started {
+        events.started(event, TaskId(started.task()));
+    }
+    Box::pin(async move {
+        let (reply,) = fetch.finish_call_concurrent(accessor, started?).await?;
+        events.finished(event, reply.map(Output::Response));
+        Ok(())
+    })
+}
+
+fn start_handle<'a>(
+    accessor: &'a Accessor<GuestState>,
+    handle: Handle,
+    event: usize,
+    request: http::Request<Body>,
+    events: &'a dyn Events,
+) -> Task<'a> {
+    let started = accessor.with(|mut access| {
+        let state = access.get();
+        let (request, _) = HttpRequest::from_http(state.http().hooks, request);
+        let request = state.table.push(request)?;
+        handle.start_call_concurrent(access, (request,))
+    });
+    if let Ok(started) = &started {
+        events.started(event, TaskId(started.task()));
+    }
+    Box::pin(async move {
+        let (reply,) = handle.finish_call_concurrent(accessor, started?).await?;
+        let reply = match reply {
+            Ok(response) => Ok(accessor.with(|mut access| {
+                let response = access.get().table.delete(response)?;
+                response.into_http(&mut access, async { Ok(()) })
+            })?),
+            Err(code) => Err(format!("the handler failed: {code:?}")),
+        };
+        events.finished(event, reply.map(Output::Http));
+        Ok(())
+    })
 }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use crate::io::TimedIo;
 use crate::listener::Shared;
 use crate::reply::{Answer, Refusal};
 use crate::{message, object, route, rpc, worker};
@@ -40,7 +41,7 @@ pub(crate) async fn serve(
         .max_header_size(limits.header_bytes_max)
         .max_buf_size(limits.header_bytes_max + READ_BUFFER_BYTES)
         .max_headers(limits.headers_max)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TimedIo::new(stream, limits.write_timeout), service);
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
@@ -60,7 +61,7 @@ async fn answer(shared: &Arc<Shared>, executor: usize, request: http::Request<In
     let result = match message::check_head(&request) {
         Err(refusal) => Err(refusal),
         Ok(()) => match shared.workers.load().of(&request) {
-            Some(worker) => worker::answer(&worker, executor, request).await,
+            Some(worker) => worker::answer(&worker, executor, &shared.limits, request).await,
             None if request.uri().path() == rpc::OPENAPI_PATH => rpc::openapi(shared, &request),
             None => match route::object_of(request.uri().path(), &shared.host) {
                 Ok(route) if rpc::is_call(&route) => rpc::answer(shared, route, request).await,

@@ -16,8 +16,15 @@ pub struct HttpLimits {
     /// How long a client may take to send the headers of its next request, idle time between requests included. Over it,
     /// the connection is closed.
     pub header_timeout: Duration,
-    /// How long a client may take to send the body. Over it: 408.
+    /// Headers of one response. Over it: 502.
+    pub response_headers_max: usize,
+    /// Bytes of the headers of one response together. Over it: 502.
+    pub response_header_bytes_max: usize,
+    /// How long a client may take to send the body. Over it: 408. Of a body that is streamed: to send the next piece of it;
+    /// over it, the body ends with an error.
     pub body_timeout: Duration,
+    /// How long a client may read nothing of what it is sent. Over it, the connection is closed.
+    pub write_timeout: Duration,
 }
 
 impl Default for HttpLimits {
@@ -27,8 +34,25 @@ impl Default for HttpLimits {
             header_bytes_max: 64 << 10,
             headers_max: 128,
             bodies_bytes_max: 512 << 20,
+            response_headers_max: 1_024,
+            response_header_bytes_max: 128 << 10,
             header_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+impl HttpLimits {
+    /// Whether a response may have these headers; the text of the limit if not.
+    pub(crate) fn check_response_headers(&self, headers: &http::HeaderMap) -> Result<(), String> {
+        if headers.len() > self.response_headers_max {
+            return Err(format!("{} headers, the most is {}", headers.len(), self.response_headers_max));
+        }
+        let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        match bytes > self.response_header_bytes_max {
+            true => Err(format!("headers of {bytes} bytes, the most is {}", self.response_header_bytes_max)),
+            false => Ok(()),
         }
     }
 }

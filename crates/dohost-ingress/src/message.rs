@@ -35,3 +35,13 @@ pub(crate) fn connection_options(headers: &HeaderMap) -> Vec<String> {
 pub(crate) fn is_of_connection(name: &HeaderName, options: &[String]) -> bool {
     CONNECTION_HEADERS.contains(name) || options.iter().any(|option| option == name.as_str())
 }
+
+/// Takes out the headers that go no further than this connection.
+pub(crate) fn strip_connection_headers(headers: &mut HeaderMap) {
+    let options = connection_options(headers);
+    let of_connection: Vec<HeaderName> =
+        headers.keys().filter(|name| is_of_connection(name, &options)).cloned().collect();
+    for name in of_connection {
+        headers.remove(name);
+    }
+}

@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dohost_engine::{Header, Request, Response};
-use dohost_object::Target;
+use dohost_object::{Class, Target};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use tokio::sync::SemaphorePermit;
 
+use crate::limits::HttpLimits;
 use crate::listener::Shared;
-use crate::message::{connection_options, is_of_connection};
+use crate::message::{connection_options, is_of_connection, strip_connection_headers};
 use crate::reply::{Answer, Refusal, whole};
 use crate::route::Route;
+use crate::stream::{Streamed, checked_response};
 
-/// Headers that a response may have.
-const RESPONSE_HEADERS_MAX: usize = 1_024;
 /// Bodies up to this size are not counted among those in memory.
 const SMALL_BODY_BYTES: usize = 4 << 10;
 
@@ -27,6 +27,9 @@ pub(crate) async fn answer(
     route: Route,
     request: http::Request<Incoming>,
 ) -> Result<http::Response<Answer>, Refusal> {
+    if route.class.streams() {
+        return answer_streamed(shared, route, request).await;
+    }
     let Route { class, name, path } = route;
     if !class.has_handler() {
         let methods = class.interface().method_names();
@@ -41,10 +44,27 @@ pub(crate) async fn answer(
     let reply = shared.host.fetch(&class, Target::Name(&name), request).await;
     let reply = reply.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let response = reply.map_err(|error| Refusal::from_event(&error, class.name(), &name))?;
-    http_response(response).map_err(|reason| {
-        let detail = format!("{}/{name}: {reason}", class.name());
-        Refusal::logged(StatusCode::BAD_GATEWAY, "the object's response is not HTTP", &detail)
-    })
+    http_response(response, &shared.limits).map_err(|reason| not_http(&class, &name, &reason))
+}
+
+/// The same with bodies that are streamed in both directions.
+async fn answer_streamed(
+    shared: &Shared,
+    route: Route,
+    request: http::Request<Incoming>,
+) -> Result<http::Response<Answer>, Refusal> {
+    let Route { class, name, path } = route;
+    let streamed = Streamed::new(request, Some(&path), class.body_bytes_max(), &shared.limits)?;
+    let (request, check) = streamed.split();
+    let reply = shared.host.fetch_streamed(&class, Target::Name(&name), request).await;
+    let reply = reply.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let response = check(reply.map_err(|error| Refusal::from_event(&error, class.name(), &name)))?;
+    checked_response(response, &shared.limits).map_err(|reason| not_http(&class, &name, &reason))
+}
+
+fn not_http(class: &Class, name: &str, reason: &str) -> Refusal {
+    let detail = format!("{}/{name}: {reason}", class.name());
+    Refusal::logged(StatusCode::BAD_GATEWAY, "the object's response is not HTTP", &detail)
 }
 
 /// Keeps room for a body until the request is answered.
@@ -122,11 +142,11 @@ fn bad_host() -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, "the host header is not text")
 }
 
-fn http_response(response: Response) -> Result<http::Response<Answer>, String> {
+fn http_response(response: Response, limits: &HttpLimits) -> Result<http::Response<Answer>, String> {
     let status = Some(response.status).filter(|status| (200..600).contains(status));
     let status = status.ok_or_else(|| format!("status {} is not between 200 and 599", response.status))?;
-    if response.headers.len() > RESPONSE_HEADERS_MAX {
-        return Err(format!("{} headers, the most is {RESPONSE_HEADERS_MAX}", response.headers.len()));
+    if response.headers.len() > limits.response_headers_max {
+        return Err(format!("{} headers, the most is {}", response.headers.len(), limits.response_headers_max));
     }
     let mut http = http::Response::new(whole(response.body));
     *http.status_mut() = StatusCode::from_u16(status).map_err(|error| error.to_string())?;
@@ -138,12 +158,8 @@ fn http_response(response: Response) -> Result<http::Response<Answer>, String> {
             http.headers_mut().try_append(name, value).map_err(|error| error.to_string())?;
         }
     }
-    let options = connection_options(http.headers());
-    let of_connection: Vec<HeaderName> =
-        http.headers().keys().filter(|name| is_of_connection(name, &options)).cloned().collect();
-    for name in of_connection {
-        http.headers_mut().remove(name);
-    }
+    limits.check_response_headers(http.headers())?;
+    strip_connection_headers(http.headers_mut());
     if http.status() == StatusCode::RESET_CONTENT {
         *http.body_mut() = whole(Bytes::new());
     }
@@ -153,6 +169,10 @@ fn http_response(response: Response) -> Result<http::Response<Answer>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn http_response(response: Response) -> Result<http::Response<Answer>, String> {
+        super::http_response(response, &HttpLimits::default())
+    }
 
     fn response(status: u16, headers: &[(&str, &str)]) -> Response {
         let headers = headers.iter().map(|(name, value)| Header { name: (*name).into(), value: (*value).into() });
@@ -181,12 +201,19 @@ mod tests {
         let headers: Vec<(String, &str)> = (0..40_000).map(|n| (format!("x-{n}"), "")).collect();
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         assert!(http_response(response(200, &headers)).is_err());
-        assert!(http_response(response(200, &headers[..RESPONSE_HEADERS_MAX])).is_ok());
+        assert!(http_response(response(200, &headers[..1_024])).is_ok());
     }
 
     #[test]
     fn repeated_headers_stay_apart() {
         let response = http_response(response(200, &[("set-cookie", "a"), ("set-cookie", "b")])).unwrap();
         assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
+    }
+
+    #[test]
+    fn headers_of_a_response_have_a_limit_of_bytes() {
+        let value = "x".repeat(HttpLimits::default().response_header_bytes_max);
+        assert!(http_response(response(200, &[("x", &value[1..])])).is_ok());
+        assert!(http_response(response(200, &[("x", &value)])).unwrap_err().contains("headers of"));
     }
 }

@@ -69,6 +69,7 @@ impl Refusal {
             EventError::TimedOut(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "the object took too long and was reset during the request")
             }
+            EventError::TooLarge(_) => (StatusCode::BAD_GATEWAY, "the object's response is too large"),
             EventError::Loop(_) => (StatusCode::LOOP_DETECTED, "objects call each other in a circle"),
             EventError::ConstructionFailed(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "the object's construction threw an exception")

@@ -26,11 +26,18 @@ pub(crate) struct CallPlace {
     call: Option<CallId>,
 }
 
-impl Drop for CallPlace {
-    fn drop(&mut self) {
-        if let Some(call) = self.call {
+impl CallPlace {
+    /// The reply is there, at least its head: nobody waits for the call any more.
+    pub fn replied(&mut self) {
+        if let Some(call) = self.call.take() {
             self.object.host.call_graph.lock().end(call);
         }
+    }
+}
+
+impl Drop for CallPlace {
+    fn drop(&mut self) {
+        self.replied();
         let mut state = self.object.lock();
         state.calls -= 1;
         state.call_bytes -= self.bytes;

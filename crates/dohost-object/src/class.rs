@@ -106,6 +106,11 @@ impl Class {
         self.0.code.load().limits.body_bytes_max
     }
 
+    /// Whether its objects have the handler of `wasi:http`, with streamed bodies.
+    pub fn streams(&self) -> bool {
+        self.0.code.load().component.streams()
+    }
+
     /// The methods of its objects, as they are now: new code may have others.
     pub fn interface(&self) -> Arc<Interface> {
         self.0.code.load().component.interface().clone()

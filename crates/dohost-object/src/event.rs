@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dohost_engine::{Input, Output, Request, Response};
+use dohost_engine::{Body, Input, Output, Request, Response};
 use dohost_rpc::Value;
 use dohost_storage::{CommitError, CommitNumber};
+use http_body::Body as _;
 use tokio::sync::oneshot;
 
 use crate::call_graph::CallChain;
@@ -15,6 +16,9 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What a header costs beside its name and value.
 const HEADER_OVERHEAD_BYTES: usize = 64;
+
+/// What a streamed body may have in memory on its way: a few chunks.
+const STREAM_BYTES: usize = 256 << 10;
 
 /// What an object answered: to a request, if nothing else is said.
 pub type Reply<T = Response> = Result<T, EventError>;
@@ -47,6 +51,9 @@ pub enum EventError {
     /// A limit on waiting events or resident objects was hit.
     #[error("{0}")]
     Overloaded(String),
+    /// A body that had to be collected has more bytes than it may.
+    #[error("{0}")]
+    TooLarge(String),
     /// The call would wait for itself, or too many objects call each other in a row.
     #[error("{0}")]
     Loop(String),
@@ -101,6 +108,7 @@ impl Event {
     pub fn bytes(&self) -> usize {
         match &self.input {
             Input::Fetch(request) => request_bytes(request),
+            Input::Http(request) => streamed_bytes(request),
             Input::Method(call) => arguments_bytes(&call.arguments),
         }
     }
@@ -116,6 +124,14 @@ pub(crate) fn request_bytes(request: &Request) -> usize {
     let headers = request.headers.iter().map(|header| header.name.len() + header.value.len() + HEADER_OVERHEAD_BYTES);
     let texts = request.method.len() + request.scheme.len() + request.authority.len() + request.path.len();
     texts + request.query.as_ref().map_or(0, String::len) + headers.sum::<usize>() + request.body.len()
+}
+
+/// The same for a request with a streamed body.
+pub(crate) fn streamed_bytes(request: &http::Request<Body>) -> usize {
+    let headers = request.headers().iter();
+    let headers = headers.map(|(name, value)| name.as_str().len() + value.len() + HEADER_OVERHEAD_BYTES);
+    let body = if request.body().is_end_stream() { 0 } else { STREAM_BYTES };
+    HEADER_OVERHEAD_BYTES + request.uri().path().len() + headers.sum::<usize>() + body
 }
 
 /// A reply that may leave once the commit it depends on is durable.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use dohost_engine::imports::{BoxFuture, OutgoingError, Outside};
-use dohost_engine::{Input, MethodCall, Output, Request, Response};
+use dohost_engine::imports::{BoxFuture, OutgoingError, Outside, RequestOptions};
+use dohost_engine::{Body, BodyError, Input, MethodCall, Output, Request, Response};
 use dohost_rpc::Value;
 use dohost_storage::{NAME_BYTES_MAX, Store, StoreError};
 use parking_lot::Mutex;
@@ -21,6 +21,7 @@ use crate::executor::{Executors, current, with_residents};
 use crate::id::{InvalidId, ObjectId};
 use crate::limits::HostLimits;
 use crate::outside::WorkerOutside;
+use crate::streams::{input_for, streamed_reply, whole_reply};
 
 /// How often a shutdown looks whether the last object has gone.
 pub(crate) const SHUTDOWN_POLL: Duration = Duration::from_millis(10);
@@ -30,6 +31,14 @@ pub trait OutgoingFetch: Send + Sync + 'static {
     /// Sends a request and waits for the whole reply. The caller is an object, so that it can be held to its share, or a
     /// Worker.
     fn fetch(&self, caller: Option<ObjectId>, request: Request) -> BoxFuture<Result<Response, OutgoingError>>;
+
+    /// The same with streamed bodies: resolves with the head of the reply.
+    fn send(
+        &self,
+        caller: Option<ObjectId>,
+        request: http::Request<Body>,
+        options: RequestOptions,
+    ) -> BoxFuture<Result<http::Response<Body>, BodyError>>;
 }
 
 /// What can be set about a host.
@@ -130,7 +139,23 @@ impl Host {
     pub async fn fetch(&self, class: &Class, target: Target<'_>, request: Request) -> Result<Reply, InvalidId> {
         let (id, name) = target.resolve(class)?;
         let reply = self.0.clone().send(class, id, name, Input::Fetch(request), None).await;
-        Ok(reply.map(Output::into_response))
+        Ok(whole_reply(reply, class.body_bytes_max()).await)
+    }
+
+    /// The same with streamed bodies: resolves with the head of the reply. A class that takes no streams gets the whole
+    /// body.
+    pub async fn fetch_streamed(
+        &self,
+        class: &Class,
+        target: Target<'_>,
+        request: http::Request<Body>,
+    ) -> Result<Reply<http::Response<Body>>, InvalidId> {
+        let (id, name) = target.resolve(class)?;
+        let input = match input_for(class, request).await {
+            Ok(input) => input,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(streamed_reply(self.0.clone().send(class, id, name, input, None).await))
     }
 
     /// Calls a method of an object, like [`Host::fetch`].

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dohost_engine::imports::{
-    BoxFuture, Caller, ConcurrencyError, Entry, Fatal, Inside, ListOptions, OpenSection, OpenTransaction, Step,
+    BoxFuture, Caller, ConcurrencyError, Entry, Fatal, Gates, Inside, ListOptions, OpenSection, OpenTransaction, Step,
     StorageError, StorageStep,
 };
 use dohost_storage::{
@@ -20,6 +20,7 @@ use dohost_storage::{
 use crate::environment::ask_blocking;
 use crate::feed::GateHold;
 use crate::object::{Object, Residence, State};
+use crate::streams::ObjectGates;
 
 /// The imports of one object.
 pub(crate) struct ObjectInside(pub Arc<Object>);
@@ -48,6 +49,10 @@ impl Inside for ObjectInside {
 
     fn enter(&self, caller: Caller) -> BoxFuture<()> {
         Box::pin(self.0.enter(caller))
+    }
+
+    fn gates(&self) -> Arc<dyn Gates> {
+        Arc::new(ObjectGates(self.0.clone()))
     }
 
     fn begin_transaction(&self, caller: Caller) -> StorageStep<OpenTransaction> {

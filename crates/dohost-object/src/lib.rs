@@ -13,7 +13,7 @@
 //! one, and only after the life before has ended and its commits are settled. A reply carries the number of the last commit
 //! that its object submitted before it, and whoever receives it waits for that number.
 //!
-//! This crate names no HTTP library, no wasm engine and no store: those are behind `dohost-ingress`, `dohost-engine` and
+//! This crate names no HTTP server or client, no wasm engine and no store: those are behind `dohost-ingress`, `dohost-engine` and
 //! `dohost-storage`.
 
 #![forbid(unsafe_code)]
@@ -44,6 +44,7 @@ mod outside;
 mod residency;
 mod residents;
 mod sections;
+mod streams;
 
 pub use bindings::Bindings;
 pub use class::{Class, ClassNameError, ClassOptions, check_class_name};

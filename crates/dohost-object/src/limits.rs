@@ -38,6 +38,8 @@ pub struct Limits {
     /// How long one event may take, from its start to its reply; as long may work go on after the last reply. Over it, the
     /// object is reset.
     pub event_time_max: Duration,
+    /// How long a streamed body waits for a reader that takes nothing. Over it, it is cut off, and the guest finds it closed.
+    pub stream_idle_max: Duration,
     /// Bytes that the body of a request from outside may have. Over it, the request is refused.
     pub body_bytes_max: usize,
     /// Events that run or wait. Over it, new ones are refused as overloaded.
@@ -72,6 +74,7 @@ impl Default for Limits {
         Limits {
             guest: GuestLimits::default(),
             event_time_max: Duration::from_secs(15 * 60),
+            stream_idle_max: Duration::from_secs(60),
             body_bytes_max: 16 << 20,
             events_max: 1_024,
             event_bytes_max: 64 << 20,

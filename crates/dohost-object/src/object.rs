@@ -242,6 +242,11 @@ impl Object {
         state.storage = Some(storage);
     }
 
+    /// Something of a stream has left: work that goes on after its reply is getting on.
+    pub fn stream_moves(&self) {
+        self.lock().last_active = Instant::now();
+    }
+
     /// Since when the object has had nothing to do; `None` if it has something to do.
     pub fn idle_since(&self) -> Option<Instant> {
         let state = self.lock();

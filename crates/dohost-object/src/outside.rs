@@ -6,19 +6,23 @@
 use std::sync::Arc;
 
 use dohost_engine::imports::{
-    BoxFuture, CallError, Caller, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside, Request, Response, Stub,
+    BoxFuture, CallError, Called, Caller, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside, Request,
+    RequestOptions, Response, Sent, Stub,
 };
-use dohost_engine::{Input, MethodCall, Output};
+use dohost_engine::{Body, BodyError, Input, MethodCall, Output};
 use dohost_rpc::{Interface, Method, Value, json};
 use parking_lot::Mutex;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::bindings::Bindings;
 use crate::call_graph::Label;
+use crate::calls::CallPlace;
 use crate::class::Class;
-use crate::event::{Reply, arguments_bytes, request_bytes};
+use crate::event::{Reply, arguments_bytes, request_bytes, streamed_bytes};
+use crate::feed::Enter;
 use crate::host::{HostInner, Target};
 use crate::object::Object;
+use crate::streams::{hold, input_for, streamed_reply, whole_reply};
 
 /// The imports of one object.
 pub(crate) struct ObjectOutside(pub Arc<Object>);
@@ -65,6 +69,20 @@ impl Outside for ObjectOutside {
             Ok(reply)
         })
     }
+
+    fn send(&self, caller: Caller, request: http::Request<Body>, options: RequestOptions) -> BoxFuture<Sent> {
+        let object = self.0.clone();
+        let Ok(place) = object.begin_call(streamed_bytes(&request)) else {
+            return Box::pin(async { Ok(Err(BodyError::ConnectionLimitReached)) });
+        };
+        let (gate, entered) = (object.output_gate(), object.enter(caller));
+        Box::pin(async move {
+            object.leave(gate).await?;
+            let reply = object.host.outgoing.send(Some(object.id), request, options).await;
+            entered.await;
+            Ok(reply.map(|response| hold(Some(place), response)))
+        })
+    }
 }
 
 impl Outside for WorkerOutside {
@@ -92,6 +110,11 @@ impl Outside for WorkerOutside {
         let reply = self.host.outgoing.fetch(None, request);
         Box::pin(async move { Ok(reply.await) })
     }
+
+    fn send(&self, _: Caller, request: http::Request<Body>, options: RequestOptions) -> BoxFuture<Sent> {
+        let reply = self.host.outgoing.send(None, request, options);
+        Box::pin(async move { Ok(reply.await) })
+    }
 }
 
 /// A stub for one object, held by a guest.
@@ -117,7 +140,33 @@ impl ObjectStub for StubOf {
 
     fn fetch(&self, task: Caller, request: Request) -> BoxFuture<Result<Result<Response, CallError>, Fatal>> {
         let bytes = request_bytes(&request);
-        self.send(task, bytes, Input::Fetch(request), |reply| call_result(reply.map(Output::into_response)))
+        let bytes_max = self.reply_bytes_max();
+        let called = self.send(task, bytes, Calling::Now(Input::Fetch(request)));
+        Box::pin(async move {
+            let Replied { reply, place, entered } = called.await?;
+            let reply = whole_reply(reply, bytes_max).await;
+            drop(place);
+            enter(entered).await;
+            Ok(call_result(reply))
+        })
+    }
+
+    fn fetch_streamed(&self, task: Caller, request: http::Request<Body>) -> BoxFuture<Called> {
+        let bytes = streamed_bytes(&request);
+        let calling = match self.callee.class.streams() {
+            true => Calling::Now(Input::Http(request)),
+            false => Calling::WhenCollected(request),
+        };
+        let called = self.send(task, bytes, calling);
+        Box::pin(async move {
+            let Replied { reply, mut place, entered } = called.await?;
+            if let Some(place) = &mut place {
+                place.replied();
+            }
+            let reply = streamed_reply(reply).map(|response| hold(place, response));
+            enter(entered).await;
+            Ok(call_result(reply))
+        })
     }
 
     fn call(&self, task: Caller, method: &str, arguments: &str) -> BoxFuture<Result<Result<String, CallError>, Fatal>> {
@@ -153,6 +202,26 @@ impl ObjectStub for StubOf {
     }
 }
 
+/// What a call brings.
+enum Calling {
+    Now(Input),
+    /// To an object that takes no streams.
+    WhenCollected(http::Request<Body>),
+}
+
+/// A call that has come back. If an object made it, it still has its place, and must wait for the input gate.
+struct Replied {
+    reply: Reply<Output>,
+    place: Option<CallPlace>,
+    entered: Option<Enter>,
+}
+
+async fn enter(entered: Option<Enter>) {
+    if let Some(entered) = entered {
+        entered.await;
+    }
+}
+
 impl StubOf {
     /// Calls a method; `finish` makes of its result what the caller gets.
     fn send_call<R: Send + 'static>(
@@ -165,56 +234,72 @@ impl StubOf {
             Input::Method(call) => arguments_bytes(&call.arguments),
             _ => unreachable!("a call of a method"),
         };
-        self.send(task, bytes, input, |reply| call_result(reply.map(Output::into_value).map(finish)))
+        let called = self.send(task, bytes, Calling::Now(input));
+        Box::pin(async move {
+            let Replied { reply, place, entered } = called.await?;
+            drop(place);
+            enter(entered).await;
+            Ok(call_result(reply.map(Output::into_value).map(finish)))
+        })
     }
 
-    /// Sends an event to the object, past the output gate now and past the input gate when the reply has come.
-    fn send<R: Send + 'static>(
-        &self,
-        task: Caller,
-        bytes: usize,
-        input: Input,
-        finish: impl FnOnce(Reply<Output>) -> Result<R, CallError> + Send + 'static,
-    ) -> BoxFuture<Result<Result<R, CallError>, Fatal>> {
+    /// Bytes that a reply may have which is collected for the caller.
+    fn reply_bytes_max(&self) -> usize {
+        match &self.caller {
+            Some(caller) => caller.limits().body_bytes_max,
+            None => self.callee.class.body_bytes_max(),
+        }
+    }
+
+    /// Sends a call on its way, in call order.
+    fn send(&self, task: Caller, bytes: usize, calling: Calling) -> BoxFuture<Result<Replied, Fatal>> {
         let Label { class, id, name } = self.callee.clone();
         let host = self.host.clone();
-        let Some(caller) = self.caller.clone() else {
-            let reply = host.send(&class, id, name, input, None);
-            return Box::pin(async move { Ok(finish(reply.await)) });
+        let begun = self.caller.as_ref().map(|caller| caller.begin_call_to(&self.callee, task, bytes));
+        let (place, chain) = match begun.transpose() {
+            Ok(begun) => begun.unzip(),
+            Err(error) => {
+                let replied = Replied { reply: Err(error), place: None, entered: None };
+                return Box::pin(async move { Ok(replied) });
+            }
         };
-        let (place, chain) = match caller.begin_call_to(&self.callee, task, bytes) {
-            Ok(begun) => begun,
-            Err(error) => return Box::pin(async move { Ok(finish(Err(error))) }),
+        let (gate, entered) = match &self.caller {
+            Some(caller) => (Some((caller.clone(), caller.output_gate())), Some(caller.enter(task))),
+            None => (None, None),
         };
-        let send = move || host.send(&class, id, name, input, Some(chain));
-        let (gate, entered) = (caller.output_gate(), caller.enter(task));
         let mut last_waiting = self.last_waiting.lock();
         let still_waiting = |left: &mut oneshot::Receiver<Left>| matches!(left.try_recv(), Err(TryRecvError::Empty));
         let before = last_waiting.take().and_then(|mut left| still_waiting(&mut left).then_some(left));
-        if before.is_none() && caller.is_open(&gate) {
-            // Nothing to wait for: the call leaves now, and so in call order.
-            let reply = send();
-            return Box::pin(async move {
-                let reply = reply.await;
-                drop(place);
-                entered.await;
-                Ok(finish(reply))
-            });
-        }
+        let is_open = gate.as_ref().is_none_or(|(caller, gate)| caller.is_open(gate));
+        let calling = match calling {
+            Calling::Now(input) if before.is_none() && is_open => {
+                // Nothing to wait for: the call leaves now, and so in call order.
+                let reply = host.send(&class, id, name, input, chain);
+                return Box::pin(async move { Ok(Replied { reply: reply.await, place, entered }) });
+            }
+            calling => calling,
+        };
         let (leaves, left) = oneshot::channel::<Left>();
         *last_waiting = Some(left);
         Box::pin(async move {
-            caller.leave(gate).await?;
+            if let Some((caller, gate)) = gate {
+                caller.leave(gate).await?;
+            }
             if let Some(before) = before {
                 // An error is what it ends with: nothing is ever sent.
                 let _ = before.await;
             }
-            let reply = send();
+            let input = match calling {
+                Calling::Now(input) => Ok(input),
+                Calling::WhenCollected(request) => input_for(&class, request).await,
+            };
+            let reply = input.map(|input| host.send(&class, id, name, input, chain));
             drop(leaves);
-            let reply = reply.await;
-            drop(place);
-            entered.await;
-            Ok(finish(reply))
+            let reply = match reply {
+                Ok(reply) => reply.await,
+                Err(error) => Err(error),
+            };
+            Ok(Replied { reply, place, entered })
         })
     }
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dohost_engine::imports::{BoxFuture, OutgoingError};
-use dohost_engine::{ObjectComponent, Request, Response};
+use dohost_engine::imports::{BoxFuture, OutgoingError, RequestOptions};
+use dohost_engine::{Body, BodyError, ObjectComponent, Request, Response};
 use dohost_object::{ClassOptions, DeployError, HostHere, HostOptions, ObjectId, OutgoingFetch};
 use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{Committing, Store, StoreOptions};
@@ -316,5 +316,14 @@ struct NoNetwork;
 impl OutgoingFetch for NoNetwork {
     fn fetch(&self, _: Option<ObjectId>, _: Request) -> BoxFuture<Result<Response, OutgoingError>> {
         Box::pin(async { Err(OutgoingError::Denied("there is no network".into())) })
+    }
+
+    fn send(
+        &self,
+        _: Option<ObjectId>,
+        _: http::Request<Body>,
+        _: RequestOptions,
+    ) -> BoxFuture<Result<http::Response<Body>, BodyError>> {
+        Box::pin(async { Err(BodyError::HttpRequestDenied) })
     }
 }

@@ -202,6 +202,7 @@ impl Operation {
             Err(
                 error @ (EventError::ConstructionFailed(_)
                 | EventError::Loop(_)
+                | EventError::TooLarge(_)
                 | EventError::NotOffered(_)
                 | EventError::ResultTooLarge(_)),
             ) => Understood::Wrong(error.to_string()),

@@ -85,6 +85,7 @@ const LIMITS: &[Limit] = &[
     ),
     time_limit!("turn-cpu", guest.turn_cpu_max, "time on the thread without waiting: the object is reset"),
     time_limit!("event-time", event_time_max, "time from the start of an event to its reply: the object is reset"),
+    time_limit!("stream-idle", stream_idle_max, "a streamed body whose reader takes nothing: it is cut off"),
     limit!("body", Bytes, BYTES, body_bytes_max: usize, "body of a request from outside: 413; also for a Worker"),
     limit!("events", Count, COUNT, events_max: usize, "events that run or wait: 503 with retry-after, overloaded"),
     limit!("event-bytes", Bytes, BYTES, event_bytes_max: usize, "requests of the events that wait: the same"),

@@ -3,13 +3,16 @@
 //! Each takes what it needs out of the store, waits outside of it, and never holds it across an await. What the functions
 //! do is behind the traits of [`crate::imports`].
 
+mod bodies;
 mod clients;
 mod concurrency;
 pub(crate) mod http;
+pub(crate) mod http_errors;
 mod namespace;
 mod outgoing;
 mod state;
 mod storage;
+mod streaming;
 mod timers;
 mod transactions;
 
@@ -35,10 +38,10 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(&engine.wasmtime);
     add_wasi(&mut linker)?;
     timers::add_to_linker(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    http::add_to_linker(&mut linker)?;
     bindings::types::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state)?;
     bindings::namespace::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    streaming::add_to_linker(&mut linker)?;
     bindings::outgoing::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::storage::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::transactions::add_to_linker::<_, Host>(&mut linker, |state| state)?;

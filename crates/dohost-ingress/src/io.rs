@@ -1,0 +1,109 @@
+//! A connection that is closed when its peer reads nothing for too long.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+/// See the module.
+pub(crate) struct TimedIo {
+    stream: TokioIo<TcpStream>,
+    write_timeout: Duration,
+    /// Runs while nothing can be written.
+    blocked: Option<Pin<Box<Sleep>>>,
+}
+
+impl TimedIo {
+    pub fn new(stream: TcpStream, write_timeout: Duration) -> TimedIo {
+        TimedIo { stream: TokioIo::new(stream), write_timeout, blocked: None }
+    }
+
+    /// What a write came to, or an error once writes have come to nothing for too long.
+    fn in_time<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.blocked = None;
+            return written;
+        }
+        let max = self.write_timeout;
+        let blocked = self.blocked.get_or_insert_with(|| Box::pin(tokio::time::sleep(max)));
+        ready!(blocked.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, format!("the client has read nothing for {max:?}"))))
+    }
+}
+
+impl Read for TimedIo {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
+    }
+}
+
+impl Write for TimedIo {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.in_time(cx, written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.in_time(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.in_time(cx, flushed)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_that_reads_nothing_is_given_up_and_one_that_reads_slowly_is_not() {
+        const MAX: Duration = Duration::from_millis(200);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (peer, mut io) = (peer.unwrap(), TimedIo::new(accepted.unwrap().0, MAX));
+        let mut write = async || poll_fn(|cx| Pin::new(&mut io).poll_write(cx, &[0; 64 << 10])).await;
+        let mut written = 0;
+        while tokio::time::timeout(MAX / 4, write()).await.is_ok() {
+            written += 1;
+        }
+        assert!(written > 0);
+        // A little is read now and then, which is enough.
+        let mut bytes = vec![0; 4 << 20];
+        for _ in 0..6 {
+            tokio::time::sleep(MAX / 2).await;
+            while matches!(peer.try_read(&mut bytes), Ok(1..)) {}
+            while let Ok(written) = tokio::time::timeout(MAX / 8, write()).await {
+                written.expect("it reads");
+            }
+        }
+        assert_eq!(write().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}
