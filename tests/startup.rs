@@ -114,7 +114,7 @@ fn a_handler_of_another_type_does_not_fit_the_world() {
 fn a_worker_may_be_an_object_and_an_object_is_no_worker() {
     Setup::new().guest("tutorial").start().get("/tutorial/A/").says(200, "Select a Durable Object");
     Setup::new().worker("counter").fail().says(&[
-        "counter.wasm does not export wasi:http/handler@0.3 or wasi:http/incoming-handler@0.2 (it exports dohost:object/handler@0.1.0)",
+        "counter.wasm does not export wasi:http/handler@0.3 or wasi:http/incoming-handler@0.2 (it exports increment, value, dohost:object/handler@0.1.0)",
         "give an object as dohost serve FILE or --class NAME=FILE",
     ]);
 }
