@@ -343,3 +343,19 @@ fn the_command_says_why_nothing_was_deployed() {
     let alone = dohost(["deploy".as_ref(), "--data-dir".as_ref(), data.as_os_str()]);
     alone.says(&["no host runs on the data directory"]);
 }
+
+#[test]
+fn a_deploy_takes_the_place_of_one_that_nobody_has_tried_to_the_end() {
+    let (_outside, host) = start("probe");
+    replace_app(&host.setup, "constructed");
+    deploy(&host, "the first object of app to start will try it");
+    let waiting = ask(&host, "/app/sleeps-1500/steps?do=memory");
+    // It is being constructed with the first code, which does not know those steps.
+    std::thread::sleep(Duration::from_millis(300));
+    replace_app_by_version(&host.setup, "probe", 1);
+    deploy(&host, DEPLOYED);
+    assert_eq!(waiting.lines(), ["1"], "the event went to the second code");
+    assert_eq!(line(&host, "app/X", "memory"), "1");
+    assert_eq!(line(&host, "app/sleeps-1500", "memory"), "2");
+    assert!(!host.log().contains("the new code was rejected"), "{}", host.log());
+}

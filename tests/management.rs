@@ -320,7 +320,7 @@ fn tcp_needs_a_token_at_the_start_and_in_every_request() {
     let url = format!("http://{address}");
     let remote = ["objects", "get", "probe/A", "k", "--url", &url, "--token", TOKEN];
     assert_eq!(dohost(remote).stdout, "v\n");
-    dohost(["objects", "list", "--url", &url, "--token", &wrong]).says(&["the host at --url needs its token"]);
+    dohost(["objects", "list", "--url", &url, "--token", &wrong]).says(&["the host at --url needs a token"]);
     dohost(["objects", "list", "--url", &url, "--token", "another-token-of-some-length"])
         .says(&["the token is missing or wrong"]);
     assert!(!host.log().contains(TOKEN));

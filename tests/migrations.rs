@@ -78,7 +78,9 @@ fn a_deletion_is_refused_until_it_is_allowed_and_says_what_would_go() {
     assert!(host.stop().status.success());
     write(&setup, &["Other"], DELETE);
     setup.fail().says(&["a migration would delete objects: Old (1 object, 5 bytes)", "--allow-delete"]);
-    let checked = check(&setup).stdout;
+    let refused = check(&setup);
+    assert_eq!(refused.status.code(), Some(1), "as the start");
+    let checked = refused.stdout;
     assert!(checked.contains("deletes the class Old with 1 object, 5 bytes") && checked.contains("--allow-delete"));
     assert_eq!(classes(&setup), [("Old".into(), 1), ("Other".into(), 1)]);
     let host = setup.clone().with(["--allow-delete"]).start();

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use crate::host::{Host, Setup};
-use crate::http::{Reply, encoded};
+use crate::http::{Reply, at_once, encoded};
 
 /// Streams on both sides, records on both sides, and a Worker in front.
 fn start_with<const N: usize>(arguments: [&str; N]) -> Host {
@@ -143,4 +143,20 @@ fn a_large_stream_takes_no_memory() {
     assert_eq!(read, BYTES);
     let grown = host.memory_peak().saturating_sub(before);
     assert!(grown < MEMORY_MAX, "{} MiB were held at a time", grown >> 20);
+}
+
+/// The body of a reply that is held back ends with the life, and with it the call that it comes from.
+#[test]
+fn an_object_that_traps_while_it_hands_replies_on_stops_nobody() {
+    let host = start_with([]);
+    let call = format!("/call-then-count?class=http-object&name=B&path={}", encoded("/copy"));
+    at_once(8, |client| {
+        let mut connection = host.connect();
+        for request in 0..60 {
+            let path = if (client + request) % 3 == 0 { "/trap" } else { &call };
+            let reply = connection.post(&self::call("call", "http-object", path), b"text");
+            assert!([200, 500, 502, 503].contains(&reply.status), "{reply:?}");
+        }
+    });
+    assert_eq!(host.get(&self::call("call", "http-object", "/seen")).status, 200);
 }

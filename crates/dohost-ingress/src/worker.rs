@@ -1,5 +1,6 @@
 //! A request is answered by the Worker whose route it takes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use dohost_engine::Worker;
@@ -54,7 +55,8 @@ impl Workers {
         let uri = request.uri();
         let host_header = || request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
         let host = uri.authority().map(Authority::host).or_else(host_header).unwrap_or_default();
-        let (_, place) = self.routes.iter().find(|(route, _)| route.matches(host, uri.path()))?;
+        let (host, path) = (host.strip_suffix('.').unwrap_or(host), plain(uri.path()));
+        let (_, place) = self.routes.iter().find(|(route, _)| route.matches(host, &path))?;
         Some(self.workers[*place].clone())
     }
 
@@ -78,6 +80,31 @@ impl Workers {
     }
 }
 
+/// The same path with nothing percent-encoded that need not be: `/%61dmin` is `/admin`, to the objects too.
+fn plain(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return path.into();
+    }
+    let mut plain = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(at) = rest.find('%') {
+        plain.push_str(&rest[..at]);
+        let escape = rest.get(at + 1..at + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok()).map(char::from);
+        match escape.filter(|c| c.is_ascii_alphanumeric() || "-._~".contains(*c)) {
+            Some(c) => {
+                plain.push(c);
+                rest = &rest[at + 3..];
+            }
+            None => {
+                plain.push('%');
+                rest = &rest[at + 1..];
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain.into()
+}
+
 /// Hands the request to the Worker, bodies streamed in both directions.
 pub(crate) async fn answer(
     worker: &Routed,
@@ -98,4 +125,21 @@ pub(crate) async fn answer(
     });
     checked_response(check(response)?, limits)
         .map_err(|reason| Refusal::logged(StatusCode::BAD_GATEWAY, "the Worker's response is not HTTP", &reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_need_not_be_escaped_is_not() {
+        for (path, is) in [
+            ("/room/%61dmin/x", "/room/admin/x"),
+            ("/%41%2D%7e%2f%20%", "/A-~%2f%20%"),
+            ("/%C3%A9%+1%zz%6", "/%C3%A9%+1%zz%6"),
+            ("/plain", "/plain"),
+        ] {
+            assert_eq!(plain(path), is);
+        }
+    }
 }

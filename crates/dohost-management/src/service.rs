@@ -146,7 +146,7 @@ impl Service {
             ("GET", ["keys", key]) => {
                 let missing = || {
                     let message = format!("the object has no key {key:?}");
-                    Refusal::new(StatusCode::NOT_FOUND, message, "its keys are listed without one")
+                    Refusal::new(StatusCode::NOT_FOUND, message, "`dohost objects keys CLASS/NAME` lists its keys")
                 };
                 bytes_response(management.get(class, target, key)?.ok_or_else(missing)?)
             }

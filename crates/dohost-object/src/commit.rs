@@ -48,6 +48,9 @@ impl Object {
     /// Submits what the turns wrote and lets their output go to wait for that commit.
     pub fn commit_turns(&self) {
         let mut state = self.lock();
+        if state.is_doomed() {
+            return;
+        }
         if state.gate.is_held() && !state.has_ended() {
             // Waiting for storage does not end a turn.
             return;

@@ -68,29 +68,34 @@ impl Trial {
         !matches!(*stage, Stage::Rejected)
     }
 
-    /// An object could not be constructed with it. If that was the trial, the code before is what its class has now.
-    fn fail(&self, class: &Class, reason: &str) {
+    /// It takes the place of this code. What it falls back to if it fails: this code, or if nobody has tried that yet, the
+    /// one before; `None` if this code was rejected just now, and so is not what its class has any more.
+    fn supersede(&self, this: &Arc<Code>) -> Option<Arc<Code>> {
         let mut stage = self.stage.lock();
-        if let Stage::OnTrial { before } = &*stage {
-            class.set_code(before.clone());
-            *stage = Stage::Rejected;
-            self.verdict.send_replace(Some(Err(reason.to_string())));
-            tracing::error!(class = class.name(), "the new code was rejected, the code before serves on: {reason}");
+        match &*stage {
+            Stage::InForce => Some(this.clone()),
+            Stage::Rejected => None,
+            Stage::OnTrial { before } => {
+                let before = before.clone();
+                *stage = Stage::Rejected;
+                Some(before)
+            }
         }
-    }
-
-    /// Whether it was found not to work.
-    pub fn is_rejected(&self) -> bool {
-        matches!(*self.stage.lock(), Stage::Rejected)
     }
 }
 
 impl Code {
-    /// To be called when a life with this code ended before its object was constructed. Whether the code was rejected: the
-    /// events of this life then go to the next one.
+    /// To be called when a life with this code ended before its object was constructed. If that was the trial, the code
+    /// before is what the class has now. Whether the code was rejected: the events of this life then go to the next one.
     pub(crate) fn failed_to_start(&self, class: &Class, reason: &str) -> bool {
-        self.trial.fail(class, reason);
-        self.trial.is_rejected()
+        let mut stage = self.trial.stage.lock();
+        if let Stage::OnTrial { before } = &*stage {
+            class.set_code(before.clone());
+            *stage = Stage::Rejected;
+            self.trial.verdict.send_replace(Some(Err(reason.to_string())));
+            tracing::error!(class = class.name(), "the new code was rejected, the code before serves on: {reason}");
+        }
+        matches!(*stage, Stage::Rejected)
     }
 }
 
@@ -142,7 +147,6 @@ impl Host {
         let _only_one = host.deploying.try_lock().map_err(|_| DeployError::Busy)?;
         let (known, new): (Vec<_>, Vec<_>) =
             classes.into_iter().partition(|options| self.class(&options.name).is_some());
-        self.register(new).await?;
         let changes: Vec<Change> = known.into_iter().filter_map(|options| self.begin(options)).collect();
         let mut deployed = Deployed::default();
         deployed.changed.extend(changes.iter().map(|change| change.class.name().to_string()));
@@ -156,30 +160,42 @@ impl Host {
                 }
             }
         }
+        if let Err(error) = self.register(new).await {
+            self.undo(&changes);
+            return Err(error);
+        }
         for change in &changes {
             deployed.moved += self.move_others(&change.class, &change.after).await;
         }
         Ok(deployed)
     }
 
+    /// Serves classes that are new, all or none of them.
     async fn register(&self, classes: Vec<ClassOptions>) -> Result<(), DeployError> {
+        let mut new = Vec::new();
         for options in classes {
             let (store, name) = (self.0.store.clone(), options.name.clone());
             let registered = ask_blocking(&self.0.environment, move || store.class(&name)).await;
             let registered = registered.ok_or(DeployError::ShuttingDown)?;
             let registered = registered.map_err(|error| DeployError::Store(error.to_string()))?;
-            self.0.add_class(Class::new(&registered, options));
+            new.push(Class::new(&registered, options));
         }
+        new.into_iter().for_each(|class| self.0.add_class(class));
         Ok(())
     }
 
     /// Puts new code on trial, if it is new.
     fn begin(&self, options: ClassOptions) -> Option<Change> {
         let class = self.class(&options.name)?;
-        let before = class.code();
-        if before.is_of(&options) {
+        if class.code().is_of(&options) {
             return None;
         }
+        let before = loop {
+            let current = class.code();
+            if let Some(before) = current.trial.supersede(&current) {
+                break before;
+            }
+        };
         let after = Arc::new(Code::new(options, Trial::after(before.clone())));
         class.set_code(after.clone());
         Some(Change { class, before, after })

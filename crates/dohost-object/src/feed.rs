@@ -39,6 +39,10 @@ fn may_run(event: &Event, is_serial: bool, running: &Slab<Running>) -> bool {
 impl Events for Feed {
     fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Option<Call>> {
         let mut state = self.0.lock();
+        if state.is_doomed() {
+            // It ends as soon as this poll is over.
+            return Poll::Pending;
+        }
         // While something runs, calls that it waits for may still come.
         if state.has_ended() && state.mailbox.is_empty() {
             return Poll::Ready(None);

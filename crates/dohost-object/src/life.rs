@@ -24,6 +24,7 @@ pub(crate) async fn live(key: ObjectKey, object: Arc<Object>) {
         Ok(Err(reason)) => Some(reason),
         Err(_) => {
             tracing::error!(class = object.class.name(), id = %object.id, "the host panicked in a life of an object");
+            object.stops_to_start();
             Some(EndReason::Reset("the host failed".into()))
         }
     };
@@ -65,6 +66,9 @@ async fn run(object: &Arc<Object>) -> Result<(), EndReason> {
         biased;
         () = object.doom.notified() => {
             let reason = object.doom_reason();
+            if !matches!(reason, EndReason::TimedOut(_) | EndReason::StartFailed(_)) {
+                object.stops_to_start();
+            }
             tracing::warn!(class = object.class.name(), id = %object.id, "reset: {reason}");
             Err(reason)
         }
@@ -108,6 +112,9 @@ fn start_failed(object: &Object, trap: &Trap) -> EndReason {
 fn reset(object: &Object, trap: &Trap) -> EndReason {
     if trap.is_full {
         with_residents(|residents| residents.make_room());
+    }
+    if trap.is_full || trap.is_host {
+        object.stops_to_start();
     }
     let name = object.name();
     let (class, generation) = (object.class.name(), object.generation);

@@ -55,8 +55,8 @@ pub(crate) struct State {
     pub running: Slab<Running>,
     pub events_begun: u64,
     pub is_closing: bool,
-    /// Since when it finishes its events to move to new code.
-    draining_since: Option<Instant>,
+    /// Since when it finishes its events, for a limited time, and why.
+    draining: Option<(Instant, &'static str)>,
     /// From before the component is instantiated until the object is constructed.
     is_starting: bool,
     pub waker: Option<Waker>,
@@ -142,7 +142,7 @@ impl Object {
             running: Slab::new(),
             events_begun: 0,
             is_closing: false,
-            draining_since: None,
+            draining: None,
             is_starting: false,
             waker: None,
             last_active: Instant::now(),
@@ -283,10 +283,10 @@ impl Object {
         self.lock().close();
     }
 
-    /// The same, but for a limited time, because there is new code for the next life.
-    pub fn drain(&self) {
+    /// The same, but for a limited time, for this reason.
+    pub fn drain(&self, reason: &'static str) {
         let mut state = self.lock();
-        state.draining_since.get_or_insert_with(Instant::now);
+        state.draining.get_or_insert_with(|| (Instant::now(), reason));
         state.close();
     }
 
@@ -295,7 +295,7 @@ impl Object {
         self.lock().is_starting = true;
     }
 
-    /// It could not be, through no fault of its own.
+    /// It could not be, or ends before it is, through no fault of its code.
     pub fn stops_to_start(&self) {
         self.lock().is_starting = false;
     }
@@ -330,8 +330,10 @@ impl Object {
         let max = self.limits().event_time_max;
         let is_late = |since: Instant| now.saturating_duration_since(since) > max;
         let drain_time_max = self.host.limits.drain_time_max;
-        if state.draining_since.is_some_and(|since| now.saturating_duration_since(since) > drain_time_max) {
-            let text = format!("its code was updated, and its events took longer than {drain_time_max:?} to end");
+        if let Some((since, reason)) = state.draining
+            && now.saturating_duration_since(since) > drain_time_max
+        {
+            let text = format!("{reason}, and its events took longer than {drain_time_max:?} to end");
             return self.doom_with(&mut state, EndReason::Reset(text));
         }
         let what = if state.running.iter().any(|(_, event)| is_late(event.since)) {
@@ -369,19 +371,20 @@ impl Object {
     pub fn end(&self, reason: Option<EndReason>) -> Option<CommitNumber> {
         let mut state = self.lock();
         state.is_closing = true;
-        let held_back = state.output.give_up().into_iter().filter_map(|output| match output {
-            Output::Reply(slot, _) => Some(slot),
-            Output::Call(_) => None,
-        });
-        let running = std::mem::take(&mut state.running).into_iter().map(|(_, event)| event.slot);
-        let begun: Vec<ReplySlot> = held_back.chain(running).collect();
+        // Not dropped before the lock is: a body in it may be that of a call, which ends with it and says so here.
+        let held_back: Vec<Output> = state.output.give_up().into_iter().collect();
+        let running = std::mem::take(&mut state.running);
         let waiting: Vec<Event> = state.mailbox.drain().collect();
         state.syncs.clear();
         state.construction = None;
         let last_commit = state.last_submitted;
         drop(state);
         let reason = reason.unwrap_or(EndReason::Reset("it was evicted".into()));
-        for slot in begun {
+        let held_back = held_back.into_iter().filter_map(|output| match output {
+            Output::Reply(slot, _) => Some(slot),
+            Output::Call(_) => None,
+        });
+        for slot in held_back.chain(running.into_iter().map(|(_, event)| event.slot)) {
             slot.send(Err(reason.of_running()), None);
         }
         for event in waiting {
@@ -418,6 +421,11 @@ impl State {
     /// Whether the guest has nothing left to do in this life.
     pub fn has_ended(&self) -> bool {
         self.is_closing && self.running.is_empty() && !self.works_in_background
+    }
+
+    /// Whether this life is about to end, whatever it is at.
+    pub fn is_doomed(&self) -> bool {
+        self.doom.is_some()
     }
 
     /// The object's part of the store. There from before the guest starts.

@@ -130,7 +130,7 @@ impl Residents {
     pub fn start_anew(&mut self, key: ObjectKey) -> Option<Option<Arc<str>>> {
         let Place::Live(object) = self.residency.place(&key) else { return None };
         let name = object.name();
-        object.drain();
+        object.drain("its code was updated");
         self.residency.end(&key);
         self.starting_anew.insert(key);
         Some(name)
@@ -143,7 +143,7 @@ impl Residents {
         };
         let others: Vec<_> = self.residency.live().filter_map(is_other).collect();
         for (key, object) in &others {
-            object.drain();
+            object.drain("its code was updated");
             self.residency.end(key);
         }
         others.len()
@@ -179,7 +179,7 @@ impl Residents {
         let key = ObjectKey { class: class.0.number, id };
         let end = |object: &Object| match end_now {
             Some(reason) => object.doom(EndReason::Reset(reason.into())),
-            None => object.close(),
+            None => object.drain("it was to be evicted"),
         };
         self.holds.add(key, number, tell);
         match self.residency.place(&key) {

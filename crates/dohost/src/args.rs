@@ -97,6 +97,10 @@ pub struct Check {
     #[command(flatten)]
     pub application: Application,
 
+    /// Deletions of classes with all of their objects are meant
+    #[arg(long)]
+    pub allow_delete: bool,
+
     /// Print JSON
     #[arg(long)]
     pub json: bool,

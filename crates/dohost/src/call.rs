@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::args::Call;
 use crate::failure::Failure;
+use crate::output;
 
 /// The address that a host listens on unless it is told otherwise.
 const ADDRESS_DEFAULT: &str = "127.0.0.1:8787";
@@ -33,7 +34,7 @@ pub fn run(args: &Call) -> anyhow::Result<()> {
     let text = String::from_utf8_lossy(&body);
     match status {
         StatusCode::OK => {
-            println!("{}", text.trim_end());
+            output::say(text.trim_end())?;
             Ok(())
         }
         StatusCode::UNPROCESSABLE_ENTITY => {

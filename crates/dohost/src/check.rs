@@ -4,26 +4,36 @@ mod report;
 
 use crate::args::Check;
 use crate::config::{self, Plan, file};
+use crate::failure::Failure;
 use crate::load;
 use crate::management;
+use crate::output;
 
 use report::Report;
 
 /// Prints the plan if it can be served, or else why not.
 pub fn run(args: &Check) -> anyhow::Result<()> {
     if args.schema {
-        println!("{}", file::schema());
+        output::say(file::schema())?;
         return Ok(());
     }
     let plan = config::plan(&args.application, &config::host_environment)?;
     could_be_served(&plan)?;
     let (changes, destroys) = management::changes(&plan)?;
+    let refused = destroys.clone().filter(|_| !args.allow_delete);
     let report = Report::of(&plan).with_changes(changes, destroys);
     match args.json {
-        true => println!("{}", serde_json::to_string_pretty(&report)?),
-        false => print!("{report}"),
+        true => output::say(serde_json::to_string_pretty(&report)?)?,
+        false => output::say(report.to_string().trim_end())?,
     }
-    Ok(())
+    match refused {
+        None => Ok(()),
+        Some(text) => {
+            let help = "if that is meant, start the host with --allow-delete".to_string();
+            Err(Failure::new(format!("a start would be refused, as it destroys what is stored: {text}"), Some(help))
+                .into())
+        }
+    }
 }
 
 /// Loads all that would be loaded, and lets it go.

@@ -23,6 +23,8 @@ pub struct Deployer {
     host: Host,
     front: Front,
     application: Application,
+    /// What the host was started with.
+    started: Plan,
     served: Mutex<Served>,
 }
 
@@ -43,7 +45,8 @@ pub struct Summary {
 impl Deployer {
     /// For a host that serves this.
     pub fn new(engine: Engine, host: Host, front: Front, application: Application, served: Served) -> Arc<Deployer> {
-        Arc::new(Deployer { engine, host, front, application, served: Mutex::new(served) })
+        let started = served.plan.clone();
+        Arc::new(Deployer { engine, host, front, application, started, served: Mutex::new(served) })
     }
 
     /// Reads everything again and serves it from now on. Nothing changes if any of it does not fit, or if callers of methods
@@ -56,7 +59,7 @@ impl Deployer {
         // Compiling takes long.
         let (plan, loaded) = tokio::task::spawn_blocking(move || this.load(&known)).await??;
         let Loaded { classes, workers, components } = loaded;
-        check_changes(&served.plan, &plan)?;
+        check_changes(&self.started, &served.plan, &plan)?;
         if !may_break_callers {
             self.check_methods(&classes)?;
         }
@@ -70,7 +73,7 @@ impl Deployer {
         if changes_workers {
             self.front.set_workers(prepared);
         }
-        let at_next_start = needs_restart(&served.plan, &plan);
+        let at_next_start = needs_restart(&self.started, &plan);
         *served = Served { plan, components };
         Ok(Summary { objects, changes_workers, at_next_start })
     }
@@ -130,7 +133,7 @@ impl dohost_management::Application for Deployer {
 }
 
 /// Refuses what a running host cannot take.
-fn check_changes(before: &Plan, after: &Plan) -> anyhow::Result<()> {
+fn check_changes(started: &Plan, before: &Plan, after: &Plan) -> anyhow::Result<()> {
     let is_gone = |name: &String| !after.classes.iter().any(|class| class.name == *name);
     if let Some(gone) = before.classes.iter().map(|class| &class.name).find(|name| is_gone(name)) {
         let help = "a class leaves with a restart of the host".to_string();
@@ -140,7 +143,7 @@ fn check_changes(before: &Plan, after: &Plan) -> anyhow::Result<()> {
         )
         .into());
     }
-    if load::memory_bytes_max(after) > load::memory_bytes_max(before) {
+    if load::memory_bytes_max(after) > load::memory_bytes_max(started) {
         let help = "raise it with a restart of the host".to_string();
         return Err(Failure::new(
             "the limit memory is over the highest one that the host was started with",

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::args::Describe;
 use crate::failure::Failure;
+use crate::output;
 
 /// Prints it.
 pub fn run(args: &Describe) -> anyhow::Result<()> {
@@ -19,17 +20,17 @@ pub fn run(args: &Describe) -> anyhow::Result<()> {
     let interface = Interface::read(&binary).map_err(|error| Failure::new(format!("{file}: {error}"), None))?;
     let name = args.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     if args.json {
-        println!("{:#}", as_json(&interface));
+        output::say(format_args!("{:#}", as_json(&interface)))?;
     } else if args.openapi {
         let classes = BTreeMap::from([(name.clone(), Arc::new(interface))]);
-        println!("{:#}", openapi::document(&name, env!("CARGO_PKG_VERSION"), &classes));
+        output::say(format_args!("{:#}", openapi::document(&name, env!("CARGO_PKG_VERSION"), &classes)))?;
     } else if args.client {
         if interface.methods.is_empty() {
             return Err(Failure::new(format!("{file} has no methods"), None).into());
         }
-        print!("{}", client::wit(&interface, &name));
+        output::say(client::wit(&interface, &name).trim_end())?;
     } else {
-        print!("{}", as_text(&interface, &name));
+        output::say(as_text(&interface, &name).trim_end())?;
     }
     Ok(())
 }

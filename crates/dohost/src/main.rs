@@ -17,6 +17,7 @@ mod load;
 mod logging;
 mod management;
 mod objects;
+mod output;
 mod place;
 mod serve;
 
@@ -38,13 +39,11 @@ fn main() -> ExitCode {
         args::Command::Objects(objects) => objects::run(*objects),
         args::Command::Stats(stats) => objects::stats(stats),
         args::Command::Deploy(deploy) => objects::deploy(&deploy),
-        args::Command::Limits => {
-            println!("{}", limit::table());
-            Ok(())
-        }
+        args::Command::Limits => output::say(limit::table()).map_err(Into::into),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::nobody_reads(&error) => ExitCode::SUCCESS,
         Err(error) => {
             failure::print(&error);
             ExitCode::FAILURE

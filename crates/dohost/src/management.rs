@@ -21,11 +21,18 @@ pub struct Operators {
     pub address: Option<SocketAddr>,
 }
 
-impl Operators {
-    /// Listens where the plan says, and answers from now on.
-    pub fn start(plan: &Plan, host: &Host, application: Option<Arc<dyn Application>>) -> anyhow::Result<Operators> {
+/// The listener before anybody answers there.
+pub struct Bound {
+    listener: Listener,
+    has_socket: bool,
+    address: Option<SocketAddr>,
+}
+
+impl Bound {
+    /// Listens where the plan says. To be done by whoever has opened the data directory, as the socket is in it, and before
+    /// anything in it is changed, as this may fail.
+    pub fn bind(plan: &Plan) -> anyhow::Result<Bound> {
         let mut listener = Listener::default();
-        let has_socket = plan.management.has_socket && bind_socket(&mut listener, plan);
         let address = match (&plan.management.listen, token(plan)?) {
             (Some((address, _)), Some(token)) => {
                 let bound = listener.bind_tcp(*address, token).map_err(|error| {
@@ -36,6 +43,13 @@ impl Operators {
             }
             _ => None,
         };
+        let has_socket = plan.management.has_socket && bind_socket(&mut listener, plan);
+        Ok(Bound { listener, has_socket, address })
+    }
+
+    /// Answers from now on.
+    pub fn start(self, host: &Host, application: Option<Arc<dyn Application>>) -> anyhow::Result<Operators> {
+        let Bound { listener, has_socket, address } = self;
         if !has_socket && address.is_none() {
             return Ok(Operators { running: None, address });
         }
@@ -43,7 +57,9 @@ impl Operators {
         let running = listener.start(service, ManagementLimits::default())?;
         Ok(Operators { running: Some(running), address })
     }
+}
 
+impl Operators {
     /// Answers nobody any more. Waits a moment for answers that are under way.
     pub fn stop(&mut self) {
         self.running = None;

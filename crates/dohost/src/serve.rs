@@ -16,7 +16,7 @@ use crate::deploy::{Deployer, Served};
 use crate::failure::Failure;
 use crate::load::{self, Loaded};
 use crate::logging;
-use crate::management::{self, Operators};
+use crate::management;
 
 /// Serves until a signal asks to stop.
 pub fn run(args: Serve) -> anyhow::Result<()> {
@@ -29,6 +29,7 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let store =
         Store::open(&plan.data_dir, store_options(&plan)).map_err(|error| open_failure(&plan.data_dir, &error))?;
+    let operators = management::Bound::bind(&plan)?;
     management::migrate(&store, &plan, args.allow_delete)?;
     let host = Host::start(store.clone(), classes, host_options(&plan, outgoing)?)?;
     management::warn_of_unserved(&store, &plan)?;
@@ -36,7 +37,7 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
     let patience = plan.shutdown_timeout;
     let served = Served { plan: plan.clone(), components };
     let deployer = Deployer::new(engine, host.clone(), front.clone(), args.application, served);
-    let mut operators = Operators::start(&plan, &host, Some(deployer.clone()))?;
+    let mut operators = operators.start(&host, Some(deployer.clone()))?;
     let ready = ready_line(address, operators.address, &host, &plan);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {

@@ -11,6 +11,8 @@
 //! | --- | --- |
 //! | `/value`, `/increment` | the count |
 //! | `/seen` | method, URL and headers as the object sees them |
+//! | `/call-then-count` | that of `/call`, see [`relay`], handed on after the store has counted |
+//! | `/trap` | none |
 //! | `/steps` | what the steps of the query write, see [`steps`] |
 //! | everything else | see [`relay`] |
 
@@ -36,6 +38,12 @@ impl Guest for Object {
         match path.as_str() {
             "/value" => Ok(text(200, read().await?)),
             "/increment" => Ok(text(200, increment().await?)),
+            "/call-then-count" => {
+                let response = relay::handle("/call", &query, request).await?;
+                increment().await?;
+                Ok(response)
+            }
+            "/trap" => panic!("asked to"),
             "/seen" => Ok(text(200, seen(&request))),
             "/steps" => steps::run(request, &query).await,
             _ => relay::handle(&path, &query, request).await,

@@ -13,12 +13,12 @@ Examples:
   What an object has stored
       dohost objects show counter/A
       dohost objects keys counter/A
-      dohost objects get counter/A value
+      dohost objects get counter/A count
 
   Change it; its next request sees that
-      dohost objects put counter/A value 42
+      dohost objects put counter/A count 42
       dohost objects put counter/A picture --file cat.png
-      dohost objects delete counter/A value
+      dohost objects delete counter/A count
 
   All it stored, and its name
       dohost objects delete counter/A --yes

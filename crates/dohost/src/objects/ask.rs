@@ -38,7 +38,9 @@ impl Asked {
         if let Some(url) = &place.url {
             let help = "give it as DOHOST_MANAGEMENT_TOKEN in the environment; it has at least 16 characters";
             let token = place.token.clone().and_then(Token::new);
-            let token = token.ok_or_else(|| Failure::new("the host at --url needs its token", Some(help.into())))?;
+            let token = token.ok_or_else(|| {
+                Failure::new("the host at --url needs a token, of 16 characters at least", Some(help.into()))
+            })?;
             let client = Client::tcp(url, token).map_err(client_failure)?;
             return Ok(Asked { client, runtime });
         }
