@@ -210,8 +210,13 @@ impl Committer {
             return Ok((Ok(class), false));
         }
         let catalog = Catalog::load(rows)?;
-        if catalog.departed.contains_key(name) {
-            return Ok((Err(CommitError::ClassLeft { name: name.into() }), false));
+        if let Some(departed) = catalog.departed.get(name) {
+            let name = name.into();
+            let error = match departed.has_left {
+                true => CommitError::ClassLeft { name },
+                false => CommitError::ClassLeaving { name },
+            };
+            return Ok((Err(error), false));
         }
         let unique_key = catalog.unique_key_for(&self.shared.namespace_key_hex, name);
         let class = Class { number: ClassNumber(self.next_class), unique_key };

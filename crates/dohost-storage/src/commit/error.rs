@@ -35,10 +35,20 @@ pub enum CommitError {
     /// ([`crate::Progress::settled`]). Retry once the disk answers.
     #[error("commit: the disk does not answer; whether the writes are kept is not known")]
     Stalled,
-    /// The class went to another data directory, or is on its way there. Serve it from there, or register a new class of
-    /// this name with a migration.
+    /// The class went to another data directory. Serve it from there, or register a new class of this name with a
+    /// migration.
     #[error("register the class {name}: it was transferred to another data directory")]
     ClassLeft {
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// The class is on its way to another data directory, and its objects are still here. Start a host on the other one
+    /// again, which finishes the transfer or says why it cannot.
+    #[error(
+        "register the class {name}: it is being transferred to another data directory; start the host of that one \
+         again to finish the transfer"
+    )]
+    ClassLeaving {
         /// Its name.
         name: Arc<str>,
     },

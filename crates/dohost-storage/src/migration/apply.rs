@@ -16,6 +16,15 @@ use crate::read::StoreError;
 use crate::record::Class;
 use crate::store::{Store, StoreOptions, now_ms};
 
+/// A class that was copied for a migration which is not applied yet.
+struct Copied<'a> {
+    from: &'a str,
+    from_data_dir: &'a Path,
+    to: &'a str,
+    /// What it is to be registered as.
+    class: Class,
+}
+
 impl Store {
     /// The migrations that were applied, in order. Waits for the disk.
     pub fn applied_migrations(&self) -> Result<Vec<AppliedMigration>, StoreError> {
@@ -67,7 +76,30 @@ impl Store {
         open: &dyn Fn(&Path) -> Result<Store, OpenError>,
     ) -> Result<(), MigrationError> {
         self.catalog()?.resolve(migration)?;
-        let mut copied = HashMap::new();
+        let mut copied = Vec::new();
+        let is_copied = self.copy_sources(migration, open, &mut copied);
+        let is_written = is_copied.and_then(|()| {
+            let classes =
+                copied.iter().map(|copied: &Copied<'_>| (copied.to.to_owned(), copied.class.clone())).collect();
+            let migration = migration.clone();
+            let namespace_key_hex = self.shared().namespace_key_hex.clone();
+            self.change(move |changing| write(changing, &migration, &classes, &namespace_key_hex))?
+        });
+        match &is_written {
+            // The commit may have reached the disk all the same: whose the classes are is known when this is opened again.
+            Ok(()) | Err(MigrationError::Store(_)) => {}
+            Err(_) => copied.iter().for_each(|copied| self.give_back(copied, open)),
+        }
+        is_written
+    }
+
+    /// Copies the classes that a migration transfers, up to the first that cannot be had.
+    fn copy_sources<'a>(
+        &self,
+        migration: &'a Migration,
+        open: &dyn Fn(&Path) -> Result<Store, OpenError>,
+        copied: &mut Vec<Copied<'a>>,
+    ) -> Result<(), MigrationError> {
         for step in &migration.steps {
             if let Step::Transferred { from, from_data_dir, to } = step {
                 let failed = |reason| MigrationError::Source {
@@ -77,12 +109,20 @@ impl Store {
                     reason,
                 };
                 let class = transfer::copy(self, from, from_data_dir, open).map_err(failed)?;
-                copied.insert(to.clone(), class);
+                copied.push(Copied { from, from_data_dir, to, class });
             }
         }
-        let migration = migration.clone();
-        let namespace_key_hex = self.shared().namespace_key_hex.clone();
-        self.change(move |changing| write(changing, &migration, &copied, &namespace_key_hex))?
+        Ok(())
+    }
+
+    /// Undoes a copy whose migration is not applied. What cannot be undone now stays as after a crash: the class is served
+    /// by nobody until the migration is tried again.
+    fn give_back(&self, copied: &Copied<'_>, open: &dyn Fn(&Path) -> Result<Store, OpenError>) {
+        let Copied { from, from_data_dir, class, .. } = copied;
+        if let Err(reason) = transfer::give_back(self, from, from_data_dir, class, open) {
+            let from_data_dir = from_data_dir.display();
+            warn!(class = from, %from_data_dir, "a class was not transferred and is not given back yet: {reason}");
+        }
     }
 
     /// Tells the data directories that classes came from that they are whole here, where that is not done yet. One that

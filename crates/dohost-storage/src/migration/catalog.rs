@@ -153,6 +153,7 @@ impl Catalog {
                 if self.classes.contains_key(class) {
                     return Err(MigrationError::Exists { tag: tag(), class: class.clone() });
                 }
+                self.name_is_free(tag(), class)?;
                 Ok(self.register(class))
             }
             Step::Renamed { from, to } => {
@@ -193,8 +194,18 @@ impl Catalog {
         Act::Register { class: name.to_owned() }
     }
 
+    /// A name is not given away while the class that had it is leaving: the row that says so is all that leads to its
+    /// objects, and it goes once another class has the name.
+    fn name_is_free(&self, tag: String, name: &str) -> Result<(), MigrationError> {
+        match self.departed.get(name) {
+            Some(Departed { has_left: false, .. }) => Err(MigrationError::Leaving { tag, class: name.into() }),
+            _ => Ok(()),
+        }
+    }
+
     /// A class that has the name which another one should get goes, if it has no objects.
     fn make_way(&mut self, tag: String, from: &str, to: &str) -> Result<(), MigrationError> {
+        self.name_is_free(tag.clone(), to)?;
         if self.classes.get(to).is_some_and(|class| self.occupied.contains(&class.number)) {
             return Err(MigrationError::HasObjects { tag, from: from.into(), to: to.into() });
         }
@@ -203,6 +214,9 @@ impl Catalog {
     }
 
     fn missing(&self, tag: String, class: &str) -> MigrationError {
+        if let Err(leaving) = self.name_is_free(tag.clone(), class) {
+            return leaving;
+        }
         let classes = self.classes.keys().cloned().collect();
         MigrationError::Missing { tag, class: class.into(), classes }
     }

@@ -54,6 +54,14 @@ pub enum MigrationError {
         /// Those that are there.
         classes: Vec<String>,
     },
+    /// A class of that name is on its way to another data directory, and its objects are still here.
+    #[error("the migration {tag} is about the class {class}, which is being transferred to another data directory")]
+    Leaving {
+        /// The tag.
+        tag: String,
+        /// The class.
+        class: String,
+    },
     /// The name that a class should get belongs to one with objects.
     #[error("the migration {tag} gives {from} the name {to}, but a class {to} has objects")]
     HasObjects {
@@ -70,7 +78,8 @@ pub enum MigrationError {
         /// Which, with numbers.
         what: String,
     },
-    /// The class cannot be had from the other data directory. Nothing was changed there.
+    /// The class cannot be had from the other data directory. It is given back to it, and so are those that the same
+    /// migration had copied before.
     #[error("the migration {tag} transfers {class} from {}: {reason}", from_data_dir.display())]
     Source {
         /// The tag.
@@ -103,6 +112,11 @@ impl MigrationError {
             }
             MigrationError::Missing { classes, .. } if classes.is_empty() => "there are no classes".into(),
             MigrationError::Missing { classes, .. } => format!("there are {}", classes.join(", ")),
+            MigrationError::Leaving { .. } => {
+                "start the host of the data directory that it goes to, which finishes the transfer, then start this one \
+                 again; or choose another name"
+                    .into()
+            }
             MigrationError::HasObjects { to, .. } => {
                 format!("choose another name, or delete {to} in a migration before this one")
             }

@@ -12,7 +12,7 @@
 //!                                           noted that this is done
 //! ```
 //!
-//! A copy that fails takes the mark back.
+//! A copy that fails takes the mark back, and those of the copies that were made before it for the same migration.
 
 use std::path::Path;
 
@@ -42,11 +42,25 @@ pub(crate) fn copy(
     let source = open(from_data_dir).map_err(|error| format!("failed to {error}"))?;
     let leaving = mark(&source, from, store.namespace_key()).map_err(failed)??;
     let result = copy_objects(store, &source, &leaving);
-    if result.is_err() {
-        unmark(&source, from).map_err(failed)?;
-    }
+    let unmarked = if result.is_err() { unmark(&source, from, store.namespace_key()) } else { Ok(()) };
     source.close();
+    unmarked.map_err(failed)?;
     result.map_err(failed)
+}
+
+/// Undoes a copy that nobody is to have: the source serves the class again, and the copy is removed.
+pub(crate) fn give_back(
+    store: &Store,
+    from: &str,
+    from_data_dir: &Path,
+    copy: &Class,
+    open: &dyn Fn(&Path) -> Result<Store, OpenError>,
+) -> Result<(), String> {
+    remove_copy(store, copy.number);
+    let source = open(from_data_dir).map_err(|error| format!("failed to {error}"))?;
+    let unmarked = unmark(&source, from, store.namespace_key());
+    source.close();
+    unmarked.map_err(failed)
 }
 
 /// Says that a class has left, and has its objects removed.
@@ -108,10 +122,14 @@ fn mark(source: &Store, name: &str, destination: [u8; 32]) -> Result<Result<Clas
     })
 }
 
-fn unmark(source: &Store, name: &str) -> Result<(), StoreError> {
+/// The class is served there again.
+fn unmark(source: &Store, name: &str, destination: [u8; 32]) -> Result<(), StoreError> {
     let name = name.to_owned();
     let done: Result<Result<(), ()>, _> = source.change(move |changing| {
-        if let Some(departed) = departed(changing, &name)? {
+        if let Some(departed) = departed(changing, &name)?
+            && departed.destination == destination
+            && !departed.has_left
+        {
             changing.rows.remove(&Key::Departed { name: name.clone() }.encode()[..])?;
             let key = Key::Class { name: name.clone() }.encode();
             changing.rows.insert(&key[..], &departed.class.encode()[..])?;
@@ -134,14 +152,18 @@ fn copy_objects(store: &Store, source: &Store, class: &Class) -> Result<Class, S
     match copy.all(source, class.number) {
         Ok(()) => Ok(Class { number: hidden, unique_key: class.unique_key.clone() }),
         Err(error) => {
-            // If that fails too, the sweep of the next process does it.
-            let _: Result<Result<(), ()>, _> = store.change(move |changing| {
-                sweep::retire_class(changing.rows, changing.swept, hidden)?;
-                Ok(Ok(()))
-            });
+            remove_copy(store, hidden);
             Err(error)
         }
     }
+}
+
+/// Has what is under a hidden number removed. If that fails, the sweep of the next process does it.
+fn remove_copy(store: &Store, hidden: ClassNumber) {
+    let _: Result<Result<(), ()>, _> = store.change(move |changing| {
+        sweep::retire_class(changing.rows, changing.swept, hidden)?;
+        Ok(Ok(()))
+    });
 }
 
 /// A copy under way: what was read and not written yet.

@@ -304,6 +304,86 @@ fn a_source_that_cannot_be_had_is_named_and_stays_as_it_was() {
     is_whole(&source, &room);
 }
 
+#[test]
+fn a_transfer_that_fails_gives_back_the_classes_that_were_copied_before() {
+    let (from, room) = source();
+    let second = |from: &str, from_data_dir: &str| Step::Transferred {
+        from: from.into(),
+        from_data_dir: from_data_dir.into(),
+        to: "Second".into(),
+    };
+    for fails in [second("Nobody", "elsewhere"), second("Other", "nowhere")] {
+        let to = destination();
+        let store = open(&to);
+        let open_source = |path: &Path| match path == Path::new("elsewhere") {
+            true => Store::open_disk(from.clone(), options()),
+            false => Err(OpenError::Io(std::io::ErrorKind::NotFound.into())),
+        };
+        let list = [migration("v1", vec![transferred("Room", "Hall"), fails])];
+        let refused = store.migrate_from(&list, false, &open_source).unwrap_err();
+        assert!(matches!(refused, MigrationError::Source { .. }), "{refused}");
+        let source = open(&from);
+        assert_eq!(class_names(&source), ["Room"]);
+        assert_eq!(source.class("Room").unwrap(), room);
+        is_whole(&source, &room);
+        source.close();
+        assert_eq!(objects_left(&store, 1), 1, "the copy is removed, and only that");
+        assert_eq!(class_names(&store), ["Own"]);
+        assert!(store.applied_migrations().unwrap().is_empty());
+    }
+    // A migration without the step that fails may have the same tag: none was applied.
+    let store = open(&destination());
+    let list = [migration("v1", vec![transferred("Room", "Hall")])];
+    store.migrate_from(&list, false, &|_| Store::open_disk(from.clone(), options())).unwrap();
+    is_whole(&store, &store.class("Hall").unwrap());
+}
+
+#[test]
+fn the_name_of_a_class_in_transit_is_given_to_no_other() {
+    let (from, room) = source();
+    let source = open(&from);
+    write(&source, &source.class("Other").unwrap(), 1, 1, "other");
+    source.close();
+    // Both disks as a crash leaves them after the class was marked and copied: when the next one is asked for.
+    let (to, crashed) = (destination(), std::cell::RefCell::new(None));
+    let open_source = |path: &Path| match path == Path::new("elsewhere") {
+        true => Store::open_disk(from.clone(), options()),
+        false => {
+            *crashed.borrow_mut() = Some((from.after_crash(|| true), to.after_crash(|| true)));
+            Err(OpenError::Io(std::io::ErrorKind::NotFound.into()))
+        }
+    };
+    let next = Step::Transferred { from: "X".into(), from_data_dir: "nowhere".into(), to: "X".into() };
+    let list = [migration("v1", vec![transferred("Room", "Hall"), next])];
+    open(&to).migrate_from(&list, false, &open_source).unwrap_err();
+    let (from, to) = crashed.take().unwrap();
+
+    let source = open(&from);
+    let leaving = source.class("Room").unwrap_err();
+    assert!(matches!(leaving, StoreError::Commit(CommitError::ClassLeaving { .. })));
+    assert!(leaving.to_string().contains("it is being transferred to another data directory; start the host of"));
+    let steps =
+        [new("Room"), renamed("Other", "Room"), transferred("X", "Room"), renamed("Room", "X"), deleted("Room")];
+    for step in steps {
+        let list = [migration("v1", vec![step])];
+        let expected = MigrationError::Leaving { tag: "v1".into(), class: "Room".into() };
+        assert_eq!(source.plan_migrations(&list).unwrap_err(), expected);
+        assert_eq!(source.migrate_from(&list, true, &no_other).unwrap_err(), expected);
+    }
+    assert_eq!(class_names(&source), ["Other"]);
+    source.close();
+
+    let (store, list) = (open(&to), [migration("v1", vec![transferred("Room", "Hall")])]);
+    store.migrate_from(&list, false, &|_| Store::open_disk(from.clone(), options())).unwrap();
+    let hall = store.class("Hall").unwrap();
+    assert_eq!(hall.unique_key, room.unique_key);
+    is_whole(&store, &hall);
+    let source = open(&from);
+    source.migrate(&[migration("v1", vec![new("Room")])], false).expect("now it has left");
+    assert_ne!(source.class("Room").unwrap().unique_key, room.unique_key);
+    assert_eq!(objects_left(&source, 1), 1);
+}
+
 /// Runs a transfer with a crash at every operation of one of the two disks, and then again.
 fn crash_at_every_operation_of(of_source: bool) {
     let (source, room) = source();
