@@ -194,7 +194,7 @@ fn a_deploy_reads_the_file_again() {
     assert_eq!(host.get("/Alpha/A/environment").ok(), "COLOUR=red\n");
     host.setup.file("dohost.toml", with_guests(&toml("blue")));
     host.signal("HUP");
-    host.log_with("deployed: Alpha");
+    host.log_with("deployed: new code for Alpha");
     assert_eq!(host.get("/Alpha/A/environment").ok(), "COLOUR=blue\n");
     host.setup.file("dohost.toml", with_guests(&toml("green\\")));
     host.signal("HUP");

@@ -317,7 +317,7 @@ fn a_stream_that_gets_on_may_take_longer_than_an_event_and_keeps_the_object_resi
 }
 
 #[test]
-fn trailers_of_an_object_reach_the_client_or_its_caller() {
+fn a_body_with_trailers_ends_well_at_the_client_and_at_a_caller() {
     let host = object();
     assert!(ends_well(&mut begin(&host, &steps(&["chunk a", "end-well-with x-sum 7"]))));
 }

@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 
 /// See the module.
-pub(crate) struct TimedIo {
-    stream: TokioIo<TcpStream>,
+pub(crate) struct TimedIo<S> {
+    stream: TokioIo<S>,
     write_timeout: Duration,
     /// Runs while nothing can be written.
     blocked: Option<Pin<Box<Sleep>>>,
 }
 
-impl TimedIo {
-    pub fn new(stream: TcpStream, write_timeout: Duration) -> TimedIo {
+impl<S> TimedIo<S> {
+    pub fn new(stream: S, write_timeout: Duration) -> TimedIo<S> {
         TimedIo { stream: TokioIo::new(stream), write_timeout, blocked: None }
     }
 
@@ -36,13 +36,13 @@ impl TimedIo {
     }
 }
 
-impl Read for TimedIo {
+impl<S: AsyncRead + Unpin> Read for TimedIo<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
     }
 }
 
-impl Write for TimedIo {
+impl<S: AsyncWrite + Unpin> Write for TimedIo<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
@@ -78,32 +78,28 @@ impl Write for TimedIo {
 mod tests {
     use std::future::poll_fn;
 
-    use tokio::net::TcpListener;
+    use tokio::io::AsyncReadExt;
+    use tokio::time::{Instant, sleep, timeout};
 
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_peer_that_reads_nothing_is_given_up_and_one_that_reads_slowly_is_not() {
-        const MAX: Duration = Duration::from_millis(200);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let (peer, mut io) = (peer.unwrap(), TimedIo::new(accepted.unwrap().0, MAX));
-        let mut write = async || poll_fn(|cx| Pin::new(&mut io).poll_write(cx, &[0; 64 << 10])).await;
-        let mut written = 0;
-        while tokio::time::timeout(MAX / 4, write()).await.is_ok() {
-            written += 1;
-        }
-        assert!(written > 0);
+        const MAX: Duration = Duration::from_secs(60);
+        const BUFFER: usize = 64;
+        let (mut peer, stream) = tokio::io::duplex(BUFFER);
+        let mut io = TimedIo::new(stream, MAX);
+        let mut write = async || poll_fn(|cx| Pin::new(&mut io).poll_write(cx, &[0; BUFFER])).await;
+        assert_eq!(write().await.unwrap(), BUFFER);
         // A little is read now and then, which is enough.
-        let mut bytes = vec![0; 4 << 20];
         for _ in 0..6 {
-            tokio::time::sleep(MAX / 2).await;
-            while matches!(peer.try_read(&mut bytes), Ok(1..)) {}
-            while let Ok(written) = tokio::time::timeout(MAX / 8, write()).await {
-                written.expect("it reads");
-            }
+            assert!(timeout(MAX / 4, write()).await.is_err(), "there is no room");
+            sleep(MAX / 2).await;
+            peer.read_exact(&mut [0; BUFFER / 2]).await.unwrap();
+            assert_eq!(write().await.unwrap(), BUFFER / 2);
         }
+        let since = Instant::now();
         assert_eq!(write().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(since.elapsed().as_secs(), MAX.as_secs());
     }
 }
