@@ -1,5 +1,5 @@
-//! A whole application, as its `dohost.toml` serves it: `guests/chat` has three classes and a Worker in one component, which
-//! call each other's methods.
+//! A whole application, as its `dohost.toml` serves it: `guests/chat` has three classes and a Worker in one component,
+//! which call each other's methods.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -96,8 +96,8 @@ fn too_much(refusal: limiter::Refusal) -> Response {
     }
 }
 
-/// A call that brought no result. An object that is busy or was reset may answer the next time; the rest is a mistake of
-/// ours. It is not tried again here, as the message may have been posted.
+/// A call that brought no result. An object that is busy or was reset may answer the next time; the rest is a mistake
+/// of ours. It is not tried again here, as the message may have been posted.
 fn failed(call: CallError) -> Response {
     log::line(&format!("a call failed: {}", call.message));
     if call.overloaded || call.retryable {

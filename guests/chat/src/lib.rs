@@ -7,8 +7,8 @@
 //! | `Room` | one object per room: its messages | `room.rs` |
 //! | `Lobby` | one object: which rooms there are | `lobby.rs` |
 //!
-//! This file ties them to the bindings; the README shows how the calls go. All are the same component, so an object asks
-//! `state.class` who it is: a `Room` must not answer for a `Limiter`.
+//! This file ties them to the bindings; the README shows how the calls go. All are the same component, so an object
+//! asks `state.class` who it is: a `Room` must not answer for a `Limiter`.
 
 mod front;
 mod http;
