@@ -13,6 +13,7 @@ mod random;
 mod script;
 mod small_disk;
 
+mod application;
 mod call_cycles;
 mod command_line;
 mod concurrency;
