@@ -63,6 +63,7 @@ pub(crate) fn store(
     let outside: Arc<dyn Outside> = outside.into();
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits.handles_max);
+    let is_of_object = inside.is_some();
     let state = GuestState {
         inside,
         outside: outside.clone(),
@@ -73,7 +74,7 @@ pub(crate) fn store(
         variables,
         wasi: None,
         http: WasiHttpCtx::new(),
-        hooks: HttpHooks { outside },
+        hooks: HttpHooks { outside, is_of_object },
     };
     let mut store = Store::new(&engine.wasmtime, state);
     store.limiter(|state| &mut state.memory);

@@ -79,7 +79,6 @@ struct Shared {
     service: Service,
     limits: ManagementLimits,
     is_stopping: watch::Sender<bool>,
-    places: Arc<Semaphore>,
 }
 
 impl Listener {
@@ -101,10 +100,9 @@ impl Listener {
     /// Answers from now on, on threads of its own.
     pub fn start(self, service: Service, limits: ManagementLimits) -> std::io::Result<Running> {
         let stop = watch::Sender::new(false);
-        let places = Arc::new(Semaphore::new(limits.connections_max));
         let mut runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = runtime.enable_all().max_blocking_threads(limits.connections_max).build()?;
-        let shared = Arc::new(Shared { service, limits, is_stopping: stop.clone(), places });
+        let runtime = runtime.enable_all().max_blocking_threads(limits.connections_max * 2).build()?;
+        let shared = Arc::new(Shared { service, limits, is_stopping: stop.clone() });
         let thread = std::thread::Builder::new().name("management".into()).spawn(move || {
             runtime.block_on(self.accept(shared));
             runtime.shutdown_timeout(STOP_TIME_MAX);
@@ -114,11 +112,14 @@ impl Listener {
 
     async fn accept(self, shared: Arc<Shared>) {
         let mut is_stopping = shared.is_stopping.subscribe();
+        // Each its own, so that strangers on TCP cannot take those of the socket.
+        let places = || Arc::new(Semaphore::new(shared.limits.connections_max));
+        let (socket_places, tcp_places) = (places(), places());
         let on_socket = async {
             let Some((listener, _)) = self.socket.as_ref() else { return std::future::pending().await };
             let Ok(listener) = listener.try_clone().and_then(socket::on_runtime) else { return };
             loop {
-                let place = shared.places.clone().acquire_owned().await.expect("the semaphore is never closed");
+                let place = socket_places.clone().acquire_owned().await.expect("the semaphore is never closed");
                 match listener.accept().await {
                     Ok((stream, _)) => serve(&shared, stream, None, place),
                     Err(error) => refused(&error).await,
@@ -129,7 +130,7 @@ impl Listener {
             let Some((listener, token)) = self.tcp.as_ref() else { return std::future::pending().await };
             let Ok(listener) = listener.try_clone().and_then(TcpListener::from_std) else { return };
             loop {
-                let place = shared.places.clone().acquire_owned().await.expect("the semaphore is never closed");
+                let place = tcp_places.clone().acquire_owned().await.expect("the semaphore is never closed");
                 match listener.accept().await {
                     Ok((stream, _)) => serve(&shared, stream, Some(token.clone()), place),
                     Err(error) => refused(&error).await,

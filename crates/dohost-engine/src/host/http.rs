@@ -165,16 +165,22 @@ type Sent = Result<(http::Response<WasiBody>, IoResult), Error>;
 /// What wasmtime's part of `wasi:http` asks us.
 pub(crate) struct HttpHooks {
     pub outside: Arc<dyn Outside>,
+    /// The guest is an object.
+    pub is_of_object: bool,
 }
 
 impl WasiHttpHooks for HttpHooks {
-    /// A request of `wasi:http/outgoing-handler@0.2`.
+    /// A request of `wasi:http/outgoing-handler@0.2`, of a Worker: bodies of 0.2 know no gates, and it is not told which event
+    /// sends it.
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         _: IoResult,
     ) -> Box<dyn Future<Output = Sent> + Send> {
+        if self.is_of_object {
+            return Box::new(async { Err(Error::HttpRequestDenied) });
+        }
         let reply = self.outside.send(None, request, options.unwrap_or_default());
         Box::new(async move {
             match reply.await {
