@@ -121,7 +121,7 @@ pub(crate) fn whole(bytes: impl Into<Bytes>) -> Answer {
     Either::Left(Full::new(bytes.into()))
 }
 
-/// A body that a Worker streams.
+/// A body that a Worker or an object streams.
 pub(crate) fn streamed(body: impl http_body::Body<Data = Bytes, Error = BodyError> + Send + 'static) -> Answer {
     Either::Right(body.boxed_unsync())
 }

@@ -52,6 +52,9 @@ impl Workers {
 
     /// The Worker that a request goes to, if it goes to one.
     pub fn of<B>(&self, request: &http::Request<B>) -> Option<Arc<Routed>> {
+        if self.routes.is_empty() {
+            return None;
+        }
         let uri = request.uri();
         let host_header = || request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
         let host = uri.authority().map(Authority::host).or_else(host_header).unwrap_or_default();

@@ -18,7 +18,7 @@ use crate::class::{Class, ClassOptions};
 use crate::environment::Environment;
 use crate::event::{Event, EventError, Reply, ReplySlot};
 use crate::executor::{Executors, current, with_residents};
-use crate::id::{InvalidId, ObjectId};
+use crate::id::{IdKey, InvalidId, ObjectId};
 use crate::limits::HostLimits;
 use crate::outside::WorkerOutside;
 use crate::streams::{input_for, streamed_reply, whole_reply};
@@ -96,13 +96,13 @@ pub enum Target<'a> {
 
 impl Target<'_> {
     /// The id, and the name if the object may keep it.
-    pub(crate) fn resolve(self, class: &Class) -> Result<(ObjectId, Option<Arc<str>>), InvalidId> {
+    pub(crate) fn resolve(self, ids: &IdKey) -> Result<(ObjectId, Option<Arc<str>>), InvalidId> {
         match self {
             Target::Name(name) => {
                 let kept = Some(name).filter(|name| name.len() <= NAME_BYTES_MAX);
-                Ok((class.0.ids.id_from_name(name), kept.map(Arc::from)))
+                Ok((ids.id_from_name(name), kept.map(Arc::from)))
             }
-            Target::Id(id) => Ok((class.0.ids.id_from_string(id)?, None)),
+            Target::Id(id) => Ok((ids.id_from_string(id)?, None)),
         }
     }
 }
@@ -137,7 +137,7 @@ impl Host {
     ///
     /// Dropping the future gives up the reply, not the event.
     pub async fn fetch(&self, class: &Class, target: Target<'_>, request: Request) -> Result<Reply, InvalidId> {
-        let (id, name) = target.resolve(class)?;
+        let (id, name) = target.resolve(&class.0.ids)?;
         let reply = self.0.clone().send(class, id, name, Input::Fetch(request), None).await;
         Ok(whole_reply(reply, class.body_bytes_max()).await)
     }
@@ -150,7 +150,7 @@ impl Host {
         target: Target<'_>,
         request: http::Request<Body>,
     ) -> Result<Reply<http::Response<Body>>, InvalidId> {
-        let (id, name) = target.resolve(class)?;
+        let (id, name) = target.resolve(&class.0.ids)?;
         let input = match input_for(class, request).await {
             Ok(input) => input,
             Err(error) => return Ok(Err(error)),
@@ -165,7 +165,7 @@ impl Host {
         target: Target<'_>,
         call: MethodCall,
     ) -> Result<Reply<Option<Value>>, InvalidId> {
-        let (id, name) = target.resolve(class)?;
+        let (id, name) = target.resolve(&class.0.ids)?;
         let reply = self.0.clone().send(class, id, name, Input::Method(call), None).await;
         Ok(reply.map(Output::into_value))
     }

@@ -17,8 +17,8 @@ pub use dohost_storage::{
     StoredObject,
 };
 use dohost_storage::{
-    ClassNumber, KeyRange, ListOptions, NAME_BYTES_MAX, ObjectRecord, Page, Store, StoreStats, TooLong, Totals,
-    WriteSet, check_key, check_value,
+    ClassNumber, KeyRange, ListOptions, ObjectRecord, Page, Store, StoreStats, TooLong, Totals, WriteSet, check_key,
+    check_value,
 };
 
 use crate::environment::{Environment, Machine};
@@ -368,14 +368,7 @@ impl Management {
 
     fn meant(&self, class: &str, target: Target<'_>) -> Result<Object, ManageError> {
         let class = self.class(class)?;
-        let ids = IdKey::new(&class.class.unique_key);
-        let (id, name) = match target {
-            Target::Name(name) => {
-                let kept = Some(name).filter(|name| name.len() <= NAME_BYTES_MAX);
-                (ids.id_from_name(name), kept.map(Arc::from))
-            }
-            Target::Id(id) => (ids.id_from_string(id)?, None),
-        };
+        let (id, name) = target.resolve(&IdKey::new(&class.class.unique_key))?;
         Ok(Object { class, id, name })
     }
 

@@ -3,8 +3,9 @@
 //! What else belongs to a life is beside this: `feed` (events into the guest), `input_gate`, `output_gate`, `commit` (turns
 //! become commits), `sections` (critical sections and transactions), `calls` (to other objects and the network).
 //!
-//! The state is behind a lock only because wasmtime wants everything that a guest can reach to be `Send`. Whoever takes it
-//! runs on the object's executor, never holds it across an await, and so never waits for it.
+//! The state is behind a lock because wasmtime wants everything that a guest can reach to be `Send`, and because a streamed
+//! body may be read and dropped on another executor than the object's. Whoever takes it holds it for a moment: never across
+//! an await, and never while something is dropped that may hold a body.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -350,7 +350,7 @@ fn stub(
     target: Target<'_>,
 ) -> Result<Stub, NamespaceError> {
     let class = class_of(host, bindings, class)?;
-    let resolved = target.resolve(&class);
+    let resolved = target.resolve(&class.0.ids);
     let (id, name) = resolved.map_err(|error| NamespaceError::InvalidId(error.to_string()))?;
     Ok(Stub(Box::new(StubOf {
         host: host.clone(),

@@ -11,8 +11,7 @@
 //! | --- | --- |
 //! | `/value`, `/increment` | the count |
 //! | `/seen` | method, URL and headers as the object sees them |
-//! | `/call-then-count` | that of `/call`, see [`relay`], handed on after the store has counted |
-//! | `/trap` | none |
+//! | `/call-then-trap` | none: that of `/call`, see [`relay`], is handed on after a write, and before it can leave there is a trap |
 //! | `/steps` | what the steps of the query write, see [`steps`] |
 //! | everything else | see [`relay`] |
 
@@ -38,12 +37,17 @@ impl Guest for Object {
         match path.as_str() {
             "/value" => Ok(text(200, read().await?)),
             "/increment" => Ok(text(200, increment().await?)),
-            "/call-then-count" => {
+            "/call-then-trap" => {
                 let response = relay::handle("/call", &query, request).await?;
                 increment().await?;
+                wit_bindgen::spawn_local(async {
+                    // Still in the same turn, but the reply has been given.
+                    wit_bindgen::yield_async().await;
+                    wit_bindgen::yield_async().await;
+                    panic!("asked to");
+                });
                 Ok(response)
             }
-            "/trap" => panic!("asked to"),
             "/seen" => Ok(text(200, seen(&request))),
             "/steps" => steps::run(request, &query).await,
             _ => relay::handle(&path, &query, request).await,
