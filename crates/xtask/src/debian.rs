@@ -33,12 +33,17 @@ pub fn cargo(folder: &Path) -> Command {
 }
 
 pub fn is_installed() -> bool {
-    missing().is_empty()
+    missing_of(&PACKAGES).is_empty()
 }
 
 /// Installs what is missing, as root or with sudo.
 pub fn install() -> Result<()> {
-    let missing = missing();
+    install_packages(&PACKAGES)
+}
+
+/// Installs those that are missing, as root or with sudo.
+pub fn install_packages(packages: &[&'static str]) -> Result<()> {
+    let missing = missing_of(packages);
     if missing.is_empty() {
         return Ok(());
     }
@@ -65,8 +70,8 @@ fn apt_get(as_root: &[&str], arguments: &[&str], packages: &[&str]) -> Command {
     command
 }
 
-fn missing() -> Vec<&'static str> {
-    PACKAGES.into_iter().filter(|package| !has(package)).collect()
+fn missing_of(packages: &[&'static str]) -> Vec<&'static str> {
+    packages.iter().copied().filter(|package| !has(package)).collect()
 }
 
 fn has(package: &str) -> bool {
