@@ -123,7 +123,8 @@ fn request(line: &str) -> Option<Request> {
 
 #[test]
 fn requests_are_read_from_the_first_comment() {
-    let source = "// About.\n//> GET /a\n//| POST /b -H x-a:1 -H x-b:2 -d \"two\\nlines\"\n//! restart\ncode\n//> GET /no\n";
+    let source =
+        "// About.\n//> GET /a\n//| POST /b -H x-a:1 -H x-b:2 -d \"two\\nlines\"\n//! restart\ncode\n//> GET /no\n";
     let steps = steps(source).expect("it makes sense");
     assert_eq!(steps.len(), 2, "{steps:?}");
     let Step::Send(group) = &steps[0] else { panic!("{steps:?}") };
