@@ -1,6 +1,7 @@
 //! What a program answered, as text that can be compared line by line.
 
 use std::fmt::Write as _;
+use std::io;
 use std::time::Duration;
 
 use crate::http::{Connection, Reply};
@@ -42,24 +43,33 @@ pub fn of(program: &Program, runtime: &Runtime) -> String {
     text
 }
 
+/// Writes the requests in their order, each on a connection of its own, and then reads the replies.
 fn send(address: &str, group: &[Request]) -> Vec<Result<Reply, String>> {
-    std::thread::scope(|scope| {
-        let mut threads = Vec::new();
-        for request in group {
-            if !threads.is_empty() {
-                std::thread::sleep(STAGGER);
-            }
-            threads.push(scope.spawn(move || send_one(address, request)));
+    let mut connections = Vec::new();
+    for request in group {
+        if !connections.is_empty() {
+            std::thread::sleep(STAGGER);
         }
-        threads.into_iter().map(|thread| thread.join().expect("a client does not panic")).collect()
-    })
+        connections.push(begin(address, request));
+    }
+    let read = |(connection, request): (io::Result<Connection>, &Request)| {
+        let mut connection = connection.map_err(|error| error.to_string())?;
+        connection.read_reply(request.method == "HEAD").map_err(|error| format!("{error:?}"))
+    };
+    connections.into_iter().zip(group).map(read).collect()
 }
 
-fn send_one(address: &str, request: &Request) -> Result<Reply, String> {
-    let mut connection = Connection::open(address).map_err(|error| error.to_string())?;
-    let headers: Vec<(&str, &str)> = request.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
-    let reply = connection.try_send(&request.method, &request.target, &headers, request.body.as_bytes());
-    reply.map_err(|error| format!("{error:?}"))
+fn begin(address: &str, request: &Request) -> io::Result<Connection> {
+    let mut head = format!("{} {} HTTP/1.1\r\nhost: example.com\r\n", request.method, request.target);
+    for (name, value) in &request.headers {
+        let _ = write!(head, "{name}: {value}\r\n");
+    }
+    if !request.body.is_empty() {
+        let _ = write!(head, "content-length: {}\r\n", request.body.len());
+    }
+    let mut connection = Connection::open(address)?;
+    connection.write(format!("{head}\r\n{}", request.body).as_bytes())?;
+    Ok(connection)
 }
 
 fn rendered(reply: &Reply) -> String {
