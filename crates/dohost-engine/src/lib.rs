@@ -12,6 +12,7 @@
 pub mod bindings;
 pub mod component;
 pub mod config;
+mod dynamic;
 pub mod event;
 mod guest;
 mod guest_log;
@@ -28,7 +29,7 @@ pub mod worker;
 pub use bindings::types::{Header, Request, Response};
 pub use component::{GuestComponent, LoadError, ObjectComponent};
 pub use config::{Engine, EngineError, EngineOptions};
-pub use event::{Body, BodyError, Input, MethodCall, Output};
+pub use event::{Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Output};
 pub use guest::GuestLimits;
 pub use instance::{Call, Events, ObjectInstance, Trap};
 pub use variables::Variables;
