@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bindings;
+pub mod code_cache;
 pub mod component;
 pub mod config;
 mod dynamic;
@@ -20,6 +21,7 @@ mod host;
 pub mod imports;
 pub mod instance;
 mod methods;
+pub mod program;
 mod slice;
 pub mod streams;
 mod value;
@@ -27,6 +29,7 @@ pub mod variables;
 pub mod worker;
 
 pub use bindings::types::{Header, Request, Response};
+pub use code_cache::CodeCache;
 pub use component::{GuestComponent, LoadError, ObjectComponent};
 pub use config::{Engine, EngineError, EngineOptions};
 pub use event::{Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Output};
