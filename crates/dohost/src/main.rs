@@ -19,6 +19,7 @@ mod management;
 mod objects;
 mod output;
 mod place;
+mod programs;
 mod serve;
 
 use std::process::ExitCode;
