@@ -34,6 +34,7 @@ mod memory;
 mod migrations;
 mod namespace;
 mod output_gate;
+mod programs;
 mod rpc;
 mod sections;
 mod serial;

@@ -4,6 +4,8 @@
 //! compile in a fraction of the time. wasmtime asks for each function by a hash of all that its code depends on, its own
 //! version included.
 //!
+//! Only components that are worth it use the cache: reading it takes longer than compiling a small one.
+//!
 //! The file is read when the first function is asked for, and written whole by [`CodeCache::save`], by way of a rename: what
 //! was asked for since the last time, and of the rest as much as fits. Of two processes that save at once one wins. A file
 //! that is damaged, as its checksum shows, counts as empty.
@@ -13,6 +15,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
@@ -31,6 +34,17 @@ pub struct CodeCache(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     entries: Mutex<Option<Entries>>,
+    /// How many compile now that use it.
+    users: AtomicUsize,
+}
+
+/// While it lives, functions are looked up.
+pub(crate) struct InUse(Arc<Inner>);
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.0.users.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What is in memory.
@@ -48,7 +62,7 @@ struct Entry {
 impl CodeCache {
     /// In this file, which need not be there.
     pub fn new(path: &Path) -> CodeCache {
-        CodeCache(Arc::new(Inner { path: path.to_owned(), entries: Mutex::default() }))
+        CodeCache(Arc::new(Inner { path: path.to_owned(), entries: Mutex::default(), users: AtomicUsize::new(0) }))
     }
 
     /// Writes the file, if there is something new, and lets go of the memory.
@@ -66,9 +80,13 @@ impl Inner {
         self.entries.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn with<R>(&self, act: impl FnOnce(&mut Entries) -> R) -> R {
+    /// None if nobody uses it.
+    fn with<R>(&self, act: impl FnOnce(&mut Entries) -> R) -> Option<R> {
+        if self.users.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
         let mut entries = self.lock();
-        act(entries.get_or_insert_with(|| read(&self.path).unwrap_or_default()))
+        Some(act(entries.get_or_insert_with(|| read(&self.path).unwrap_or_default())))
     }
 }
 
@@ -83,6 +101,12 @@ impl fmt::Debug for Inner {
 pub(crate) struct Store(Arc<Inner>);
 
 impl CodeCache {
+    /// From now on, until that is dropped, functions are looked up.
+    pub(crate) fn in_use(&self) -> InUse {
+        self.0.users.fetch_add(1, Ordering::Relaxed);
+        InUse(self.0.clone())
+    }
+
     pub(crate) fn store(&self) -> Arc<Store> {
         Arc::new(Store(self.0.clone()))
     }
@@ -94,16 +118,16 @@ impl wasmtime::CacheStore for Store {
             let entry = entries.by_key.get_mut(key)?;
             entry.was_asked_for = true;
             Some(entry.code.clone())
-        })?;
-        Some(Cow::Owned(code.to_vec()))
+        });
+        Some(Cow::Owned(code??.to_vec()))
     }
 
     fn insert(&self, key: &[u8], code: Vec<u8>) -> bool {
-        self.0.with(|entries| {
+        let inserted = self.0.with(|entries| {
             entries.by_key.insert(key.into(), Entry { code: code.into(), was_asked_for: true });
             entries.has_changed = true;
         });
-        true
+        inserted.is_some()
     }
 }
 
@@ -167,11 +191,15 @@ mod tests {
     fn what_was_saved_is_there_again() {
         let path = path("saved");
         let cache = CodeCache::new(&path);
+        assert!(!cache.store().insert(b"key", b"code".to_vec()));
+        let _in_use = cache.in_use();
         assert!(cache.store().get(b"key").is_none());
         cache.store().insert(b"key", b"code".to_vec());
         cache.save();
         assert_eq!(cache.store().get(b"key").as_deref(), Some(&b"code"[..]));
-        assert_eq!(CodeCache::new(&path).store().get(b"key").as_deref(), Some(&b"code"[..]));
+        let other = CodeCache::new(&path);
+        let _in_use = other.in_use();
+        assert_eq!(other.store().get(b"key").as_deref(), Some(&b"code"[..]));
         std::fs::remove_file(path).unwrap();
     }
 
@@ -179,16 +207,23 @@ mod tests {
     fn a_damaged_file_counts_as_empty() {
         let path = path("damaged");
         let cache = CodeCache::new(&path);
+        let _in_use = cache.in_use();
         cache.store().insert(b"key", b"code".to_vec());
         cache.save();
         let whole = std::fs::read(&path).unwrap();
+        let finds = || {
+            let cache = CodeCache::new(&path);
+            let _in_use = cache.in_use();
+            cache.store().get(b"key").is_some()
+        };
+        assert!(finds());
         for at in 0..whole.len() {
             let mut damaged = whole.clone();
             damaged[at] ^= 1;
             std::fs::write(&path, damaged).unwrap();
-            assert!(CodeCache::new(&path).store().get(b"key").is_none(), "byte {at}");
+            assert!(!finds(), "byte {at}");
             std::fs::write(&path, &whole[..at]).unwrap();
-            assert!(CodeCache::new(&path).store().get(b"key").is_none(), "{at} bytes");
+            assert!(!finds(), "{at} bytes");
         }
         std::fs::remove_file(path).unwrap();
     }

@@ -10,7 +10,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dohost_rpc::{Client, Interface};
+use dohost_rpc::{Client, Interface, Program};
 use sha2::{Digest, Sha256};
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
@@ -18,6 +18,7 @@ use wasmtime_wasi_http::p3::bindings::ServiceIndices;
 
 use crate::bindings::ObjectIndices;
 use crate::bindings::types::{Request, Response};
+use crate::code_cache::CodeCache;
 use crate::config::Engine;
 use crate::dynamic;
 use crate::guest::{GuestLimits, GuestState};
@@ -230,6 +231,8 @@ impl Engine {
         if let Some(known) = known.iter().find(|component| component.digest == digest) {
             return Ok(GuestComponent { path: path.into(), ..known.clone() });
         }
+        let cache = self.options.code_cache.as_ref().filter(|_| Program::read(binary).is_some());
+        let _in_use = cache.map(CodeCache::in_use);
         let component =
             Component::from_binary(&self.wasmtime, binary).map_err(|error| invalid(path, &one_line(&error)))?;
         let methods = Methods::find(&component, binary);

@@ -112,8 +112,10 @@ pub(crate) fn openapi<B>(shared: &Shared, request: &http::Request<B>) -> Result<
         return Err(Refusal::method_not_allowed("GET", "the description of the methods is read with GET"));
     }
     let classes = shared.host.class_names().into_iter().filter_map(|name| {
-        let interface = shared.host.class(&name)?.interface();
-        Some((name.to_string(), interface)).filter(|(_, interface)| !interface.methods.is_empty())
+        let class = shared.host.class(&name)?;
+        let (interface, dynamic) = (class.interface(), class.dynamic());
+        let has_methods = !interface.methods.is_empty() || dynamic.as_ref().is_some_and(DynamicMethods::has_any);
+        has_methods.then(|| (name.to_string(), (interface, dynamic)))
     });
     let classes: BTreeMap<String, _> = classes.collect();
     if classes.is_empty() {

@@ -56,7 +56,17 @@ mod tests {
     fn what_is_left_stays_where_it_was() {
         check(
             "interface A {\n  b: string;\n}\n\nexport class C<T> extends D {\n  private x: number = 1;\n\n  async m(a: A, b?: T): Promise<void> {\n    throw new Error(\n      a.b as string\n    );\n  }\n}",
-            "\n\n\n\nexport class C    extends D {\n          x         = 1; \n\n  async m(a   , b    )               {\n    throw new Error(\n      a.b           ); } }",
+            "\n\n\n\nexport class C extends    D {\n  x =                 1;\n\n  async m(a,    b)                    {\n    throw new Error(\n      a.b\n    );\n  }\n}",
         );
+    }
+
+    #[test]
+    fn what_must_stay_on_its_line_does() {
+        // A line end in a template is a part of it, and one after `return` would end the statement.
+        check(
+            "function f(): string {\n  return /* so */ (\n    `a\n  ${ x as string }\n` + y!\n  );\n}",
+            "function f() {\n  return `a\n  ${      x}\n` + y;\n\n}",
+        );
+        check("const a = (async\n  (x: number)\n  => x);\nlet b =\n  1 as number", "const a = (async\n  (x) => x);\nlet b =\n  1;");
     }
 }
