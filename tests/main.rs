@@ -35,6 +35,7 @@ mod memory;
 mod migrations;
 mod namespace;
 mod output_gate;
+mod programs;
 mod rpc;
 mod sections;
 mod serial;

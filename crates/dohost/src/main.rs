@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod build;
 mod call;
 mod check;
 mod config;
@@ -19,7 +20,9 @@ mod management;
 mod objects;
 mod output;
 mod place;
+mod programs;
 mod serve;
+mod types;
 
 use std::process::ExitCode;
 
@@ -33,12 +36,14 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let result = match args.command {
         args::Command::Serve(serve) => serve::run(*serve),
+        args::Command::Build(build) => build::run(&build),
         args::Command::Call(call) => call::run(&call),
         args::Command::Describe(describe) => describe::run(&describe),
         args::Command::Check(check) => check::run(&check),
         args::Command::Objects(objects) => objects::run(*objects),
         args::Command::Stats(stats) => objects::stats(stats),
         args::Command::Deploy(deploy) => objects::deploy(&deploy),
+        args::Command::Types(types) => types::run(&types),
         args::Command::Limits => output::say(limit::table()).map_err(Into::into),
     };
     match result {
