@@ -54,7 +54,7 @@ fn workerd() -> Result<PathBuf> {
 
 fn install(source: &Path, installed: &Path) -> Result<()> {
     if !is_on_path("npm") {
-        debian::install_packages(&["npm"])?;
+        debian::install(&debian::NPM)?;
         ensure!(is_on_path("npm"), "there is no npm, although it was installed");
     }
     fs::create_dir_all(installed)?;

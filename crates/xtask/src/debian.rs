@@ -16,7 +16,13 @@ use crate::process::{answer, is_on_path, run, say, without_cargo};
 /// cargo's arguments that make it build the standard library along.
 pub const BUILD_STD: [&str; 1] = ["-Zbuild-std=std,panic_abort"];
 
-const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
+/// What Rust for wasm takes.
+pub const RUST: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
+/// What C for wasm takes.
+pub const C: [&str; 1] = ["clang-22"];
+/// What packages of npm take.
+pub const NPM: [&str; 1] = ["npm"];
+
 const CARGO: &str = "/usr/bin/cargo";
 const RUSTC: &str = "/usr/bin/rustc";
 const LINKER: &str = "/usr/bin/wasm-ld-22";
@@ -32,18 +38,13 @@ pub fn cargo(folder: &Path) -> Command {
     command
 }
 
-pub fn is_installed() -> bool {
-    missing_of(&PACKAGES).is_empty()
+pub fn is_installed(packages: &[&'static str]) -> bool {
+    missing(packages).is_empty()
 }
 
 /// Installs what is missing, as root or with sudo.
-pub fn install() -> Result<()> {
-    install_packages(&PACKAGES)
-}
-
-/// Installs those that are missing, as root or with sudo.
-pub fn install_packages(packages: &[&'static str]) -> Result<()> {
-    let missing = missing_of(packages);
+pub fn install(packages: &[&'static str]) -> Result<()> {
+    let missing = missing(packages);
     if missing.is_empty() {
         return Ok(());
     }
@@ -70,7 +71,7 @@ fn apt_get(as_root: &[&str], arguments: &[&str], packages: &[&str]) -> Command {
     command
 }
 
-fn missing_of(packages: &[&'static str]) -> Vec<&'static str> {
+fn missing(packages: &[&'static str]) -> Vec<&'static str> {
     packages.iter().copied().filter(|package| !has(package)).collect()
 }
 

@@ -10,6 +10,7 @@ mod component;
 mod corpus;
 mod debian;
 mod guests;
+mod javascript;
 mod process;
 mod toolchain;
 
