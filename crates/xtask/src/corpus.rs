@@ -17,10 +17,10 @@ use crate::process::{cargo, is_on_path, run};
 /// What npm needs to know.
 const FILES: [&str; 2] = ["package.json", "package-lock.json"];
 
-pub fn compare(record: bool, only: &str) -> Result<()> {
+pub fn compare(record: bool, only_workerd: bool, only: &str) -> Result<()> {
     let workerd = workerd()?;
     guests::build()?;
-    let filter = if record { "corpus::workerd_answers_as_recorded" } else { "corpus::" };
+    let filter = if record || only_workerd { "corpus::workerd_answers_as_recorded" } else { "corpus::" };
     let mut tests = cargo(guests::root());
     tests
         .args(["test", "--release", "--workspace", "--test", "e2e", "--", "--include-ignored", filter])

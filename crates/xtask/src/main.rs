@@ -70,6 +70,10 @@ enum Chore {
         #[arg(long)]
         record: bool,
 
+        /// Compare what workerd answers with what was recorded, and leave dohost out
+        #[arg(long, conflicts_with = "record")]
+        workerd: bool,
+
         /// Only programs whose names contain this
         #[arg(default_value = "")]
         only: String,
@@ -85,7 +89,7 @@ fn main() -> ExitCode {
         Chore::Serve { arguments } => chores::serve(&arguments),
         Chore::Test { arguments } => chores::test(&arguments),
         Chore::Sim { arguments } => chores::sim(&arguments),
-        Chore::Corpus { record, only } => corpus::compare(record, &only),
+        Chore::Corpus { record, workerd, only } => corpus::compare(record, workerd, &only),
         Chore::Lint => chores::lint(),
     };
     match done {
