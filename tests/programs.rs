@@ -195,7 +195,7 @@ fn all_that_is_wrong_is_said_with_its_line_before_anything_is_served() {
     setup.fail().says(&["a.js:1:16: there is no module \"node:fs\"", "help: modules of Node.js are not there"]);
 
     program(&[("a.js", "export const a = 1;\n")]).fail().says(&["there is nothing to serve in", "help: export a class"]);
-    program(&[("a.js", "for (;;) {}\n")]).fail().says(&["were not evaluated within 10 s"]);
+    program(&[("a.js", "for (;;) {}\n")]).fail().says(&["were not evaluated within 5 s"]);
     let setup = written(&[("a.js", CLASSES)]);
     let class = format!("C={}#Conter", setup.directory().join("a.js").display());
     setup.with(["--class", &class]).fail().says(&["exports no class Conter", "help: did you mean Counter?"]);

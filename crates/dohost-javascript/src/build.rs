@@ -13,14 +13,19 @@ use crate::cache::{self, Cache};
 use crate::modules::{self, Modules};
 use crate::problem::{Problem, Problems};
 
-/// What evaluates programs, a component.
+/// What evaluates programs, a component, unless the environment names another one.
 static RUNTIME: &[u8] = include_bytes!(env!("DOHOST_JAVASCRIPT_RUNTIME"));
 
 /// Instances that a builder needs: one, and those that are just going.
 const INSTANCES_MAX: u32 = 8;
 
+/// Names another runtime, for those who work on it: it is tried without building the host.
+const RUNTIME_VARIABLE: &str = "DOHOST_JAVASCRIPT_RUNTIME";
+
 /// Builds programs. The runtime is compiled for the first one that is not known already.
 pub struct Builder {
+    /// What evaluates programs.
+    binary: &'static [u8],
     code_cache: Option<CodeCache>,
     cache: Option<Cache>,
     runtime: Mutex<Option<Arc<Runtime>>>,
@@ -40,14 +45,16 @@ pub struct Built {
 impl Builder {
     /// Keeps what it builds in this folder, if there is one, and machine code in this cache.
     pub fn new(folder: Option<&Path>, code_cache: Option<CodeCache>) -> Builder {
-        Builder { code_cache, cache: folder.map(Cache::new), runtime: Mutex::default() }
+        let other = std::env::var_os(RUNTIME_VARIABLE).and_then(|path| std::fs::read(path).ok());
+        let binary = other.map_or(RUNTIME, |other| &*other.leak());
+        Builder { binary, code_cache, cache: folder.map(Cache::new), runtime: Mutex::default() }
     }
 
     /// Builds the program that begins with this file.
     pub fn build(&self, entry: &Path) -> Result<Built, Problems> {
         let started = Instant::now();
         let Modules { modules, files, texts } = modules::collect(entry)?;
-        let key = cache::key(RUNTIME, &modules);
+        let key = cache::key(self.binary, &modules);
         if let Some((component, program)) = self.cache.as_ref().and_then(|cache| cache.get(&key)) {
             return Ok(Built { component: component.into(), program, files });
         }
@@ -84,7 +91,7 @@ impl Builder {
             ..EngineOptions::default()
         };
         let engine = Engine::new(options).map_err(|error| ProgramError::Runtime(error.to_string()))?;
-        let compiled = Arc::new(Runtime::new(&engine, RUNTIME)?);
+        let compiled = Arc::new(Runtime::new(&engine, self.binary)?);
         *runtime = Some(compiled.clone());
         Ok(compiled)
     }

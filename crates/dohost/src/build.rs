@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::args::Build;
+use crate::args::{Build, LogFormat};
 use crate::failure::Failure;
+use crate::logging;
 use crate::output;
 use crate::programs::Programs;
 
 /// Builds it, writes it, and says what it exports.
 pub fn run(args: &Build) -> anyhow::Result<()> {
+    // What the program prints while it is evaluated.
+    let _logs = logging::start(LogFormat::Text, "warn,guest=info")?;
     let started = std::time::Instant::now();
     if !dohost_javascript::is_source(&args.file) {
         let text = format!("{} is not JavaScript or TypeScript by its name", args.file.display());

@@ -62,15 +62,20 @@ impl Programs {
     pub fn built(&self, path: &Path) -> Result<Built, Failures> {
         let mut built = self.lock();
         let built = built.entry(path.to_owned()).or_insert_with(|| self.builder.build(path));
-        let result = built.clone().map_err(|Problems(problems)| Failures(problems.into_iter().map(failure).collect()));
-        if let Some(cache) = &self.code_cache {
-            cache.save();
-        }
-        result
+        built.clone().map_err(|Problems(problems)| Failures(problems.into_iter().map(failure).collect()))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Result<Built, Problems>>> {
         self.built.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Not earlier: what was compiled to build is what has to be compiled to load.
+impl Drop for Programs {
+    fn drop(&mut self) {
+        if let Some(cache) = &self.code_cache {
+            cache.save();
+        }
     }
 }
 
