@@ -33,7 +33,7 @@ function toMap(flat) {
 
 const isOptions = (value) => typeof value === "object" && value !== null;
 
-// The calls that storage and transactions share. `check` throws where they may not be made any more.
+// The calls that storage and transactions share. `check` is given their names, and throws where they may not be made any more.
 export class Operations {
   #check;
 
@@ -43,13 +43,13 @@ export class Operations {
 
   // Async, so that what is wrong rejects and is not thrown. A value that is there already costs no trip.
   async get(key, _options) {
-    this.#check();
+    this.#check("get");
     if (Array.isArray(key)) return toMap(await native.storageGetMany(keysOf(key, "get")));
     return native.storageGet(keyOf(key, "get"));
   }
 
   async put(key, value, options) {
-    this.#check();
+    this.#check("put");
     if (typeof key === "object" && key !== null) {
       if (arguments.length > 1 && value !== undefined && !isOptions(value)) throw new TypeError(
         "put() may only be called with a single key-value pair and optional options as put(key, value, options) or with multiple key-value pairs and optional options as put(entries, options)");
@@ -69,7 +69,7 @@ export class Operations {
   }
 
   async delete(key, options) {
-    this.#check();
+    this.#check("delete");
     const isUnconfirmed = Boolean(options?.allowUnconfirmed);
     if (Array.isArray(key)) return native.storageDeleteMany(keysOf(key, "delete"), isUnconfirmed);
     key = keyOf(key, "delete");
@@ -78,7 +78,7 @@ export class Operations {
   }
 
   async list(options = {}) {
-    this.#check();
+    this.#check("list");
     options ??= {};
     const text = (name) => (options[name] === undefined || options[name] === null ? undefined : String(options[name]));
     const start = text("start");
@@ -101,7 +101,7 @@ export class DurableObjectTransaction extends Operations {
   #state;
 
   constructor(state) {
-    super(() => state.check());
+    super((method) => state.check(method));
     this.#state = state;
   }
   rollback() {
@@ -121,13 +121,15 @@ class TransactionState {
     this.isRolledBack = false;
     this.isDone = false;
   }
-  check() {
-    if (this.isRolledBack) throw new Error("Cannot perform operation on rolled back transaction");
-    if (this.isDone) throw new Error("Cannot call storage operations on a transaction that has ended.");
+  check(method) {
+    if (this.isRolledBack) throw new Error(`Cannot ${method}() on rolled back transaction`);
+    if (this.isDone) {
+      throw new Error(`Cannot call ${method}() on transaction that has already committed: did you move \`txn\` outside of the closure?`);
+    }
   }
   rollback() {
     if (this.isRolledBack) return;
-    this.check();
+    this.check("rollback");
     this.isRolledBack = true;
     native.transactionRollback(this.number);
   }
