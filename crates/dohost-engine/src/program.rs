@@ -115,8 +115,8 @@ impl Runtime {
         store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Interrupt));
         let mut linker = Linker::new(&self.engine.wasmtime);
         linker.allow_shadowing(true);
-        linker.define_unknown_imports_as_traps(&self.instrumented).map_err(broken)?;
         add_wasi(&mut linker).map_err(broken)?;
+        linker.define_unknown_imports_as_traps(&self.instrumented).map_err(broken)?;
         let instance = linker.instantiate_async(&mut store, &self.instrumented).await.map_err(broken)?;
         let load = self.load_func(&mut store, &instance)?;
         let loaded = load.call_async(&mut store, (modules,)).await.map_err(trapped)?;
