@@ -114,7 +114,7 @@ fn objects_of_one_program_call_each_other_and_are_called_from_outside() {
     check(call(&host, "/Shop/A/rpc/caught", ""), 200, r#"[true,"out of it",true]"#);
     check(call(&host, "/Counter/x/rpc/nothing", ""), 200, "null");
     let reply = call(&host, "/Counter/x/rpc/nope", "");
-    let text = "class Counter has no method \"nope\"; it has add, whoami, echo, nothing, fail";
+    let text = "class Counter has no method \"nope\"; it has add, echo, fail, nothing, whoami";
     check(reply, 404, text);
     assert_eq!(call(&host, "/Counter/x/rpc/add", "{\"by\": 1}").status, 400);
     assert_eq!(call(&host, "/Counter/x/rpc/add", "[1").status, 400);
@@ -154,9 +154,7 @@ export class Thrower extends DurableObject<Env> {
   }
 
   async fail<T>(options: Options): Promise<T | undefined> {
-    return check<T>(
-      options,
-    );
+    return check<T>(options);
   }
 }
 "#;
@@ -231,13 +229,13 @@ fn a_component_that_was_built_is_served_like_its_program() {
     let (source, component) = (setup.directory().join("app.js"), setup.directory().join("built.wasm"));
     let ended = dohost(["build".as_ref(), source.as_os_str(), "-o".as_ref(), component.as_os_str()]);
     assert!(ended.status.success(), "{ended:?}");
-    assert!(ended.stdout.contains("class Shop: sell, values, caught"), "{ended:?}");
+    assert!(ended.stdout.contains("class Shop: caught, sell, values"), "{ended:?}");
     let described = |file: &Path| {
         let ended = dohost(["describe".as_ref(), file.as_os_str()]);
         ended.stdout.split_once('\n').expect("its name and more").1.to_string()
     };
     assert_eq!(described(&source), described(&component));
-    assert!(described(&component).contains("class Counter\n  methods: add, whoami, echo, nothing, fail\n"));
+    assert!(described(&component).contains("class Counter\n  methods: add, echo, fail, nothing, whoami\n"));
     let host = setup.with([component]).start();
     check(call(&host, "/Counter/x/rpc/add", "[3]"), 200, "3");
     check(call(&host, "/Shop/A/rpc/sell", r#"["x", 2]"#), 200, r#"{"count":7,"counter":{"class":"Counter","name":"x"}}"#);
