@@ -6,7 +6,9 @@
 //! + what dohost answers instead
 //! ```
 //!
-//! Blocks come in the order of the answers. Each begins with at least one line of workerd's, so that it has a place.
+//! Blocks come in the order of the answers. Each begins with at least one line of workerd's, so that it has a place. A file with
+//! a reason and no blocks is for a program that needs what dohost does not have at all: it has to answer otherwise, but
+//! how does not matter.
 
 use std::fmt::Write as _;
 
@@ -14,6 +16,7 @@ use super::program::corpus;
 
 #[derive(Default)]
 pub struct Difference {
+    has_reason: bool,
     blocks: Vec<Block>,
 }
 
@@ -54,11 +57,21 @@ impl Difference {
                 return Err(line);
             }
         }
-        Ok(Difference { blocks })
+        Ok(Difference { has_reason, blocks })
+    }
+
+    /// Whether what dohost answers is as it has to be.
+    pub fn check(&self, theirs: &str, ours: &str) -> Result<(), String> {
+        let is_of_all = self.has_reason && self.blocks.is_empty();
+        match (is_of_all, theirs == ours) {
+            (true, false) => Ok(()),
+            (true, true) => Err("it answers like workerd now: remove its file in differences".into()),
+            (false, _) => same(&self.apply_to(theirs)?, ours),
+        }
     }
 
     /// What dohost should answer where workerd answers this.
-    pub fn apply_to(&self, answers: &str) -> Result<String, String> {
+    fn apply_to(&self, answers: &str) -> Result<String, String> {
         let mut lines = answers.lines().peekable();
         let mut text = String::new();
         for Block { theirs, ours } in &self.blocks {
@@ -87,9 +100,13 @@ impl Difference {
     }
 }
 
+pub fn same(expected: &str, found: &str) -> Result<(), String> {
+    if expected == found { Ok(()) } else { Err(changes(expected, found)) }
+}
+
 /// The lines that are not the same, each with the request that they answer. Good enough to read: lines are paired from the
 /// first that differs, by the longest common rest.
-pub fn changes(expected: &str, found: &str) -> String {
+fn changes(expected: &str, found: &str) -> String {
     let (expected, found): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), found.lines().collect());
     // Longest common subsequence; transcripts have a few hundred lines.
     let mut common = vec![vec![0_u32; found.len() + 1]; expected.len() + 1];
@@ -133,6 +150,14 @@ fn a_difference_replaces_lines_and_must_fit() {
     assert!(difference.apply_to("a\nb\nc\n").is_err());
     assert!(Difference::parse("- no reason\n+ here\n").is_err());
     assert!(Difference::parse("# Why.\n+ nowhere\n").is_err());
+}
+
+#[test]
+fn a_difference_without_lines_must_be_one() {
+    let difference = Difference::parse("# There are none of these.\n").expect("it makes sense");
+    assert!(difference.check("a\n", "b\n").is_ok());
+    assert!(difference.check("a\n", "a\n").is_err());
+    assert!(Difference::default().check("a\n", "b\n").is_err());
 }
 
 #[test]

@@ -74,6 +74,9 @@ fn begin(address: &str, request: &Request) -> io::Result<Connection> {
 
 fn rendered(reply: &Reply) -> String {
     let mut text = format!("< {}\n", reply.status);
+    if is_of_the_runtime(reply) {
+        return text + "in words of the runtime\n";
+    }
     let mut headers: Vec<_> = reply.headers.iter().filter(|(name, _)| is_compared(name)).collect();
     // Those of one name keep their order.
     headers.sort_by_key(|(name, _)| name);
@@ -86,6 +89,13 @@ fn rendered(reply: &Reply) -> String {
         Err(_) => text += &format!("{} bytes: {:02x?}\n", reply.body.len(), reply.body),
     }
     text
+}
+
+/// Whether this is for an exception that the Worker left to the runtime. Such a reply of dohost has an id that finds the
+/// exception in the log, and others for its words.
+fn is_of_the_runtime(reply: &Reply) -> bool {
+    let is_of_workerd = reply.header("content-type").is_none() && reply.body == b"Internal Server Error";
+    reply.status == 500 && (is_of_workerd || reply.header("x-request-id").is_some())
 }
 
 fn is_compared(header: &str) -> bool {

@@ -8,7 +8,7 @@ export class Subject extends DurableObject {
   async fetch() {
     const found = new Transcript();
     const check = async (label, object, names) => {
-      for (const name of names) await found.is(`${label}.${name}`, typeof object[name]);
+      for (const name of names) await found.throws(`${label}.${name}`, () => typeof object[name]);
     };
     const { ctx } = this;
     await check("ctx", ctx, [

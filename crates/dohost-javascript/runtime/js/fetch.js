@@ -23,7 +23,8 @@ export function fetch(input, init) {
 async function fromNetwork(request) {
   const send = async (method, url, headers, content) => {
     if (!/^https?:/.test(url)) throw new TypeError(`Fetch API cannot load: ${url}`);
-    return native.fetch(method, url, headers, content);
+    // The host is in the URL; a request that is passed on may still have another one.
+    return native.fetch(method, url, without(headers, ["host"]), content);
   };
   const content = await wholeContent(takeBody(request));
   const [status, headers, body] = await send(request.method, request.url, rawOf(request.headers), content);

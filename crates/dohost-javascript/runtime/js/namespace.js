@@ -27,6 +27,7 @@ export class DurableObjectNamespace {
     return makeId(native.newUniqueId(this.#binding), undefined, this.#binding);
   }
   idFromName(name) {
+    if (arguments.length === 0) throw new TypeError("idFromName() takes a name.");
     name = String(name);
     return makeId(native.idFromName(this.#binding, name.toWellFormed()), name, this.#binding);
   }
@@ -198,7 +199,9 @@ function toJson(parameters) {
 
 // The exception of a call that brought no reply.
 function failure({ message, remote, retryable, overloaded }) {
-  const error = remote ? fromWords(message) : new Error(message);
+  // What an object was reset for is what its program said, if it was the program that did it.
+  const reason = /^the object was reset: ([^]*)$/.exec(message);
+  const error = remote || reason ? fromWords(reason?.[1] ?? message) : new Error(message);
   if (remote) error.remote = true;
   if (retryable) error.retryable = true;
   if (overloaded) error.overloaded = true;

@@ -9,7 +9,8 @@ const NO_ALARMS = "Alarms of JavaScript objects are not implemented in dohost ye
 function keyOf(key, method) {
   if (typeof key !== "string") {
     if (key === undefined) throw new TypeError(`${method}() called with undefined key.`);
-    key = String(key);
+    // A symbol is no key.
+    key = `${key}`;
   }
   // Three bytes at most for each unit.
   if (key.length * 3 > KEY_BYTES_MAX) {
@@ -81,7 +82,7 @@ export class Operations {
   async list(options = {}) {
     this.#check("list");
     options ??= {};
-    const text = (name) => (options[name] === undefined || options[name] === null ? undefined : String(options[name]));
+    const text = (name) => (options[name] === undefined ? undefined : String(options[name]));
     const start = text("start");
     const startAfter = text("startAfter");
     if (start !== undefined && startAfter !== undefined) {

@@ -41,6 +41,7 @@ function kind(object) {
   for (const Class of refused) {
     if (object instanceof Class) return EXOTIC;
   }
+  if (/Generator|Iterator/.test(object[Symbol.toStringTag])) return EXOTIC;
   return INSTANCE;
 }
 
