@@ -18,7 +18,7 @@ export class Subject extends DurableObject {
       path: url.pathname,
       query: [...url.searchParams],
       search: url.search,
-      host: url.host,
+      isHost: url.host === request.headers.get("host"),
       body: await request.text(),
       headers: Object.fromEntries([...request.headers].filter(([name]) => name.startsWith("x-") || name === "content-type")),
     };
