@@ -1,8 +1,8 @@
 //! Programs in JavaScript and TypeScript, served as they are written.
 
 use std::path::Path;
-use std::sync::{Mutex, Once};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, Once};
 use std::time::{Duration, Instant};
 
 use crate::host::{Ended, Host, PATIENCE, Setup, cache, dohost};
