@@ -46,6 +46,11 @@ impl Program {
         names.map(|name| (name.to_string(), name.to_shouty_snake_case())).collect()
     }
 
+    /// The name of the host that it is asked by.
+    pub fn host(&self) -> String {
+        format!("{}.example.com", self.name)
+    }
+
     /// Where workerd's answers are.
     pub fn answers(&self) -> PathBuf {
         corpus().join("answers").join(format!("{}.txt", self.name))

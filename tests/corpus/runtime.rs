@@ -1,9 +1,11 @@
 //! What a program runs on: dohost, or workerd.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use heck::ToShoutySnakeCase;
 use tempfile::TempDir;
 
 use crate::host::{Host, Setup};
@@ -60,12 +62,66 @@ impl Served {
 
 fn serve_on_dohost(program: &Program) -> Result<Served, String> {
     let setup = Setup::new();
-    let toml = |class: &str| format!("[classes.{class}]\ncomponent = {:?}\n", program.file);
-    let mut config = format!("[vars]\n{} = {:?}\n\n", VARIABLE.0, VARIABLE.1);
-    config += &program.classes().iter().map(|(class, _)| toml(class)).collect::<String>();
-    config += &format!("[workers.front]\ncomponent = {:?}\n", program.file);
-    setup.file("dohost.toml", config);
+    let classes = program.classes();
+    setup.file("dohost.toml", toml(&program.file, classes.iter().map(|(class, _)| class.as_str())));
     start(&setup.with_config())
+}
+
+/// Serves all programs as one: its Worker hands each request to the program of that host.
+///
+/// A program for each would take minutes to compile. They have to share one list of classes, so theirs are exported under
+/// other names, and see their own under the names that they have.
+pub fn serve_together(programs: &[&Program]) -> Result<Served, String> {
+    let setup = Setup::new();
+    let (mut module, mut table, mut classes) = (String::from(TOGETHER), String::new(), Vec::new());
+    for program in programs {
+        let name = program.name.replace('-', "_");
+        let mut bindings = String::new();
+        let _ = writeln!(module, "import * as {name} from {:?};", program.file);
+        for (class, binding) in program.classes() {
+            let exported = format!("{name}_{class}");
+            let _ = write!(bindings, "{binding}: {:?}, ", exported.to_shouty_snake_case());
+            let _ = writeln!(module, "export const {exported} = ofProgram({name}, {class:?}, (env) => {name}_env(env));");
+            classes.push(exported);
+        }
+        let _ = writeln!(module, "const {name}_env = (env) => own(env, {{ {bindings}}});");
+        let _ = writeln!(table, "  {:?}: [{name}.default, {name}_env],", program.host());
+    }
+    let _ = writeln!(module, "const programs = {{\n{table}}};");
+    let module = setup.file("together.js", module);
+    setup.file("dohost.toml", toml(&module, classes.iter().map(String::as_str)));
+    start(&setup.with_config())
+}
+
+/// How the module of all programs begins.
+const TOGETHER: &str = r#"
+const own = (env, names) => {
+  const own = { GREETING: env.GREETING };
+  for (const [name, binding] of Object.entries(names)) own[name] = env[binding];
+  return own;
+};
+const ofProgram = (program, name, environment) => ({
+  [name]: class extends program[name] {
+    constructor(ctx, env) {
+      super(ctx, environment(env));
+    }
+  },
+})[name];
+export default {
+  fetch(request, env, ctx) {
+    const [program, environment] = programs[new URL(request.url).hostname];
+    if (typeof program === "function") return new program(ctx, environment(env)).fetch(request);
+    return program.fetch(request, environment(env), ctx);
+  },
+};
+"#;
+
+fn toml<'a>(file: &Path, classes: impl Iterator<Item = &'a str>) -> String {
+    let mut toml = format!("[vars]\n{} = {:?}\n", VARIABLE.0, VARIABLE.1);
+    for class in classes {
+        let _ = writeln!(toml, "[classes.{class:?}]\ncomponent = {file:?}");
+    }
+    toml + &format!("[workers.front]\ncomponent = {file:?}\n")
 }
 
 fn start(setup: &Setup) -> Result<Served, String> {

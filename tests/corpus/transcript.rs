@@ -15,42 +15,59 @@ const STAGGER: Duration = Duration::from_millis(20);
 /// Headers that are compared, beside those that begin with `x-`.
 const HEADERS: [&str; 6] = ["content-type", "location", "set-cookie", "etag", "cache-control", "allow"];
 
-/// Starts the program, sends it its requests, and writes down what it answers.
+/// Starts each program on a runtime of its own, sends it its requests, and gives what it answers.
 pub fn of(program: &Program, runtime: &Runtime) -> String {
-    let mut text = String::new();
+    let mut transcript = Transcript::new(program);
     let mut served = match runtime.serve(program) {
         Ok(served) => served,
         Err(error) => return format!("it does not start: {error}\n"),
     };
-    for step in &program.steps {
-        match step {
-            Step::Restart => {
-                text += "! restart\n\n";
-                served = match served.restart() {
-                    Ok(served) => served,
-                    Err(error) => return text + &format!("it does not start again: {error}\n"),
-                };
-            }
-            Step::Send(group) => {
-                for (request, reply) in group.iter().zip(send(served.address(), group)) {
-                    let _ = writeln!(text, "> {}", request.line);
-                    text += &reply.map_or_else(|error| format!("no reply: {error}\n"), |reply| rendered(&reply));
-                    text.push('\n');
-                }
+    while !transcript.go_on(served.address()) {
+        served = match served.restart() {
+            Ok(served) => served,
+            Err(error) => return transcript.text + &format!("it does not start again: {error}\n"),
+        };
+    }
+    transcript.text
+}
+
+/// What a program has answered so far.
+pub struct Transcript<'a> {
+    program: &'a Program,
+    steps: std::slice::Iter<'a, Step>,
+    pub text: String,
+}
+
+impl<'a> Transcript<'a> {
+    pub fn new(program: &'a Program) -> Transcript<'a> {
+        Transcript { program, steps: program.steps.iter(), text: String::new() }
+    }
+
+    /// Sends requests to the end or up to a restart, which the caller has to do then. True if it was the end.
+    pub fn go_on(&mut self, address: &str) -> bool {
+        for step in self.steps.by_ref() {
+            let Step::Send(group) = step else {
+                self.text += "! restart\n\n";
+                return false;
+            };
+            for (request, reply) in group.iter().zip(send(address, &self.program.host(), group)) {
+                let _ = writeln!(self.text, "> {}", request.line);
+                self.text += &reply.map_or_else(|error| format!("no reply: {error}\n"), |reply| rendered(&reply));
+                self.text.push('\n');
             }
         }
+        true
     }
-    text
 }
 
 /// Writes the requests in their order, each on a connection of its own, and then reads the replies.
-fn send(address: &str, group: &[Request]) -> Vec<Result<Reply, String>> {
+fn send(address: &str, host: &str, group: &[Request]) -> Vec<Result<Reply, String>> {
     let mut connections = Vec::new();
     for request in group {
         if !connections.is_empty() {
             std::thread::sleep(STAGGER);
         }
-        connections.push(begin(address, request));
+        connections.push(begin(address, host, request));
     }
     let read = |(connection, request): (io::Result<Connection>, &Request)| {
         let mut connection = connection.map_err(|error| error.to_string())?;
@@ -59,8 +76,8 @@ fn send(address: &str, group: &[Request]) -> Vec<Result<Reply, String>> {
     connections.into_iter().zip(group).map(read).collect()
 }
 
-fn begin(address: &str, request: &Request) -> io::Result<Connection> {
-    let mut head = format!("{} {} HTTP/1.1\r\nhost: example.com\r\n", request.method, request.target);
+fn begin(address: &str, host: &str, request: &Request) -> io::Result<Connection> {
+    let mut head = format!("{} {} HTTP/1.1\r\nhost: {host}\r\n", request.method, request.target);
     for (name, value) in &request.headers {
         let _ = write!(head, "{name}: {value}\r\n");
     }
