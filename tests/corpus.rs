@@ -45,15 +45,17 @@ fn programs_in_javascript_answer_as_on_workerd() {
         let address = served.address();
         let go_on = |transcript: &Mutex<Transcript>| transcript.lock().expect("no panic meanwhile").go_on(address);
         let is_done = at_once(&open, |transcript| go_on(transcript));
-        open = open.into_iter().zip(is_done).filter(|(_, is_done)| !is_done).map(|(transcript, _)| transcript).collect();
+        open =
+            open.into_iter().zip(is_done).filter(|(_, is_done)| !is_done).map(|(transcript, _)| transcript).collect();
         if open.is_empty() {
             break;
         }
         served = served.restart().expect("they start again");
     }
-    let checks = programs.iter().zip(transcripts).map(|(program, transcript)| {
-        check(program, &transcript.into_inner().expect("no panic meanwhile").text)
-    });
+    let checks = programs
+        .iter()
+        .zip(transcripts)
+        .map(|(program, transcript)| check(program, &transcript.into_inner().expect("no panic meanwhile").text));
     report(&programs, checks.collect());
 }
 

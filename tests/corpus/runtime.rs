@@ -81,7 +81,8 @@ pub fn serve_together(programs: &[&Program]) -> Result<Served, String> {
         for (class, binding) in program.classes() {
             let exported = format!("{name}_{class}");
             let _ = write!(bindings, "{binding}: {:?}, ", exported.to_shouty_snake_case());
-            let _ = writeln!(module, "export const {exported} = ofProgram({name}, {class:?}, (env) => {name}_env(env));");
+            let _ =
+                writeln!(module, "export const {exported} = ofProgram({name}, {class:?}, (env) => {name}_env(env));");
             classes.push(exported);
         }
         let _ = writeln!(module, "const {name}_env = (env) => own(env, {{ {bindings}}});");
