@@ -1,0 +1,66 @@
+//! `#[durable_object]`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Error, ImplItem, Item, ItemImpl, ItemStruct, Result, Type};
+
+use crate::method;
+
+pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let arguments = arguments.to_string();
+    match (arguments.as_str(), syn::parse2(item)?) {
+        ("", Item::Struct(item)) => class(&item),
+        // Where a trait is implemented there is nothing to add; older code for Workers has the attribute there too.
+        ("", Item::Impl(item)) if item.trait_.is_some() => Ok(quote!(#item)),
+        ("methods", Item::Impl(item)) if item.trait_.is_none() => methods(&item),
+        ("methods", Item::Impl(item)) => {
+            Err(Error::new_spanned(item.self_ty, "methods stand in an `impl` of the struct itself, not of a trait"))
+        }
+        ("" | "methods", item) => Err(Error::new_spanned(
+            item,
+            "`#[durable_object]` stands above a struct, `#[durable_object(methods)]` above an `impl` of it",
+        )),
+        (other, item) => {
+            Err(Error::new_spanned(item, format!("`{other}` is nothing that `#[durable_object]` knows: there is `methods`")))
+        }
+    }
+}
+
+fn class(item: &ItemStruct) -> Result<TokenStream> {
+    if !item.generics.params.is_empty() {
+        return Err(Error::new_spanned(&item.generics, "a class has no type parameters"));
+    }
+    let name = &item.ident;
+    let text = name.to_string();
+    Ok(quote! {
+        #item
+
+        ::dohost_guest::__private::inventory::submit! {
+            ::dohost_guest::__private::Class::of::<#name>(#text)
+        }
+    })
+}
+
+fn methods(item: &ItemImpl) -> Result<TokenStream> {
+    let Type::Path(class) = &*item.self_ty else {
+        return Err(Error::new_spanned(&item.self_ty, "this is no struct"));
+    };
+    let mut signatures = Vec::new();
+    for item in &item.items {
+        if let ImplItem::Fn(function) = item
+            && method::is_method(function)?
+        {
+            let docs = function.attrs.iter().filter(|attribute| attribute.path().is_ident("doc"));
+            let signature = &function.sig;
+            signatures.push(quote!(#(#docs)* #signature;));
+        }
+    }
+    if signatures.is_empty() {
+        return Err(Error::new_spanned(class, "there is no `pub fn` with `&self` here, so there are no methods"));
+    }
+    Ok(quote! {
+        #item
+
+        ::dohost_guest::__private::methods! { { { #class #(#signatures)* } {} } {} }
+    })
+}
