@@ -18,6 +18,9 @@ pub fn write(class: &Path, methods: &[Method], definitions: &[Definition]) -> Re
     let krate = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
     let names = Names::new(&krate, &class_name);
     let text = wit::text(&names, methods, definitions)?;
+    let package = wit::package(&names, &text)?;
+    let (package_len, package_bytes) = (package.len(), proc_macro2::Literal::byte_string(&package));
+    let section = format!("dohost:wit:{}:{}", names.namespace, names.class);
     let world = names.world();
 
     let module = format_ident!("__dohost_methods_of_{}", class_name.to_snake_case());
@@ -31,6 +34,11 @@ pub fn write(class: &Path, methods: &[Method], definitions: &[Definition]) -> Re
         #[doc(hidden)]
         #[allow(warnings, clippy::all)]
         mod #module {
+            #[cfg(target_family = "wasm")]
+            #[used]
+            #[unsafe(link_section = #section)]
+            static COMMENTS: [u8; #package_len] = *#package_bytes;
+
             mod bindings {
                 #types
 

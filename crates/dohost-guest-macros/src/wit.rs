@@ -6,7 +6,9 @@
 use std::fmt::Write;
 
 use heck::{ToKebabCase, ToUpperCamelCase};
+use proc_macro2::Span;
 use syn::{Error, Fields, Item, Result};
+use wit_parser::Resolve;
 
 use crate::collect::Definition;
 use crate::method::{Method, docs, wit_name};
@@ -94,6 +96,19 @@ pub fn text(names: &Names, methods: &[Method], definitions: &[Definition]) -> Re
     }
     let _ = write!(text, "}}\n}}\npackage dohost:object@0.1.0 {{\n{}{}}}\n", interface("types"), interface("namespace"));
     Ok(text)
+}
+
+/// The class's package in binary form, with its comments, for `dohost describe`. The bindings leave comments out.
+pub fn package(names: &Names, text: &str) -> Result<Vec<u8>> {
+    let wrong = |error: &dyn std::fmt::Display| Error::new(Span::call_site(), format!("no WIT can be made of this: {error:#}"));
+    let mut resolve = Resolve::default();
+    resolve.push_str("methods.wit", text).map_err(|error| wrong(&error))?;
+    let (id, _) = resolve
+        .packages
+        .iter()
+        .find(|(_, package)| package.name.namespace == names.namespace && package.name.name == names.class)
+        .expect("it is in the text");
+    wit_component::encode(&resolve, id).map_err(|error| wrong(&error))
 }
 
 /// The name of a type as the bindings write it.
