@@ -35,6 +35,7 @@ mod migrations;
 mod namespace;
 mod output_gate;
 mod rpc;
+mod rust_guest;
 mod sections;
 mod serial;
 mod shutdown;

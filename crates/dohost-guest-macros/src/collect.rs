@@ -1,19 +1,21 @@
 //! Gathers the definitions of all types in the methods of a class, one after the other, each from the macro that its
 //! derive left.
 //!
-//! The state goes along: `{ { Class fn …; fn …; } { definitions… } } { the definition that was asked for }`.
+//! The state goes along: `{ { ABI Class fn …; fn …; } { definitions… } } { the definition that was asked for }`.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Fields, Item, Path, Result, TraitItemFn, braced, bracketed};
 
+use crate::exports::Abi;
 use crate::glue;
 use crate::method::Method;
 use crate::types::WitType;
 
 /// How far the gathering has come.
 pub struct State {
+    abi: Abi,
     class: Path,
     signatures: Vec<TraitItemFn>,
     definitions: Vec<Definition>,
@@ -72,6 +74,7 @@ impl Parse for State {
         let (state, signed, defined, added);
         braced!(state in input);
         braced!(signed in state);
+        let abi = Abi::parse(&signed)?;
         let class = signed.parse()?;
         let mut signatures = Vec::new();
         while !signed.is_empty() {
@@ -85,22 +88,23 @@ impl Parse for State {
                 definitions.push(source.parse()?);
             }
         }
-        Ok(State { class, signatures, definitions })
+        Ok(State { abi, class, signatures, definitions })
     }
 }
 
 /// Asks for the next definition, or writes everything when there is none to ask for.
 pub fn step(state: State) -> Result<TokenStream> {
-    let State { class, signatures, definitions } = state;
+    let State { abi, class, signatures, definitions } = state;
     let methods = signatures.iter().map(Method::new).collect::<Result<Vec<_>>>()?;
     let Some(missing) = missing(&methods, &definitions)? else {
-        return glue::write(&class, &methods, &definitions);
+        return glue::write(abi, &class, &methods, &definitions);
     };
+    let abi = abi.word();
     let defined = definitions.iter().map(|Definition { path, item }| quote!([#path] #item));
     Ok(quote! {
         #missing! {
             [::dohost_guest::__private::methods]
-            { { #class #(#signatures)* } { #(#defined)* } }
+            { { #abi #class #(#signatures)* } { #(#defined)* } }
             [#missing]
         }
     })

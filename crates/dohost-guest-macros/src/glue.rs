@@ -8,26 +8,28 @@ use syn::ext::IdentExt;
 use syn::{Path, Result};
 
 use crate::collect::Definition;
+use crate::exports::Abi;
 use crate::method::{Method, Parameter, wit_name};
 use crate::types::Returned;
 use crate::wit::{self, Names};
 
 /// Writes the bindings and what is around them.
-pub fn write(class: &Path, methods: &[Method], definitions: &[Definition]) -> Result<TokenStream> {
+pub fn write(abi: Abi, class: &Path, methods: &[Method], definitions: &[Definition]) -> Result<TokenStream> {
     let class_name = class.segments.last().expect("a path has a name").ident.unraw().to_string();
     let krate = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
     let names = Names::new(&krate, &class_name);
     let text = wit::text(&names, methods, definitions)?;
-    let package = wit::package(&names, &text)?;
+    let package = wit::with_comments(&names, &text)?;
     let (package_len, package_bytes) = (package.len(), proc_macro2::Literal::byte_string(&package));
     let section = format!("dohost:wit:{}:{}", names.namespace, names.class);
     let world = names.world();
+    let option = abi_option(abi, &names, methods);
 
     let module = format_ident!("__dohost_methods_of_{}", class_name.to_snake_case());
     let (namespace, interface) = (rust_name(&names.namespace), rust_name(&names.class));
     let client_package = rust_name(&format!("{}-client", names.class));
     let (types, types_are_mine) = types(&names, definitions);
-    let exported = methods.iter().map(|method| exported(class, method));
+    let exported = methods.iter().map(|method| exported(abi, class, method));
     let called = methods.iter().map(|method| called(method));
 
     Ok(quote! {
@@ -53,6 +55,7 @@ pub fn write(class: &Path, methods: &[Method], definitions: &[Definition]) -> Re
                         #types_are_mine
                     },
                     generate_all,
+                    #option
                 });
 
                 export!(Exports);
@@ -118,29 +121,39 @@ fn starts_at_the_crate(path: &Path) -> bool {
     path.segments.first().is_some_and(|first| first.ident == "crate")
 }
 
+/// The option of `generate!` for the ABI of what is exported. What is imported can wait with either.
+fn abi_option(abi: Abi, names: &Names, methods: &[Method]) -> TokenStream {
+    if abi == Abi::Async {
+        return TokenStream::new();
+    }
+    let Names { namespace, class } = names;
+    let functions = methods.iter().map(|method| format!("-export:{namespace}:{class}/{class}#{}", wit_name(&method.name)));
+    quote!(async: [#(#functions),*],)
+}
+
 /// What the component exports.
-fn exported(class: &Path, method: &Method) -> TokenStream {
+fn exported(abi: Abi, class: &Path, method: &Method) -> TokenStream {
     let bound = rust_name(&wit_name(&method.name));
     let name = &method.name;
     let parameters = method.parameters.iter().map(|Parameter { name, rust, .. }| quote!(#name: #rust));
     let arguments = method.parameters.iter().map(|parameter| &parameter.name);
     let wait = method.is_async.then(|| quote!(.await));
+    let head = quote!(#bound(#(#parameters),*));
     let call = quote!(::dohost_guest::__private::object::<#class>().#name(#(#arguments),*)#wait);
     match &method.returned {
-        Returned::Nothing => quote!(async fn #bound(#(#parameters),*) { #call; }),
-        Returned::Value { rust, .. } => quote!(async fn #bound(#(#parameters),*) -> #rust { #call }),
+        Returned::Nothing => abi.function(head, TokenStream::new(), quote!(#call;)),
+        Returned::Value { rust, .. } => abi.function(head, quote!(-> #rust), call),
         Returned::OrText { rust, .. } => {
             let ok = or_unit(rust.as_ref());
-            quote! {
-                async fn #bound(#(#parameters),*) -> ::core::result::Result<#ok, ::std::string::String> {
-                    match #call {
-                        ::core::result::Result::Ok(value) => ::core::result::Result::Ok(value),
-                        ::core::result::Result::Err(error) => {
-                            ::core::result::Result::Err(::std::string::ToString::to_string(&error))
-                        }
+            let body = quote! {
+                match #call {
+                    ::core::result::Result::Ok(value) => ::core::result::Result::Ok(value),
+                    ::core::result::Result::Err(error) => {
+                        ::core::result::Result::Err(::std::string::ToString::to_string(&error))
                     }
                 }
-            }
+            };
+            abi.function(head, quote!(-> ::core::result::Result<#ok, ::std::string::String>), body)
         }
     }
 }

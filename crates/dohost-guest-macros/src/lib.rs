@@ -8,6 +8,7 @@
 mod collect;
 mod derive;
 mod event;
+mod exports;
 mod glue;
 mod method;
 mod object;
@@ -19,7 +20,8 @@ use syn::parse_macro_input;
 
 /// Makes a class of Durable Objects of a struct, and methods of what is public in an `impl`.
 ///
-/// Above a struct, which implements [`DurableObject`](trait@DurableObject): the class is named like the struct.
+/// Above a struct, which implements [`DurableObject`](trait@DurableObject): the class is named like the struct. All classes of a
+/// component are in the crate that it is built from.
 ///
 /// As `#[durable_object(methods)]` above an `impl` of that struct: every `pub` function with `&self` becomes a method, callable
 /// over HTTP, from the command line and by other objects, as `docs/RPC.md` says. Names and types become those of WIT:
@@ -33,6 +35,9 @@ use syn::parse_macro_input;
 /// | a struct or an enum with `#[derive(WitType)]` | `record`, `enum` or `variant` |
 ///
 /// Comments above methods, types and fields are kept.
+///
+/// `#[durable_object(sync)]` and `#[durable_object(methods, sync)]` export everything with the synchronous ABI: an event begins
+/// when the one before it is done, whatever that waits for. The code is the same.
 #[proc_macro_attribute]
 pub fn durable_object(arguments: TokenStream, item: TokenStream) -> TokenStream {
     object::expand(arguments.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()

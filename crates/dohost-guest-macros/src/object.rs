@@ -4,15 +4,20 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Error, ImplItem, Item, ItemImpl, ItemStruct, Result, Type};
 
+use crate::exports::{self, Abi};
 use crate::method;
 
 pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    let arguments = arguments.to_string();
+    let (arguments, abi) = match arguments.to_string().as_str() {
+        "sync" => (String::new(), Abi::Sync),
+        "methods , sync" | "methods, sync" => ("methods".to_owned(), Abi::Sync),
+        other => (other.to_owned(), Abi::Async),
+    };
     match (arguments.as_str(), syn::parse2(item)?) {
-        ("", Item::Struct(item)) => class(&item),
+        ("", Item::Struct(item)) => class(&item, abi),
         // Where a trait is implemented there is nothing to add; older code for Workers has the attribute there too.
         ("", Item::Impl(item)) if item.trait_.is_some() => Ok(quote!(#item)),
-        ("methods", Item::Impl(item)) if item.trait_.is_none() => methods(&item),
+        ("methods", Item::Impl(item)) if item.trait_.is_none() => methods(&item, abi),
         ("methods", Item::Impl(item)) => {
             Err(Error::new_spanned(item.self_ty, "methods stand in an `impl` of the struct itself, not of a trait"))
         }
@@ -21,19 +26,22 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
             "`#[durable_object]` stands above a struct, `#[durable_object(methods)]` above an `impl` of it",
         )),
         (other, item) => {
-            Err(Error::new_spanned(item, format!("`{other}` is nothing that `#[durable_object]` knows: there is `methods`")))
+            Err(Error::new_spanned(item, format!("`{other}` is nothing that `#[durable_object]` knows: there are `methods` and `sync`")))
         }
     }
 }
 
-fn class(item: &ItemStruct) -> Result<TokenStream> {
+fn class(item: &ItemStruct, abi: Abi) -> Result<TokenStream> {
     if !item.generics.params.is_empty() {
         return Err(Error::new_spanned(&item.generics, "a class has no type parameters"));
     }
     let name = &item.ident;
     let text = name.to_string();
+    let exports = exports::object(abi)?;
     Ok(quote! {
         #item
+
+        #exports
 
         ::dohost_guest::__private::inventory::submit! {
             ::dohost_guest::__private::Class::of::<#name>(#text)
@@ -41,7 +49,7 @@ fn class(item: &ItemStruct) -> Result<TokenStream> {
     })
 }
 
-fn methods(item: &ItemImpl) -> Result<TokenStream> {
+fn methods(item: &ItemImpl, abi: Abi) -> Result<TokenStream> {
     let Type::Path(class) = &*item.self_ty else {
         return Err(Error::new_spanned(&item.self_ty, "this is no struct"));
     };
@@ -58,9 +66,10 @@ fn methods(item: &ItemImpl) -> Result<TokenStream> {
     if signatures.is_empty() {
         return Err(Error::new_spanned(class, "there is no `pub fn` with `&self` here, so there are no methods"));
     }
+    let abi = abi.word();
     Ok(quote! {
         #item
 
-        ::dohost_guest::__private::methods! { { { #class #(#signatures)* } {} } {} }
+        ::dohost_guest::__private::methods! { { { #abi #class #(#signatures)* } {} } {} }
     })
 }

@@ -94,12 +94,13 @@ pub fn text(names: &Names, methods: &[Method], definitions: &[Definition]) -> Re
             "%{name}: async func(to-object: borrow<stub>{comma}{parameters}) -> result<{gives}, call-error>;"
         );
     }
-    let _ = write!(text, "}}\n}}\npackage dohost:object@0.1.0 {{\n{}{}}}\n", interface("types"), interface("namespace"));
+    text.push_str("}\n}\n");
+    text.push_str(&package("dohost:object@0.1.0", &["types", "namespace"].map(|name| interface(OBJECT, name))));
     Ok(text)
 }
 
 /// The class's package in binary form, with its comments, for `dohost describe`. The bindings leave comments out.
-pub fn package(names: &Names, text: &str) -> Result<Vec<u8>> {
+pub fn with_comments(names: &Names, text: &str) -> Result<Vec<u8>> {
     let wrong = |error: &dyn std::fmt::Display| Error::new(Span::call_site(), format!("no WIT can be made of this: {error:#}"));
     let mut resolve = Resolve::default();
     resolve.push_str("methods.wit", text).map_err(|error| wrong(&error))?;
@@ -195,10 +196,15 @@ fn document(text: &mut String, docs: &[String]) {
     }
 }
 
-/// An interface of dohost's WIT, without its comments, in which braces need not match.
-fn interface(name: &str) -> String {
+/// A package inside of a file.
+pub fn package(name: &str, interfaces: &[String]) -> String {
+    format!("package {name} {{\n{}}}\n", interfaces.concat())
+}
+
+/// An interface of a file, without its comments, in which braces need not match.
+pub fn interface(file: &str, name: &str) -> String {
     let start = format!("interface {name} {{");
-    let code = OBJECT.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let code = file.lines().map(|line| line.split("//").next().unwrap_or_default());
     let mut depth = 0;
     let mut text = String::new();
     for line in code.skip_while(|line| *line != start) {
@@ -210,5 +216,5 @@ fn interface(name: &str) -> String {
             return text;
         }
     }
-    unreachable!("dohost's WIT has an interface {name}")
+    unreachable!("the file has an interface {name}")
 }

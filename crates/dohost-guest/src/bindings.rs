@@ -18,6 +18,7 @@ wit_bindgen::generate!({
             import wasi:cli/environment@0.3.0;
             import wasi:clocks/monotonic-clock@0.3.0;
             import wasi:clocks/system-clock@0.3.0;
+            import wasi:http/types@0.3.0;
             import wasi:random/random@0.3.0;
             // Those of 0.2 print without waiting, also while the guest panics.
             import wasi:cli/stdout@0.2.0;

@@ -4,7 +4,7 @@ use std::any::{Any, type_name};
 use std::cell::OnceCell;
 use std::pin::Pin;
 
-use crate::bindings::dohost::object::state;
+use crate::bindings::dohost::object::{state, types};
 use crate::{Env, Error, Request, Response, Result, State};
 
 /// A Durable Object: what `#[durable_object]` above a struct makes a class of.
@@ -45,10 +45,8 @@ impl Class {
 }
 
 /// An object of any class.
-pub trait DynObject: Any {
-    #[doc(hidden)]
+trait DynObject: Any {
     fn construct(&'static self) -> Pin<Box<dyn Future<Output = Result<()>>>>;
-    #[doc(hidden)]
     fn fetch(&'static self, request: Request) -> Pin<Box<dyn Future<Output = Result<Response>>>>;
 }
 
@@ -67,8 +65,23 @@ thread_local! {
     static OBJECT: OnceCell<&'static dyn DynObject> = const { OnceCell::new() };
 }
 
-/// Makes the object that this instance is.
-pub fn construct() -> Result<&'static dyn DynObject> {
+/// What a life begins with, as the component exports it.
+pub async fn construct() -> Result<(), String> {
+    let object = this_object().map_err(|error| error.to_string())?;
+    object.construct().await.map_err(|error| error.to_string())
+}
+
+/// The handler, as the component exports it.
+pub async fn fetch(request: types::Request) -> Result<types::Response, String> {
+    let object = this_object().map_err(|error| error.to_string())?;
+    match object.fetch(request.into()).await {
+        Ok(response) => Ok(response.into_wire()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The object that this instance is. It was made when this life began.
+fn this_object() -> Result<&'static dyn DynObject> {
     if let Some(object) = OBJECT.with(|object| object.get().copied()) {
         return Ok(object);
     }
@@ -81,7 +94,7 @@ pub fn construct() -> Result<&'static dyn DynObject> {
 /// The object that this instance is, for a method of the class `T`. One of another class ends this life of the object: a
 /// method must not work on what another class has stored.
 pub fn object<T: DurableObject>() -> &'static T {
-    let object = construct().unwrap_or_else(|error| State::new().abort(Some(error.message())));
+    let object = this_object().unwrap_or_else(|error| State::new().abort(Some(error.message())));
     let object: &'static dyn Any = object;
     object.downcast_ref().unwrap_or_else(|| {
         let of = type_name::<T>().rsplit("::").next().unwrap_or_default();

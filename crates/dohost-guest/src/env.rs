@@ -20,7 +20,6 @@ pub struct Var(String);
 pub struct Secret(String);
 
 impl Env {
-    #[cfg_attr(not(any(feature = "object", feature = "worker")), expect(dead_code))]
     pub(crate) fn new() -> Env {
         Env::default()
     }

@@ -54,20 +54,15 @@ mod error;
 mod log;
 mod message;
 mod namespace;
-#[cfg(feature = "object")]
-mod object_exports;
 mod outgoing;
 mod sections;
 mod state;
 mod storage;
 mod time;
-#[cfg(feature = "worker")]
 mod worker;
 
 pub use class::DurableObject;
-pub use dohost_guest_macros::{WitType, durable_object};
-#[cfg(feature = "worker")]
-pub use dohost_guest_macros::event;
+pub use dohost_guest_macros::{WitType, durable_object, event};
 pub use env::{Env, Secret, Var};
 pub use error::{Error, Result};
 pub use message::{Headers, Request, Response};
@@ -76,18 +71,18 @@ pub use outgoing::fetch;
 pub use state::State;
 pub use storage::{ListOptions, Storage};
 pub use time::{Date, random_bytes, sleep};
-#[cfg(feature = "worker")]
 pub use worker::Context;
 
 /// What the macros of this crate use. Not for anybody else, and free to change.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bindings::dohost::object::{namespace as bindings_namespace, types as bindings_types};
+    pub use crate::bindings::wasi::clocks::types as bindings_clocks;
+    pub use crate::bindings::wasi::http::types as bindings_http;
     pub use crate::call::{flatten, nested};
-    pub use crate::class::{Class, DynObject, construct, object};
+    pub use crate::class::{Class, construct, fetch, object};
     pub use crate::log::{error, line};
-    #[cfg(feature = "worker")]
-    pub use crate::worker::Worker;
+        pub use crate::worker::handle;
     pub use dohost_guest_macros::__methods as methods;
     pub use inventory;
     pub use wit_bindgen;

@@ -28,7 +28,6 @@ pub fn error(text: &str) {
 }
 
 /// A panic ends this life of the object; the log should say why.
-#[cfg_attr(not(any(feature = "object", feature = "worker")), expect(dead_code))]
 pub fn panics_too() {
     // On WASI the standard library prints it itself.
     #[cfg(not(target_os = "wasi"))]

@@ -244,7 +244,6 @@ impl Response {
         Ok(serde_json::from_slice(&self.body)?)
     }
 
-    #[cfg_attr(not(any(feature = "object", feature = "worker")), expect(dead_code))]
     pub(crate) fn into_wire(self) -> types::Response {
         types::Response { status: self.status, headers: self.headers.entries, body: self.body }
     }

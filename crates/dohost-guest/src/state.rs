@@ -10,7 +10,6 @@ pub struct State {
 }
 
 impl State {
-    #[cfg_attr(not(feature = "object"), expect(dead_code))]
     pub(crate) fn new() -> State {
         State { _private: () }
     }

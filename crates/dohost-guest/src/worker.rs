@@ -6,29 +6,9 @@
 use std::pin::Pin;
 
 use crate::bindings::dohost::object::types;
+use crate::bindings::wasi::http::types::{self as http, ErrorCode, Fields};
+use crate::bindings::{wit_future, wit_stream};
 use crate::{Env, Request, Response, Result, log};
-
-#[allow(missing_docs, clippy::all)]
-mod bindings {
-    wit_bindgen::generate!({
-        inline: "
-            package dohost:guest;
-
-            world worker {
-                export wasi:http/handler@0.3.0;
-            }
-        ",
-        path: "../../wit",
-        world: "dohost:guest/worker",
-        generate_all,
-    });
-    export!(Exports);
-    use super::Exports;
-}
-
-use bindings::exports::wasi::http::handler::Guest;
-use bindings::wasi::http::types::{self as http, ErrorCode, Fields};
-use bindings::{wit_future, wit_stream};
 
 /// A body of more bytes is answered with 413.
 const BODY_BYTES_MAX: usize = 16 << 20;
@@ -50,38 +30,21 @@ impl Context {
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response>>>>;
 
-/// The Worker of this component.
-pub struct Worker {
+/// The handler, as the component exports it: `fetch` is the function with `#[event(fetch)]`.
+pub async fn handle(
+    request: http::Request,
     fetch: fn(Request, Env, Context) -> Answer,
-}
-
-inventory::collect!(Worker);
-
-impl Worker {
-    /// The Worker that answers with this function.
-    pub const fn new(fetch: fn(Request, Env, Context) -> Answer) -> Worker {
-        Worker { fetch }
-    }
-}
-
-struct Exports;
-
-impl Guest for Exports {
-    async fn handle(request: http::Request) -> Result<http::Response, ErrorCode> {
-        log::panics_too();
-        let response = match collect(request).await? {
-            None => Response::error("The body is too large.\n", 413),
-            Some(request) => match inventory::iter::<Worker>.into_iter().next() {
-                Some(worker) => (worker.fetch)(request, Env::new(), Context { _private: () }).await,
-                None => Err("this component has no function with #[event(fetch)]".into()),
-            },
-        };
-        let response = response.or_else(|error| {
-            log::error(&format!("the Worker failed: {error}"));
-            Response::error("Internal Server Error\n", 500)
-        });
-        send(response.map_err(|error| ErrorCode::InternalError(Some(error.to_string())))?)
-    }
+) -> Result<http::Response, ErrorCode> {
+    log::panics_too();
+    let response = match collect(request).await? {
+        None => Response::error("The body is too large.\n", 413),
+        Some(request) => fetch(request, Env::new(), Context { _private: () }).await,
+    };
+    let response = response.or_else(|error| {
+        log::error(&format!("the Worker failed: {error}"));
+        Response::error("Internal Server Error\n", 500)
+    });
+    send(response.map_err(|error| ErrorCode::InternalError(Some(error.to_string())))?)
 }
 
 /// The request with its body; none if that is too large.
