@@ -127,7 +127,8 @@ fn abi_option(abi: Abi, names: &Names, methods: &[Method]) -> TokenStream {
         return TokenStream::new();
     }
     let Names { namespace, class } = names;
-    let functions = methods.iter().map(|method| format!("-export:{namespace}:{class}/{class}#{}", wit_name(&method.name)));
+    let functions =
+        methods.iter().map(|method| format!("-export:{namespace}:{class}/{class}#{}", wit_name(&method.name)));
     quote!(async: [#(#functions),*],)
 }
 

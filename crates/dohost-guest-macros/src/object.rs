@@ -25,9 +25,10 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
             item,
             "`#[durable_object]` stands above a struct, `#[durable_object(methods)]` above an `impl` of it",
         )),
-        (other, item) => {
-            Err(Error::new_spanned(item, format!("`{other}` is nothing that `#[durable_object]` knows: there are `methods` and `sync`")))
-        }
+        (other, item) => Err(Error::new_spanned(
+            item,
+            format!("`{other}` is nothing that `#[durable_object]` knows: there are `methods` and `sync`"),
+        )),
     }
 }
 

@@ -20,9 +20,15 @@ pub enum WitType {
 /// What a method gives.
 pub enum Returned {
     Nothing,
-    Value { rust: Type, wit: WitType },
+    Value {
+        rust: Type,
+        wit: WitType,
+    },
     /// A `Result` whose error becomes a text. None for `()`.
-    OrText { rust: Option<Type>, wit: Option<WitType> },
+    OrText {
+        rust: Option<Type>,
+        wit: Option<WitType>,
+    },
 }
 
 /// The type that a method gives.
@@ -81,9 +87,8 @@ fn of_path(ty: &Type, path: &Path) -> Result<WitType> {
     };
     if arguments.is_empty() {
         let word = match name.as_str() {
-            "bool" | "char" | "u8" | "u16" | "u32" | "u64" | "f32" | "f64" | "i8" | "i16" | "i32" | "i64" | "String" => {
-                word(&name)
-            }
+            "bool" | "char" | "u8" | "u16" | "u32" | "u64" | "f32" | "f64" | "i8" | "i16" | "i32" | "i64"
+            | "String" => word(&name),
             "usize" | "isize" | "u128" | "i128" => {
                 return Err(Error::new_spanned(ty, format!("WIT has no `{name}`; `u64` and `i64` are the largest")));
             }

@@ -101,7 +101,8 @@ pub fn text(names: &Names, methods: &[Method], definitions: &[Definition]) -> Re
 
 /// The class's package in binary form, with its comments, for `dohost describe`. The bindings leave comments out.
 pub fn with_comments(names: &Names, text: &str) -> Result<Vec<u8>> {
-    let wrong = |error: &dyn std::fmt::Display| Error::new(Span::call_site(), format!("no WIT can be made of this: {error:#}"));
+    let wrong =
+        |error: &dyn std::fmt::Display| Error::new(Span::call_site(), format!("no WIT can be made of this: {error:#}"));
     let mut resolve = Resolve::default();
     resolve.push_str("methods.wit", text).map_err(|error| wrong(&error))?;
     let (id, _) = resolve

@@ -71,8 +71,7 @@ impl From<&str> for Error {
 
 impl From<namespace::CallError> for Error {
     fn from(error: namespace::CallError) -> Error {
-        let call =
-            Call { is_remote: error.remote, is_retryable: error.retryable, is_overloaded: error.overloaded };
+        let call = Call { is_remote: error.remote, is_retryable: error.retryable, is_overloaded: error.overloaded };
         Error { message: error.message, call: Some(call) }
     }
 }

@@ -1,6 +1,7 @@
 //! Durable Objects in Rust, for dohost.
 //!
 //! ```no_run
+//! # fn main() {}
 //! use dohost_guest::*;
 //!
 //! #[durable_object]
@@ -82,7 +83,7 @@ pub mod __private {
     pub use crate::call::{flatten, nested};
     pub use crate::class::{Class, construct, fetch, object};
     pub use crate::log::{error, line};
-        pub use crate::worker::handle;
+    pub use crate::worker::handle;
     pub use dohost_guest_macros::__methods as methods;
     pub use inventory;
     pub use wit_bindgen;

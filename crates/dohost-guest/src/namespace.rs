@@ -130,10 +130,15 @@ impl Stub {
 
     /// Calls a method that is known by its name only, such as one of an object in another language.
     ///
-    /// `arguments` are a struct or a map with the names of the parameters, or a tuple in their order: `&(1, "a")`. How
+    /// `arguments` are a struct or a map with the names of the parameters, or a tuple in their order: `&(1, "a")`, `&(1,)`, `&()`. How
     /// types become JSON is in `docs/RPC.md`. For a method that gives a `result` there is [`Stub::try_call`].
     pub async fn call<T: DeserializeOwned>(&self, method: &str, arguments: &impl Serialize) -> Result<T> {
-        let reply = self.stub.call(method.to_owned(), serde_json::to_string(arguments)?).await?;
+        let mut arguments = serde_json::to_string(arguments)?;
+        // No parameters: `()` of Rust is nothing in JSON.
+        if arguments == "null" {
+            arguments = "[]".to_owned();
+        }
+        let reply = self.stub.call(method.to_owned(), arguments).await?;
         Ok(serde_json::from_str(&reply)?)
     }
 

@@ -1,15 +1,19 @@
 //! Critical sections and transactions, by closures.
 
 use crate::bindings::dohost::object::{concurrency, transactions};
-use crate::{Result, Storage};
+use crate::{Result, State, Storage};
 
 /// Runs `work` with nothing else of the object in between. If it fails, the object is reset.
 pub async fn critical<T>(work: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
     let section = concurrency::block_concurrency().await?;
-    let value = work().await?;
-    // One that is dropped without this has failed.
-    section.end();
-    Ok(value)
+    match work().await {
+        Ok(value) => {
+            section.end();
+            Ok(value)
+        }
+        // To drop the section would do, but would not say why.
+        Err(error) => State::new().abort(Some(error.message())),
+    }
 }
 
 /// Runs `work` as a transaction: kept if it succeeds, undone if it fails.

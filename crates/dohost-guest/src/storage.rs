@@ -203,7 +203,8 @@ fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
 }
 
 fn decode<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|error| Error::new(format!("what is stored as {key:?} does not fit: {error}")))
+    serde_json::from_slice(bytes)
+        .map_err(|error| Error::new(format!("what is stored as {key:?} does not fit: {error}")))
 }
 
 fn encode_all<T: Serialize>(entries: impl IntoIterator<Item = (impl Into<String>, T)>) -> Result<Vec<host::Entry>> {
