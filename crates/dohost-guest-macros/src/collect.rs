@@ -127,3 +127,53 @@ fn missing(methods: &[Method], definitions: &[Definition]) -> Result<Option<Path
     };
     Ok(named.into_iter().find(|path| !is_defined(path)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wit::{self, Names};
+
+    /// The methods with the definitions that have come.
+    fn gathered(tokens: TokenStream) -> Result<String> {
+        let State { signatures, definitions, .. } = syn::parse2(tokens)?;
+        let methods = signatures.iter().map(Method::new).collect::<Result<Vec<_>>>()?;
+        if let Some(missing) = missing(&methods, &definitions)? {
+            return Ok(format!("missing {}", quote!(#missing)));
+        }
+        wit::text(&Names::new("my_shop", "CartOf"), &methods, &definitions)
+    }
+
+    #[test]
+    fn definitions_are_asked_for_where_the_methods_or_their_types_name_them() {
+        let item = quote!([goods::Item] struct Item { price: Price, note: Option<String> });
+        let signatures = quote!(async CartOf fn add(&self, item: goods::Item) -> Result<Vec<u8>>;);
+        let step = |definitions| gathered(quote!({ { #signatures } { #definitions } } {})).unwrap();
+        assert_eq!(step(quote!()), "missing goods :: Item");
+        assert_eq!(step(item.clone()), "missing goods :: Price");
+        let text = step(quote!(#item [goods::Price] enum Price { Free, Cents(u32) }));
+        for line in [
+            "package %my-shop:%cart-of {",
+            "%add: async func(%item: %item) -> result<list<u8>, string>;",
+            "%note: option<string>,",
+            "variant %price {",
+            "%cents(u32),",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        wit::with_comments(&Names::new("my_shop", "CartOf"), &text).expect("it is WIT");
+    }
+
+    #[test]
+    fn types_that_wit_does_not_have_are_refused_with_what_to_do() {
+        for (ty, text) in [
+            (quote!(usize), "`u64` and `i64` are the largest"),
+            (quote!(&str), "`String`"),
+            (quote!(HashMap<String, u8>), "a `Vec` of pairs"),
+            (quote!(Box<u8>), "no copy of this can leave the object"),
+            (quote!(Vec<Result<u8>>), "says what its error is"),
+        ] {
+            let error = gathered(quote!({ { async C fn f(&self, it: #ty); } {} } {})).expect_err("no such type");
+            assert!(error.to_string().contains(text), "{error}");
+        }
+    }
+}

@@ -74,3 +74,48 @@ fn methods(item: &ItemImpl, abi: Abi) -> Result<TokenStream> {
         ::dohost_guest::__private::methods! { { { #abi #class #(#signatures)* } {} } {} }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(arguments: TokenStream, item: TokenStream) -> String {
+        expand(arguments, item).expect_err("it makes no sense").to_string()
+    }
+
+    #[test]
+    fn what_cannot_be_a_class_or_a_method_says_why() {
+        let methods = || quote!(methods);
+        let cases = [
+            (
+                quote!(),
+                quote!(
+                    struct Many<T>(T);
+                ),
+                "no type parameters",
+            ),
+            (
+                quote!(),
+                quote!(
+                    fn f() {}
+                ),
+                "stands above a struct",
+            ),
+            (
+                quote!(method),
+                quote!(
+                    struct A;
+                ),
+                "there are `methods` and `sync`",
+            ),
+            (methods(), quote!(impl A { pub fn f(&mut self) {} }), "takes `&self`"),
+            (methods(), quote!(impl A { pub fn f<T>(&self, it: T) {} }), "no type parameters"),
+            (methods(), quote!(impl A { fn f(&self) {} pub fn g() {} }), "there are no methods"),
+            (methods(), quote!(impl DurableObject for A { fn f(&self) {} }), "not of a trait"),
+        ];
+        for (arguments, item, text) in cases {
+            let error = error(arguments, item);
+            assert!(error.contains(text), "{error}");
+        }
+    }
+}
