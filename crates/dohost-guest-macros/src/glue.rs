@@ -30,7 +30,7 @@ pub fn write(abi: Abi, class: &Path, methods: &[Method], definitions: &[Definiti
     let client_package = rust_name(&format!("{}-client", names.class));
     let (types, types_are_mine) = types(&names, definitions);
     let exported = methods.iter().map(|method| exported(abi, class, method));
-    let called = methods.iter().map(|method| called(method));
+    let called = methods.iter().map(called);
 
     Ok(quote! {
         #[doc(hidden)]

@@ -140,7 +140,7 @@ fn define(text: &mut String, definition: &Definition) -> Result<()> {
             let _ = writeln!(text, "{} %{name} {{", if has_values { "variant" } else { "enum" });
             for case in &item.variants {
                 let case_name = wit_name(&case.ident);
-                if case_name.to_upper_camel_case() != case.ident.to_string() {
+                if case.ident != case_name.to_upper_camel_case() {
                     let wanted = case_name.to_upper_camel_case();
                     return Err(Error::new_spanned(&case.ident, format!("write it `{wanted}`, as WIT will")));
                 }
