@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::guests;
+use crate::languages;
 use crate::process::{cargo, run, say};
 use crate::toolchain::{TARGET, Toolchain};
 
@@ -30,6 +31,10 @@ pub fn serve(arguments: &[OsString]) -> Result<()> {
 
 pub fn test(arguments: &[OsString]) -> Result<()> {
     guests::build()?;
+    // Whoever wants some tests only should not wait for compilers to be downloaded.
+    if arguments.is_empty() {
+        languages::build(&[])?;
+    }
     run(cargo(guests::root()).args(["test", "--release", "--workspace"]).args(arguments))
 }
 
