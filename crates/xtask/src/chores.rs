@@ -52,6 +52,7 @@ pub fn lint() -> Result<()> {
     let (host, guest_workspace) = (guests::root(), guests::workspace());
     run(cargo(host).args(["fmt", "--all", "--check"]))?;
     run(cargo(&guest_workspace).args(["fmt", "--all", "--check"]))?;
+    run(cargo(&languages::tools::wit_bindgen_sources()).args(["fmt", "--check"]))?;
 
     let toolchain = guests::build()?;
     run(cargo(host).args(["clippy", "--workspace", "--all-targets", "--release", "--", "--deny", "warnings"]))?;

@@ -7,7 +7,7 @@
 //! What was built is kept as long as neither the sources nor the versions of the tools change.
 
 mod sources;
-mod tools;
+pub mod tools;
 
 use std::env;
 use std::fs;
