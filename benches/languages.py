@@ -128,9 +128,9 @@ def build_again(name):
     if language is None:
         return ""
     (servers.ROOT / "target" / "languages" / f"{name}.stamp").unlink(missing_ok=True)
-    # What cargo and xtask take by themselves is subtracted.
-    idle = cpu_of(["cargo", "xtask", "help"])
-    return f"{max(0, cpu_of(['cargo', 'xtask', 'languages', language]) - idle):.1f}"
+    command = ["cargo", "xtask", "languages", language]
+    # What cargo and xtask take by themselves, as they do when there is nothing to build, is subtracted.
+    return f"{max(0, cpu_of(command) - cpu_of(command)):.1f}"
 
 
 def cpu_of(command):
@@ -141,27 +141,26 @@ def cpu_of(command):
 
 
 def residents(server):
-    """Starts objects, one after the other on one connection: the median of the time in ms, and for each the CPU ms and KiB.
+    """Starts objects, one after the other on one connection: ms, CPU ms and KiB for each.
 
-    An increment, so that each has handled an event and stored something. What an increment takes that does not start an
-    object is subtracted from the times.
+    A read starts them, so no disk is in the times; what a read takes that does not start an object is subtracted. Then each
+    has an increment before the memory is read.
     """
-    warm_up = median_of_increments(server, range(OBJECTS, OBJECTS + 50))[0]
-    assert warm_up > 0
+    ask_each(server, range(OBJECTS, OBJECTS + 50), "value")
     before = resident_kib(server)
-    start_ms, start_cpu = median_of_increments(server, range(OBJECTS))
-    after = resident_kib(server)
-    again_ms, again_cpu = median_of_increments(server, range(OBJECTS))
-    return start_ms - again_ms, start_cpu - again_cpu, (after - before) / OBJECTS
+    start_ms, start_cpu = ask_each(server, range(OBJECTS), "value")
+    again_ms, again_cpu = ask_each(server, range(OBJECTS), "value")
+    ask_each(server, range(OBJECTS), "increment")
+    return start_ms - again_ms, start_cpu - again_cpu, (resident_kib(server) - before) / OBJECTS
 
 
-def median_of_increments(server, objects):
-    """Median ms of an increment, and the CPU ms for each."""
+def ask_each(server, objects, what):
+    """Median ms of a request, and the CPU ms for each."""
     connection = http.client.HTTPConnection(server.address, timeout=load.REPLY_SECONDS_MAX)
     cpu, times = server.cpu_seconds(), []
     for index in objects:
         begin = time.perf_counter()
-        load.ask(connection, server, index, "increment")
+        load.ask(connection, server, index, what)
         times.append(time.perf_counter() - begin)
     connection.close()
     return statistics.median(times) * 1e3, (server.cpu_seconds() - cpu) / len(times) * 1e3

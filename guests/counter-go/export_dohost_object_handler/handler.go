@@ -6,6 +6,7 @@ import (
 
 	"wit_component/counter"
 	"wit_component/dohost_object_types"
+	"wit_component/memory"
 
 	"go.bytecodealliance.org/pkg/wit/types"
 )
@@ -14,6 +15,7 @@ type result = wit_types.Result[dohost_object_types.Response, string]
 
 // Fetch answers one request.
 func Fetch(request dohost_object_types.Request) result {
+	memory.Collect()
 	switch request.Path {
 	case "/", "/value":
 		return number(counter.Read())

@@ -3,17 +3,20 @@ package export_wit_world
 
 import (
 	"wit_component/counter"
+	"wit_component/memory"
 
 	"go.bytecodealliance.org/pkg/wit/types"
 )
 
 // Increment adds 1, or what it is told, and gives the new value.
 func Increment(by wit_types.Option[uint32]) wit_types.Result[int64, string] {
+	memory.Collect()
 	return result(counter.Add(int64(by.SomeOr(1))))
 }
 
 // Value gives what was counted so far.
 func Value() wit_types.Result[int64, string] {
+	memory.Collect()
 	return result(counter.Read())
 }
 
