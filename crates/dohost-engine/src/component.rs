@@ -234,6 +234,12 @@ impl Engine {
 }
 
 impl GuestComponent {
+    /// Bytes of machine code and data that it was compiled to. All of its instances share them.
+    pub fn compiled_bytes(&self) -> usize {
+        let image = self.component.image_range();
+        image.end.addr() - image.start.addr()
+    }
+
     /// As the implementation of a class, if it is one.
     pub fn object(&self) -> Result<ObjectComponent, LoadError> {
         let GuestComponent { engine, path, component, methods, takes_strict_turns, digest } = self;

@@ -33,12 +33,17 @@ pub fn cargo(folder: &Path) -> Command {
 }
 
 pub fn is_installed() -> bool {
-    missing().is_empty()
+    missing(&PACKAGES).is_empty()
 }
 
 /// Installs what is missing, as root or with sudo.
 pub fn install() -> Result<()> {
-    let missing = missing();
+    install_packages(&PACKAGES)
+}
+
+/// Installs those of some packages that are missing.
+pub fn install_packages(packages: &[&str]) -> Result<()> {
+    let missing = missing(packages);
     if missing.is_empty() {
         return Ok(());
     }
@@ -65,8 +70,8 @@ fn apt_get(as_root: &[&str], arguments: &[&str], packages: &[&str]) -> Command {
     command
 }
 
-fn missing() -> Vec<&'static str> {
-    PACKAGES.into_iter().filter(|package| !has(package)).collect()
+fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
+    packages.iter().copied().filter(|package| !has(package)).collect()
 }
 
 fn has(package: &str) -> bool {
