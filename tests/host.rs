@@ -181,6 +181,11 @@ impl Setup {
     }
 }
 
+/// Where hosts keep what can be made again.
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-cache")
+}
+
 /// Runs the binary with these arguments only, to its end.
 pub fn dohost<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dohost"));
@@ -324,6 +329,8 @@ impl Process {
         for name in ["DOHOST_LISTEN", "DOHOST_DATA_DIR", "DOHOST_LOG", "DOHOST_LOG_FORMAT"] {
             command.env_remove(name);
         }
+        // All hosts of the tests together, and none of the developer.
+        command.env("DOHOST_CACHE_DIR", cache());
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

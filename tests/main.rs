@@ -36,6 +36,7 @@ mod memory;
 mod migrations;
 mod namespace;
 mod output_gate;
+mod programs;
 mod rpc;
 mod rust_guest;
 mod sections;

@@ -16,7 +16,11 @@ use crate::process::{answer, is_on_path, run, say, without_cargo};
 /// cargo's arguments that make it build the standard library along.
 pub const BUILD_STD: [&str; 1] = ["-Zbuild-std=std,panic_abort"];
 
-const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
+/// What Rust for wasm takes.
+pub const RUST: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
+/// What C for wasm takes.
+pub const C: [&str; 1] = ["clang-22"];
+
 const CARGO: &str = "/usr/bin/cargo";
 const RUSTC: &str = "/usr/bin/rustc";
 const LINKER: &str = "/usr/bin/wasm-ld-22";
@@ -32,17 +36,12 @@ pub fn cargo(folder: &Path) -> Command {
     command
 }
 
-pub fn is_installed() -> bool {
-    missing(&PACKAGES).is_empty()
+pub fn is_installed(packages: &[&str]) -> bool {
+    missing(packages).is_empty()
 }
 
 /// Installs what is missing, as root or with sudo.
-pub fn install() -> Result<()> {
-    install_packages(&PACKAGES)
-}
-
-/// Installs those of some packages that are missing.
-pub fn install_packages(packages: &[&str]) -> Result<()> {
+pub fn install(packages: &[&str]) -> Result<()> {
     let missing = missing(packages);
     if missing.is_empty() {
         return Ok(());

@@ -9,6 +9,7 @@ mod chores;
 mod component;
 mod debian;
 mod guests;
+mod javascript;
 mod languages;
 mod process;
 mod toolchain;

@@ -134,7 +134,7 @@ impl Tools {
             let made = run(outside("python3").args(["-m", "venv", "--clear"]).arg(self.venv()));
             if made.is_err() {
                 // Debian has the half of it in a package of its own.
-                debian::install_packages(&["python3-venv"]).context("python3 has no venv")?;
+                debian::install(&["python3-venv"]).context("python3 has no venv")?;
                 run(outside("python3").args(["-m", "venv", "--clear"]).arg(self.venv()))?;
             }
         }
@@ -153,7 +153,7 @@ impl Tools {
     }
 
     fn check_clang(&self) -> Result<()> {
-        debian::install_packages(&CLANG).context("there is no clang with a C library for wasm")
+        debian::install(&CLANG).context("there is no clang with a C library for wasm")
     }
 
     fn compile_wit_bindgen(&mut self) -> Result<()> {
@@ -203,7 +203,7 @@ fn debian_package_for(program: &str, package: &str) -> Result<()> {
     if is_on_path(program) {
         return Ok(());
     }
-    debian::install_packages(&[package]).with_context(|| format!("there is no {program}"))
+    debian::install(&[package]).with_context(|| format!("there is no {program}"))
 }
 
 /// In what `cargo metadata` says.
