@@ -108,9 +108,17 @@ export class Shop extends DurableObject {
 #[test]
 fn objects_of_one_program_call_each_other_and_are_called_from_outside() {
     let host = program(&[("app.js", CLASSES)]).start();
-    check(call(&host, "/Shop/A/rpc/sell", r#"["x", 2]"#), 200, r#"{"count":4,"counter":{"class":"Counter","name":"x"}}"#);
+    check(
+        call(&host, "/Shop/A/rpc/sell", r#"["x", 2]"#),
+        200,
+        r#"{"count":4,"counter":{"class":"Counter","name":"x"}}"#,
+    );
     check(call(&host, "/Counter/x/rpc/add", "[3]"), 200, "7");
-    check(call(&host, "/Shop/A/rpc/values", "[]"), 200, r#"[true,["1","Thu Jan 01 1970 00:00:00 GMT+0000 (UTC)"],"Uint8Array"]"#);
+    check(
+        call(&host, "/Shop/A/rpc/values", "[]"),
+        200,
+        r#"[true,["1","Thu Jan 01 1970 00:00:00 GMT+0000 (UTC)"],"Uint8Array"]"#,
+    );
     check(call(&host, "/Shop/A/rpc/caught", ""), 200, r#"[true,"out of it",true]"#);
     check(call(&host, "/Counter/x/rpc/nothing", ""), 200, "null");
     let reply = call(&host, "/Counter/x/rpc/nope", "");
@@ -184,7 +192,8 @@ fn stack_traces_name_the_lines_of_the_typescript() {
 #[test]
 fn all_that_is_wrong_is_said_with_its_line_before_anything_is_served() {
     let b = "export const b = 1;\nconst c = ;\n";
-    let setup = program(&[("a.js", "import { b } from './b.js';\nimport 'left-pad';\nexport default 1;\n"), ("b.js", b)]);
+    let setup =
+        program(&[("a.js", "import { b } from './b.js';\nimport 'left-pad';\nexport default 1;\n"), ("b.js", b)]);
     let b_says = format!("{}:2:11: ", setup.directory().join("b.js").display());
     setup.fail().says(&["a.js:2:8: cannot find \"left-pad\"", " 2 | import 'left-pad';", &b_says, " 2 | const c = ;"]);
 
@@ -194,7 +203,9 @@ fn all_that_is_wrong_is_said_with_its_line_before_anything_is_served() {
     let setup = program(&[("a.js", "import fs from 'node:fs';\n")]);
     setup.fail().says(&["a.js:1:16: there is no module \"node:fs\"", "help: modules of Node.js are not there"]);
 
-    program(&[("a.js", "export const a = 1;\n")]).fail().says(&["there is nothing to serve in", "help: export a class"]);
+    program(&[("a.js", "export const a = 1;\n")])
+        .fail()
+        .says(&["there is nothing to serve in", "help: export a class"]);
     program(&[("a.js", "for (;;) {}\n")]).fail().says(&["were not evaluated within 5 s"]);
     let setup = written(&[("a.js", CLASSES)]);
     let class = format!("C={}#Conter", setup.directory().join("a.js").display());
@@ -208,7 +219,10 @@ fn modules_of_files_and_packages_are_one_program() {
             "src/main.js",
             "import { DurableObject } from 'cloudflare:workers';\nimport { name } from '#own';\nimport greet, { punctuation } from 'greetings';\nimport data from '../data.json';\nimport text from './text.txt';\nexport { Late } from './late.js';\nexport class Greeter extends DurableObject { hello() { return greet(name) + punctuation + data.n + text; } }\n",
         ),
-        ("src/late.js", "import * as main from './main.js';\nexport class Late { fetch() { return new Response(typeof main.Greeter); } }\n"),
+        (
+            "src/late.js",
+            "import * as main from './main.js';\nexport class Late { fetch() { return new Response(typeof main.Greeter); } }\n",
+        ),
         ("src/own.js", "export const name = 'you';\n"),
         ("src/text.txt", "`${x}`"),
         ("data.json", r#"{ "n": 3 }"#),
@@ -217,7 +231,10 @@ fn modules_of_files_and_packages_are_one_program() {
             "node_modules/greetings/package.json",
             r#"{ "type": "module", "exports": { ".": { "node": "./node.js", "import": "./lib/index.js" } } }"#,
         ),
-        ("node_modules/greetings/lib/index.js", "export { default } from './greet.js';\nexport const punctuation = '!';\n"),
+        (
+            "node_modules/greetings/lib/index.js",
+            "export { default } from './greet.js';\nexport const punctuation = '!';\n",
+        ),
         ("node_modules/greetings/lib/greet.js", "export default (name) => `Hello ${name}`;\n"),
     ];
     let host = program(&files).start();
@@ -240,7 +257,11 @@ fn a_component_that_was_built_is_served_like_its_program() {
     assert!(described(&component).contains("class Counter\n  methods: add, whoami, echo, nothing, fail\n"));
     let host = setup.with([component]).start();
     check(call(&host, "/Counter/x/rpc/add", "[3]"), 200, "3");
-    check(call(&host, "/Shop/A/rpc/sell", r#"["x", 2]"#), 200, r#"{"count":7,"counter":{"class":"Counter","name":"x"}}"#);
+    check(
+        call(&host, "/Shop/A/rpc/sell", r#"["x", 2]"#),
+        200,
+        r#"{"count":7,"counter":{"class":"Counter","name":"x"}}"#,
+    );
 }
 
 #[test]
@@ -302,7 +323,8 @@ fn increments_of_a_program_that_were_acknowledged_survive_kill_9() {
 fn hostile_programs_harm_nobody_but_their_own_object() {
     let setup = program(&[("hostile.js", HOSTILE)]);
     let host = setup.with(["--limit", "turn-cpu=1s", "--limit", "memory=48MiB", "--limit", "event-time=3s"]).start();
-    let increment = |name: &str| call(&host, &format!("/Hostile/{name}/rpc/increment"), "").text().trim_end().to_string();
+    let increment =
+        |name: &str| call(&host, &format!("/Hostile/{name}/rpc/increment"), "").text().trim_end().to_string();
     assert_eq!(increment("A"), "1");
     // What it wrote in the turn that never ended is gone.
     let reply = call(&host, "/Hostile/A/rpc/loop", "");
@@ -355,7 +377,9 @@ fn a_program_that_was_changed_is_built_again_and_its_objects_keep_what_they_stor
 fn a_check_says_what_a_program_comes_to() {
     let toml = "[classes.Till]\ncomponent = \"app.js\"\nclass = \"Shop\"\n[classes.Counter]\ncomponent = \"app.js\"\n[workers.w]\ncomponent = \"app.js\"\n";
     let setup = written(&[("app.js", CLASSES), ("dohost.toml", toml)]);
-    let check = || -> Ended { dohost(["check".into(), "--config".into(), setup.directory().join("dohost.toml").into_os_string()]) };
+    let check = || -> Ended {
+        dohost(["check".into(), "--config".into(), setup.directory().join("dohost.toml").into_os_string()])
+    };
     check().says(&["dohost.toml:7:13: ", "app.js is no Worker: it has no default export with fetch"]);
     setup.file("dohost.toml", toml.split_once("[workers").unwrap().0);
     let ended = check();

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the crate is at crates/dohost-javascript");
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the crate is at crates/dohost-javascript");
     let runtime = root.join("target/guests/javascript-runtime.wasm");
     println!("cargo::rerun-if-changed={}", runtime.display());
     if !runtime.is_file() {

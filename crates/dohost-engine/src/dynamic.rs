@@ -77,9 +77,7 @@ pub(crate) async fn call(
         Ok(Values::Json(text)) if is_json => sized(text.len(), &method, DynamicValues::Json(text)),
         Ok(Values::Cloned(bytes)) if !is_json => sized(bytes.len(), &method, DynamicValues::Cloned(bytes)),
         Ok(_) => Err(format!("the result of {method} came in another form than its arguments")),
-        Err(Error::NoSuchMethod) => {
-            Ok(Output::NotOffered(format!("the object has no method {method:?}")))
-        }
+        Err(Error::NoSuchMethod) => Ok(Output::NotOffered(format!("the object has no method {method:?}"))),
         Err(Error::InvalidArguments(text)) => Ok(Output::InvalidArguments(text)),
         Err(Error::Exception(exception)) => Err(exception),
     })

@@ -120,8 +120,7 @@ impl Runtime {
         let instance = linker.instantiate_async(&mut store, &self.instrumented).await.map_err(broken)?;
         let load = self.load_func(&mut store, &instance)?;
         let loaded = load.call_async(&mut store, (modules,)).await.map_err(trapped)?;
-        let exports =
-            loaded.0.map_err(|LoadError { message, stack }| ProgramError::Threw { message, stack })?;
+        let exports = loaded.0.map_err(|LoadError { message, stack }| ProgramError::Threw { message, stack })?;
         let mut state = InstanceState { store, instance };
         // Its accessors run in the same store, which has time for them again.
         state.store.set_epoch_deadline(u64::MAX / 2);

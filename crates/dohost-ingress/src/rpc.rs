@@ -47,7 +47,9 @@ pub(crate) async fn answer(
     let method = decode(&path[PREFIX.len()..])
         .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "the name of the method is not valid"))?;
     let method = match (interface.method(&method), class.dynamic()) {
-        (None, Some(methods)) => return answer_dynamic(shared, &class, &name, method.into_owned(), &methods, request).await,
+        (None, Some(methods)) => {
+            return answer_dynamic(shared, &class, &name, method.into_owned(), &methods, request).await;
+        }
         (method_of_types, _) => method_of_types.cloned().ok_or_else(|| {
             let names = interface.method_names();
             let text = format!("class {} has no method {method:?}; it has {names}", class.name());

@@ -21,9 +21,39 @@ const BUILT_IN: [&str; 1] = ["cloudflare:workers"];
 
 /// What Node.js provides under a name of its own, `node:` or not.
 const NODE: [&str; 33] = [
-    "assert", "async_hooks", "buffer", "child_process", "cluster", "console", "crypto", "dgram", "diagnostics_channel",
-    "dns", "events", "fs", "http", "http2", "https", "module", "net", "os", "path", "perf_hooks", "process", "punycode",
-    "querystring", "readline", "stream", "string_decoder", "timers", "tls", "tty", "url", "util", "worker_threads", "zlib",
+    "assert",
+    "async_hooks",
+    "buffer",
+    "child_process",
+    "cluster",
+    "console",
+    "crypto",
+    "dgram",
+    "diagnostics_channel",
+    "dns",
+    "events",
+    "fs",
+    "http",
+    "http2",
+    "https",
+    "module",
+    "net",
+    "os",
+    "path",
+    "perf_hooks",
+    "process",
+    "punycode",
+    "querystring",
+    "readline",
+    "stream",
+    "string_decoder",
+    "timers",
+    "tls",
+    "tty",
+    "url",
+    "util",
+    "worker_threads",
+    "zlib",
 ];
 
 /// The modules of a program.
@@ -148,10 +178,7 @@ fn resolver() -> Resolver {
     Resolver::new(ResolveOptions {
         extensions: strings(&[".ts", ".mts", ".js", ".mjs", ".json"]),
         // TypeScript writes imports as they will be in JavaScript.
-        extension_alias: vec![
-            (".js".into(), strings(&[".ts", ".js"])),
-            (".mjs".into(), strings(&[".mts", ".mjs"])),
-        ],
+        extension_alias: vec![(".js".into(), strings(&[".ts", ".js"])), (".mjs".into(), strings(&[".mts", ".mjs"]))],
         condition_names: strings(&["workerd", "worker", "browser", "import", "module", "default"]),
         main_fields: strings(&["module", "main"]),
         ..ResolveOptions::default()
@@ -239,10 +266,16 @@ mod tests {
     fn modules_of_files_and_packages_are_found() {
         let project = project(&[
             ("package.json", "{}"),
-            ("src/index.ts", "import { a } from './a.js';\nimport p from 'p/x';\nimport d from '../d.json';\nimport 'cloudflare:workers';\na; p; d;"),
+            (
+                "src/index.ts",
+                "import { a } from './a.js';\nimport p from 'p/x';\nimport d from '../d.json';\nimport 'cloudflare:workers';\na; p; d;",
+            ),
             ("src/a.ts", "import '.';\nexport const a = 1;"),
             ("d.json", "1"),
-            ("node_modules/p/package.json", r#"{ "exports": { "./x": { "require": "./no.cjs", "import": "./yes.mjs" } } }"#),
+            (
+                "node_modules/p/package.json",
+                r#"{ "exports": { "./x": { "require": "./no.cjs", "import": "./yes.mjs" } } }"#,
+            ),
             ("node_modules/p/yes.mjs", "export default 1;"),
         ]);
         let found = collect(&project.path().join("src/index.ts")).unwrap();
@@ -267,8 +300,11 @@ mod tests {
         ]);
         let entry = project.path().join("a.js");
         let problems = collect(&entry).err().unwrap();
-        let texts: Vec<String> =
-            problems.0.iter().map(|problem| problem.to_string().replace(&*project.path().to_string_lossy(), "")).collect();
+        let texts: Vec<String> = problems
+            .0
+            .iter()
+            .map(|problem| problem.to_string().replace(&*project.path().to_string_lossy(), ""))
+            .collect();
         let expected = [
             "/a.js:2: cannot find \"left-pad\"",
             "/a.js:3: there is no module \"node:fs\"",

@@ -51,7 +51,8 @@ pub(crate) fn problems(
 ) -> Vec<Problem> {
     let errors = diagnostics.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
     let problems = errors.map(|error| {
-        let problem = Problem { text: error.message.to_string(), help: error.help.clone().map(Into::into), place: None };
+        let problem =
+            Problem { text: error.message.to_string(), help: error.help.clone().map(Into::into), place: None };
         match error.labels.first() {
             Some(label) => {
                 let start = label.offset() as usize;

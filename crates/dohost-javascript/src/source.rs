@@ -71,7 +71,8 @@ pub(crate) struct Import {
 /// Reads a module.
 pub(crate) fn read(path: &Path) -> Result<Source, Vec<Problem>> {
     let language = language(path).map_err(|problem| vec![problem])?;
-    let unreadable = |error: &dyn std::fmt::Display| vec![Problem::new(format!("cannot read {}: {error}", path.display()), None)];
+    let unreadable =
+        |error: &dyn std::fmt::Display| vec![Problem::new(format!("cannot read {}: {error}", path.display()), None)];
     let size = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
     if size > BYTES_MAX {
         return Err(unreadable(&format!("it has {size} bytes, a module has at most {BYTES_MAX}")));
@@ -118,7 +119,8 @@ fn check(path: &Path, text: &Arc<str>, parsed: &ParserReturn<'_>) -> Result<(), 
     if found.is_empty() {
         let mut refused = Refused::default();
         refused.visit_program(&parsed.program);
-        let problem = |(span, what, help): (Range<usize>, &str, &str)| Problem::new(what, Some(help)).at(path, text, span);
+        let problem =
+            |(span, what, help): (Range<usize>, &str, &str)| Problem::new(what, Some(help)).at(path, text, span);
         found = refused.0.into_iter().map(problem).collect();
     }
     if found.is_empty() { Ok(()) } else { Err(found) }
@@ -151,7 +153,10 @@ fn imports(left: &ParserReturn<'_>, code: &str, parsed: &ParserReturn<'_>, text:
     };
     let requested = left.module_record.requested_modules.keys();
     let mut imports: Vec<Import> = requested
-        .map(|specifier| Import { specifier: specifier.to_string(), span: place(specifier.as_str()).unwrap_or_default() })
+        .map(|specifier| Import {
+            specifier: specifier.to_string(),
+            span: place(specifier.as_str()).unwrap_or_default(),
+        })
         .collect();
     // import("…") of a text that is there.
     for dynamic in &left.module_record.dynamic_imports {
@@ -216,7 +221,8 @@ mod tests {
         let (_directory, path) = written("a.js", text);
         let source = read(&path).ok().unwrap();
         assert_eq!(source.code, text);
-        let imports: Vec<_> = source.imports.iter().map(|import| (&import.specifier[..], &text[import.span.clone()])).collect();
+        let imports: Vec<_> =
+            source.imports.iter().map(|import| (&import.specifier[..], &text[import.span.clone()])).collect();
         assert_eq!(imports, [("./b.js", "\"./b.js\""), ("a", "'a'"), ("./c.js", "./c.js")]);
     }
 

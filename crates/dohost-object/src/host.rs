@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dohost_engine::imports::{BoxFuture, OutgoingError, Outside, RequestOptions};
-use dohost_engine::{
-    Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Output, Request, Response,
-};
+use dohost_engine::{Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Output, Request, Response};
 use dohost_rpc::Value;
 use dohost_storage::{NAME_BYTES_MAX, Store, StoreError};
 use parking_lot::Mutex;

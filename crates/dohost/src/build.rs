@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::args::{Build, LogFormat};
 use crate::failure::Failure;
 use crate::logging;
-use crate::output;
 use crate::programs::Programs;
+use crate::{config, output};
 
 /// Builds it, writes it, and says what it exports.
 pub fn run(args: &Build) -> anyhow::Result<()> {
@@ -35,6 +35,19 @@ pub fn run(args: &Build) -> anyhow::Result<()> {
         output::say("  a Worker: fetch")?;
     }
     Ok(())
+}
+
+/// Runs the command that builds the components, if there is one.
+pub fn run_command(application: &Application) -> anyhow::Result<bool> {
+    let Some(BuildPlan { command, directory, .. }) = config::build(application)? else { return Ok(false) };
+    eprintln!("building: {command}");
+    let status = Command::new("sh").args(["-c", &command]).current_dir(&directory).status();
+    let status = status
+        .map_err(|error| Failure::new(format!("cannot run {command:?} in {}: {error}", directory.display()), None))?;
+    match status.success() {
+        true => Ok(true),
+        false => Err(Failure::new(format!("the build failed: {command}: {status}"), None).into()),
+    }
 }
 
 fn or_nothing(names: &[&str]) -> String {

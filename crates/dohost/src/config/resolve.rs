@@ -104,7 +104,15 @@ struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     fn new(source: Option<Arc<Source>>, environment: HostEnvironment<'a>, program: ProgramOf<'a>) -> Resolver<'a> {
         let directory = source.as_ref().and_then(|source| source.path.parent()).map(PathBuf::from).unwrap_or_default();
-        Resolver { source, directory, environment, is_built: false, program, programs: HashMap::new(), failures: Vec::new() }
+        Resolver {
+            source,
+            directory,
+            environment,
+            is_built: false,
+            program,
+            programs: HashMap::new(),
+            failures: Vec::new(),
+        }
     }
 
     fn plan(mut self, file: &File, arguments: &Application) -> Result<Plan, Failures> {

@@ -52,6 +52,18 @@ macro_rules! template {
     };
 }
 
+/// What projects in languages with a build script have of their own.
+macro_rules! built {
+    ($directory:literal) => {
+        template!($directory:
+            "setup.sh" = "setup.sh",
+            "dohost.toml" = "dohost.toml",
+            "README.md" = "README.md",
+            ".gitignore" = "gitignore",
+        )
+    };
+}
+
 const WITH_WORKER: &str = "curl localhost:8787/increment?name=a";
 const WITHOUT_WORKER: &str = "curl -X POST localhost:8787/Counter/a/increment";
 
@@ -75,6 +87,12 @@ impl Template {
     /// All of its files.
     pub fn files(self) -> impl Iterator<Item = File> {
         self.own.into_iter().chain(self.has_wit.then(wit).into_iter().flatten())
+    }
+}
+
+impl File {
+    fn below(self, directory: &str) -> File {
+        File { path: format!("{directory}/{}", self.path).into(), ..self }
     }
 }
 
@@ -102,4 +120,128 @@ fn typescript() -> Vec<File> {
     );
     let shared = template!("js": "tests/counter.toml" = "tests.counter.toml", ".gitignore" = "gitignore");
     own.into_iter().chain(shared).collect()
+}
+
+fn rust() -> Vec<File> {
+    let own = template!("rust":
+        "src/lib.rs" = "src.lib.rs",
+        "Cargo.toml" = "Cargo.toml",
+        "rust-toolchain.toml" = "rust-toolchain.toml",
+        "dohost.toml" = "dohost.toml",
+        "README.md" = "README.md",
+        ".gitignore" = "gitignore",
+        "vendor/dohost/guests/Cargo.toml" = "vendor.Cargo.toml",
+    );
+    let shared = test().into_iter().chain(own);
+    let crates = files!("crates/dohost-guest":
+        "Cargo.toml",
+        "src/bindings.rs",
+        "src/call.rs",
+        "src/class.rs",
+        "src/env.rs",
+        "src/error.rs",
+        "src/lib.rs",
+        "src/log.rs",
+        "src/message.rs",
+        "src/namespace.rs",
+        "src/outgoing.rs",
+        "src/sections.rs",
+        "src/state.rs",
+        "src/storage.rs",
+        "src/time.rs",
+        "src/worker.rs",
+    )
+    .into_iter()
+    .map(|file| file.below("vendor/dohost/crates/dohost-guest"));
+    let macros = files!("crates/dohost-guest-macros":
+        "Cargo.toml",
+        "src/collect.rs",
+        "src/derive.rs",
+        "src/event.rs",
+        "src/exports.rs",
+        "src/glue.rs",
+        "src/lib.rs",
+        "src/method.rs",
+        "src/object.rs",
+        "src/types.rs",
+        "src/wit.rs",
+    )
+    .into_iter()
+    .map(|file| file.below("vendor/dohost/crates/dohost-guest-macros"));
+    let wit = dohost_wit().into_iter().chain(wasi_wit()).map(|file| file.below("vendor/dohost"));
+    shared.chain(crates).chain(macros).chain(wit).collect()
+}
+
+fn python() -> Vec<File> {
+    let guest = files!("guests/counter-python": "app.py", "build.sh", "wit/counter.wit");
+    with_test(guest, built!("python"))
+}
+
+fn go() -> Vec<File> {
+    let guest = files!("guests/counter-go":
+        "build.sh",
+        "counter/counter.go",
+        "export_dohost_object_handler/handler.go",
+        "export_wit_world/methods.go",
+        "memory/memory.go",
+        "wit/counter.wit",
+    );
+    with_test(guest, built!("go"))
+}
+
+fn c() -> Vec<File> {
+    let guest = files!("guests/counter-c": "main.c", "build.sh", "wit/counter.wit");
+    with_test(guest, built!("c"))
+}
+
+fn zig() -> Vec<File> {
+    let guest = files!("guests/counter-zig": "counter.zig", "abi.zig", "build.sh", "wit/counter.wit");
+    with_test(guest, built!("zig"))
+}
+
+fn assemblyscript() -> Vec<File> {
+    let guest = files!("guests/counter-assemblyscript":
+        "counter.ts",
+        "abi.ts",
+        "exports.mjs",
+        "package.json",
+        "package-lock.json",
+        "build.sh",
+        "wit/counter.wit",
+    );
+    with_test(guest, built!("assemblyscript"))
+}
+
+fn with_test<const N: usize>(guest: [File; N], own: [File; 4]) -> Vec<File> {
+    guest.into_iter().chain(own).chain(test()).collect()
+}
+
+/// The script that every counter without a Worker passes.
+fn test() -> [File; 1] {
+    template!("common": "tests/counter.toml" = "tests.counter.toml")
+}
+
+/// The WIT that a project is built against, laid out as tools want it.
+fn wit() -> Vec<File> {
+    let dohost = dohost_wit().into_iter().map(|file| {
+        let name = file.path.strip_prefix("wit/").expect("it is there").to_owned();
+        File { path: format!("wit/deps/dohost/{name}").into(), ..file }
+    });
+    dohost.chain(wasi_wit()).collect()
+}
+
+fn dohost_wit() -> Vec<File> {
+    files!(".": "wit/dynamic.wit", "wit/object.wit", "wit/streaming.wit", "wit/worker.wit").into()
+}
+
+fn wasi_wit() -> Vec<File> {
+    files!(".":
+        "wit/deps/cli.wit",
+        "wit/deps/clocks.wit",
+        "wit/deps/filesystem.wit",
+        "wit/deps/http.wit",
+        "wit/deps/random.wit",
+        "wit/deps/sockets.wit",
+    )
+    .into()
 }
