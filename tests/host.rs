@@ -30,6 +30,7 @@ pub struct Setup {
     directory: Arc<TempDir>,
     data: Option<PathBuf>,
     disk: Option<Arc<SmallDisk>>,
+    start_max: Duration,
 }
 
 impl Setup {
@@ -44,6 +45,7 @@ impl Setup {
             directory: Arc::new(directory),
             data: None,
             disk: None,
+            start_max: PATIENCE,
         }
     }
 
@@ -104,6 +106,12 @@ impl Setup {
         self
     }
 
+    /// Waits so long for the host to be ready: to compile a large component takes its time.
+    pub fn ready_within(mut self, start_max: Duration) -> Setup {
+        self.start_max = start_max;
+        self
+    }
+
     /// Where the data is.
     pub fn data(&self) -> PathBuf {
         match (&self.data, &self.disk) {
@@ -160,7 +168,7 @@ impl Setup {
     /// Starts the host and waits until it is ready, or has ended.
     pub fn try_start(&self) -> Result<Host, Ended> {
         let mut process = Process::spawn(self.command());
-        let line = process.first_line().unwrap_or_default();
+        let line = process.first_line(self.start_max).unwrap_or_default();
         match line.strip_prefix(READY).and_then(|rest| rest.split(' ').next()) {
             Some(address) => Ok(Host { setup: self.clone(), process, address: address.to_string(), ready_line: line }),
             None => Err(process.wait()),
@@ -171,6 +179,11 @@ impl Setup {
     pub fn fail(&self) -> Ended {
         Process::spawn(self.command()).wait()
     }
+}
+
+/// Where hosts keep what can be made again.
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-cache")
 }
 
 /// Runs the binary with these arguments only, to its end.
@@ -316,6 +329,8 @@ impl Process {
         for name in ["DOHOST_LISTEN", "DOHOST_DATA_DIR", "DOHOST_LOG", "DOHOST_LOG_FORMAT"] {
             command.env_remove(name);
         }
+        // All hosts of the tests together, and none of the developer.
+        command.env("DOHOST_CACHE_DIR", cache());
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -341,8 +356,8 @@ impl Process {
     }
 
     /// None if it ended without one.
-    fn first_line(&mut self) -> Option<String> {
-        self.lines.lock().unwrap().recv_timeout(PATIENCE).ok()
+    fn first_line(&mut self, patience: Duration) -> Option<String> {
+        self.lines.lock().unwrap().recv_timeout(patience).ok()
     }
 
     fn log(&self) -> String {

@@ -11,7 +11,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dohost_rpc::{Client, Interface};
+use dohost_rpc::{Client, Interface, Program};
 use sha2::{Digest, Sha256};
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
@@ -19,8 +19,10 @@ use wasmtime_wasi_http::p3::bindings::ServiceIndices;
 
 use crate::bindings::ObjectIndices;
 use crate::bindings::types::{Request, Response};
+use crate::code_cache::CodeCache;
 use crate::componentize;
 use crate::config::Engine;
+use crate::dynamic;
 use crate::guest::{GuestLimits, GuestState};
 use crate::host;
 use crate::methods::Methods;
@@ -40,6 +42,7 @@ const WORKER_HANDLERS: [&str; 2] = [HTTP_HANDLER, "wasi:http/incoming-handler@0.
 /// Worker, so they are the same for both; what only an object has traps in a Worker.
 const IMPORTS: &[&str] = &[
     "dohost:object/concurrency@0.1.",
+    "dohost:object/dynamic-calls@0.1.",
     "dohost:object/namespace@0.1.",
     "dohost:object/outgoing@0.1.",
     "dohost:object/state@0.1.",
@@ -77,6 +80,8 @@ pub struct ObjectComponent {
     pub(crate) handler: Option<HandlerIndices>,
     /// Its `construct`, if it has one.
     pub(crate) construct: Option<ComponentExportIndex>,
+    /// Its `call` of `dohost:object/dynamic`, if it has one.
+    pub(crate) dynamic: Option<ComponentExportIndex>,
     pub(crate) methods: Arc<Methods>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
@@ -214,16 +219,27 @@ impl Engine {
 
     /// The same, but does not compile what is one of those already.
     pub fn load_unless_known(&self, path: &Path, known: &[GuestComponent]) -> Result<GuestComponent, LoadError> {
-        let binary = read(path)?;
-        let digest: [u8; 32] = Sha256::digest(&binary).into();
+        self.load_binary(path, &read(path)?, known)
+    }
+
+    /// The same of a component that is in memory; `path` is what errors call it.
+    pub fn load_binary(
+        &self,
+        path: &Path,
+        binary: &[u8],
+        known: &[GuestComponent],
+    ) -> Result<GuestComponent, LoadError> {
+        let digest: [u8; 32] = Sha256::digest(binary).into();
         if let Some(known) = known.iter().find(|component| component.digest == digest) {
             return Ok(GuestComponent { path: path.into(), ..known.clone() });
         }
+        let cache = self.options.code_cache.as_ref().filter(|_| Program::read(binary).is_some());
+        let _in_use = cache.map(CodeCache::in_use);
         let component =
-            Component::from_binary(&self.wasmtime, &binary).map_err(|error| invalid(path, &one_line(&error)))?;
-        let methods = Methods::find(&component, &binary);
+            Component::from_binary(&self.wasmtime, binary).map_err(|error| invalid(path, &one_line(&error)))?;
+        let methods = Methods::find(&component, binary);
         let methods = methods.map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?.into();
-        let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
+        let takes_strict_turns = !lifts_asynchronously(binary).map_err(|error| invalid(path, &error))?;
         Ok(GuestComponent { engine: self.clone(), path: path.into(), component, methods, takes_strict_turns, digest })
     }
 
@@ -234,19 +250,27 @@ impl Engine {
 }
 
 impl GuestComponent {
+    /// Bytes of machine code and data that it was compiled to. All of its instances share them.
+    pub fn compiled_bytes(&self) -> usize {
+        let image = self.component.image_range();
+        image.end.addr() - image.start.addr()
+    }
+
     /// As the implementation of a class, if it is one.
     pub fn object(&self) -> Result<ObjectComponent, LoadError> {
         let GuestComponent { engine, path, component, methods, takes_strict_turns, digest } = self;
         let has_object_handler = component.get_export_index(None, OBJECT_HANDLER).is_some();
         let has_http_handler = !has_object_handler && has_export(engine, component, HTTP_HANDLER);
         let has_handler = has_object_handler || has_http_handler;
-        if !has_handler && methods.interface.methods.is_empty() {
+        if !has_handler && methods.interface.methods.is_empty() && methods.interface.dynamic.is_none() {
             require_export(engine, component, path, &[OBJECT_HANDLER, HTTP_HANDLER])?;
         }
         let pre = self.link()?;
         let checked = if has_object_handler { check_handler(engine, component, &pre) } else { Ok(()) };
         let checked = checked.and_then(|()| find_construct(engine, component, &pre));
-        let construct = checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
+        let checked = checked.and_then(|construct| Ok((construct, dynamic::find(engine, component, &pre)?)));
+        let (construct, dynamic) =
+            checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
         let handler = match has_http_handler {
             true => Some(ServiceIndices::new(&pre).map(Arc::new).map(HandlerIndices::Http)),
             false => has_object_handler.then(|| ObjectIndices::new(&pre).map(HandlerIndices::Object)),
@@ -257,6 +281,7 @@ impl GuestComponent {
             handler: handler.map_err(|error| wrong_type(path, error))?,
             pre,
             construct,
+            dynamic,
             methods: methods.clone(),
             takes_strict_turns: *takes_strict_turns,
             digest: *digest,
@@ -344,7 +369,7 @@ fn find_construct(
 }
 
 /// A function of an interface that the component exports. All of them may wait.
-fn exported_function(
+pub(crate) fn exported_function(
     engine: &Engine,
     component: &Component,
     interface: &str,

@@ -22,8 +22,10 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Serve(Box<Serve>),
+    Build(Build),
     Call(Call),
     Describe(Describe),
+    Types(Box<Types>),
     Check(Box<Check>),
     Objects(Box<Objects>),
     Stats(Stats),
@@ -38,6 +40,9 @@ const SERVE_EXAMPLES: &str = "\
 Examples:
   Serve the objects of one component; /counter/A/increment reaches the object named A
       dohost serve counter.wasm
+
+  Serve every class of a program in JavaScript or TypeScript, and its default export as the Worker
+      dohost serve counter.js
 
   Serve what dohost.toml in this directory says, on another port
       dohost serve --listen 127.0.0.1:9000
@@ -57,7 +62,8 @@ Examples:
 /// Serve objects over HTTP.
 ///
 /// What is served says the file dohost.toml, or else the arguments: each FILE is a WebAssembly component built for the world
-/// dohost:object/object; it becomes a class named like the file. A request for /{class}/{name}/{path} reaches the object of
+/// dohost:object/object; it becomes a class named like the file. Or it is a program in JavaScript or TypeScript: each class
+/// that it exports is served under its name, and its default export is the Worker. A request for /{class}/{name}/{path} reaches the object of
 /// that name, which sees /{path}. Objects start when they are first asked, go to sleep when they are idle, and keep what they
 /// stored.
 #[derive(Debug, ClapArgs)]
@@ -116,7 +122,7 @@ pub struct Check {
 /// What is to be served, and how.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct Application {
-    /// Components to serve, each as a class named like its file without the extension
+    /// Components to serve, each as a class named like its file without the extension, and programs in JavaScript or TypeScript
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
@@ -124,11 +130,11 @@ pub struct Application {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "classes", "worker"])]
     pub config: Option<PathBuf>,
 
-    /// Serve FILE as the class NAME; may be given many times
-    #[arg(long = "class", value_name = "NAME=FILE", value_parser = parse_class)]
+    /// Serve FILE as the class NAME, or one of the classes of a program; may be given many times
+    #[arg(long = "class", value_name = "NAME=FILE[#CLASS]", value_parser = parse_class)]
     pub classes: Vec<(String, PathBuf)>,
 
-    /// A wasi:http component that gets every request and calls objects itself
+    /// A wasi:http component, or a program in JavaScript, that gets every request and calls objects itself
     #[arg(long, value_name = "FILE")]
     pub worker: Option<PathBuf>,
 
@@ -192,6 +198,53 @@ pub struct Application {
     /// Check the whole data file before serving, however large it is and however it was closed
     #[arg(long)]
     pub verify_store: bool,
+}
+
+const BUILD_EXAMPLES: &str = "\
+Examples:
+  Write counter.wasm, which is served like any other component
+      dohost build counter.js
+      dohost serve counter.wasm
+
+  Another file
+      dohost build src/index.ts -o target/shop.wasm";
+
+/// Make a component of a program in JavaScript or TypeScript.
+///
+/// `dohost serve` does this by itself; the component is for other machines. It holds every module that the program imports,
+/// as it is once all of them have been evaluated.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = BUILD_EXAMPLES, after_help = "`dohost build --help` shows examples.")]
+pub struct Build {
+    /// The module where the program begins
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The component [default: the same name with .wasm]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+const TYPES_EXAMPLES: &str = "\
+Examples:
+  For what dohost.toml in this directory says; it writes worker-configuration.d.ts
+      dohost types
+
+  For a program without a dohost.toml, into another file
+      dohost types src/index.ts -o src/env.d.ts";
+
+/// Write what TypeScript has to know: the types of objects, stores and stubs, and `Env` with the bindings of what is served.
+///
+/// Name the file in tsconfig.json under "include" or "types", with "lib": ["ESNext", "WebWorker"].
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = TYPES_EXAMPLES, after_help = "`dohost types --help` shows examples.")]
+pub struct Types {
+    #[command(flatten)]
+    pub application: Application,
+
+    /// The file to write [default: worker-configuration.d.ts, next to dohost.toml if there is one]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 const CALL_EXAMPLES: &str = "\

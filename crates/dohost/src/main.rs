@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod build;
 mod call;
 mod check;
 mod config;
@@ -21,8 +22,10 @@ mod management;
 mod objects;
 mod output;
 mod place;
+mod programs;
 mod serve;
 mod testing;
+mod types;
 
 use std::process::ExitCode;
 
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let result = match args.command {
         args::Command::Serve(serve) => serve::run(*serve),
+        args::Command::Build(build) => build::run(&build),
         args::Command::Call(call) => call::run(&call),
         args::Command::Describe(describe) => describe::run(&describe),
         args::Command::Check(check) => check::run(&check),
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         args::Command::Deploy(deploy) => objects::deploy(&deploy),
         args::Command::Dev(dev) => dev::run(*dev),
         args::Command::Test(test) => testing::run(&test),
+        args::Command::Types(types) => types::run(&types),
         args::Command::Limits => output::say(limit::table()).map_err(Into::into),
     };
     match result {

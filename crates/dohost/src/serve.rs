@@ -17,19 +17,25 @@ use crate::failure::Failure;
 use crate::load::{self, Loaded};
 use crate::logging;
 use crate::management;
+use crate::programs::Programs;
 
 /// Serves until a signal asks to stop.
 pub fn run(args: Serve) -> anyhow::Result<()> {
     let _logs = logging::start(args.log_format, &args.log)?;
-    serve(args.application, args.allow_delete, |_| {})
+    serve(args.application, args.allow_delete, Programs::new(), |_| {})
 }
 
 /// Serves until a signal asks to stop. Once it serves, `is_ready` gets what deploys new code; that is in a tokio runtime, which
 /// it must not block.
-pub fn serve(application: Application, allow_delete: bool, is_ready: impl FnOnce(Arc<Deployer>)) -> anyhow::Result<()> {
-    let plan = config::plan(&application, &config::host_environment)?;
-    let engine = load::engine(&plan)?;
-    let Loaded { classes, workers, components } = load::components(&engine, &plan, &[])?;
+pub fn serve(
+    application: Application,
+    allow_delete: bool,
+    programs: Programs,
+    is_ready: impl FnOnce(Arc<Deployer>),
+) -> anyhow::Result<()> {
+    let plan = config::plan(&application, &config::host_environment, &|path| programs.program(path))?;
+    let engine = load::engine(&plan, programs.code_cache())?;
+    let Loaded { classes, workers, components } = load::components(&engine, &plan, &programs, &[])?;
     let outgoing = load::outgoing(&plan)?;
     let listener = listener::bind(plan.listen).map_err(bind_failure)?;
     let address = listener.local_addr()?;
@@ -42,7 +48,7 @@ pub fn serve(application: Application, allow_delete: bool, is_ready: impl FnOnce
     let front = Front::new(host.clone(), workers, HttpLimits::default());
     let patience = plan.shutdown_timeout;
     let served = Served { plan: plan.clone(), components };
-    let deployer = Deployer::new(engine, host.clone(), front.clone(), application, served);
+    let deployer = Deployer::new(engine, host.clone(), front.clone(), application, programs, served);
     let mut operators = operators.start(&host, Some(deployer.clone()))?;
     let ready = ready_line(address, operators.address, &host, &plan);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

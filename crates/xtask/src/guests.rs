@@ -1,4 +1,5 @@
-//! Building the guests: every folder in `guests/` that holds a package becomes `target/guests/<package>.wasm`.
+//! Building the guests: every folder in `guests/` that holds a package becomes `target/guests/<package>.wasm`, and so does the
+//! runtime for JavaScript.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::component;
+use crate::javascript;
 use crate::process::{run, say};
 use crate::toolchain::{self, Toolchain};
 
@@ -34,9 +36,10 @@ pub fn component(name: &str) -> PathBuf {
 pub fn build() -> Result<Toolchain> {
     let toolchain = toolchain::find(&target())?;
     run(&mut toolchain.build(&workspace(), &target()))?;
+    javascript::build(toolchain)?;
 
     fs::create_dir_all(target().join("guests/modules")).context("failed to make target/guests")?;
-    for name in names()? {
+    for name in names()?.into_iter().chain([javascript::NAME.to_string()]) {
         let module = toolchain.modules(&target()).join(name.replace('-', "_")).with_extension("wasm");
         let component = component(&name);
         let wit = component::wit_package(&root().join("wit"), &workspace().join(&name))?;

@@ -5,11 +5,14 @@
 mod guests;
 mod sections;
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use dohost_rpc::Program;
 
 use super::at::At;
 use super::file::{self, File};
@@ -32,18 +35,25 @@ const RESIDENT_MAX: u32 = 1_000_000;
 /// Where secrets come from.
 pub type HostEnvironment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
+/// What a file exports, if it is a program.
+pub type ProgramOf<'a> = &'a dyn Fn(&Path) -> Result<Option<Program>, Failures>;
+
 /// The environment of this process.
 pub fn host_environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
 /// Makes the plan that these arguments ask for; reads the file that they name, or that is there.
-pub fn plan(arguments: &Application, environment: HostEnvironment<'_>) -> Result<Plan, Failures> {
+pub fn plan(
+    arguments: &Application,
+    environment: HostEnvironment<'_>,
+    program: ProgramOf<'_>,
+) -> Result<Plan, Failures> {
     let Some(path) = file_of(arguments) else {
-        return Resolver::new(None, environment).plan(&File::default(), arguments);
+        return Resolver::new(None, environment, program).plan(&File::default(), arguments);
     };
     let (source, file) = read(path)?;
-    Resolver::new(Some(source), environment).plan(&file, arguments)
+    Resolver::new(Some(source), environment, program).plan(&file, arguments)
 }
 
 /// How what these arguments ask for is built, if the file that they name, or that is there, says so. Looks at nothing that is
@@ -51,7 +61,7 @@ pub fn plan(arguments: &Application, environment: HostEnvironment<'_>) -> Result
 pub fn build(arguments: &Application) -> Result<Option<BuildPlan>, Failures> {
     let Some(path) = file_of(arguments) else { return Ok(None) };
     let (source, file) = read(path)?;
-    let mut resolver = Resolver::new(Some(source), &host_environment);
+    let mut resolver = Resolver::new(Some(source), &host_environment, &|_| Ok(None));
     let plan = resolver.build(&file.build);
     match resolver.failures.is_empty() {
         true => Ok(plan),
@@ -85,13 +95,16 @@ struct Resolver<'a> {
     environment: HostEnvironment<'a>,
     /// Whether the file says how the components are built.
     is_built: bool,
+    program: ProgramOf<'a>,
+    /// Programs that were asked for, none if they could not be built, which was said.
+    programs: HashMap<PathBuf, Option<Program>>,
     failures: Vec<Failure>,
 }
 
 impl<'a> Resolver<'a> {
-    fn new(source: Option<Arc<Source>>, environment: HostEnvironment<'a>) -> Resolver<'a> {
+    fn new(source: Option<Arc<Source>>, environment: HostEnvironment<'a>, program: ProgramOf<'a>) -> Resolver<'a> {
         let directory = source.as_ref().and_then(|source| source.path.parent()).map(PathBuf::from).unwrap_or_default();
-        Resolver { source, directory, environment, is_built: false, failures: Vec::new() }
+        Resolver { source, directory, environment, is_built: false, program, programs: HashMap::new(), failures: Vec::new() }
     }
 
     fn plan(mut self, file: &File, arguments: &Application) -> Result<Plan, Failures> {
@@ -207,6 +220,19 @@ impl<'a> Resolver<'a> {
             self.fail(at, error, None);
         }
         at.value.clone()
+    }
+
+    /// What a file exports, if it is a program. What is wrong with it is said once.
+    fn program(&mut self, path: &Path) -> Option<Program> {
+        if let Some(program) = self.programs.get(path) {
+            return program.clone();
+        }
+        let program = (self.program)(path).unwrap_or_else(|Failures(failures)| {
+            self.failures.extend(failures);
+            None
+        });
+        self.programs.insert(path.to_owned(), program.clone());
+        program
     }
 
     /// What the environment of the host has under this name.

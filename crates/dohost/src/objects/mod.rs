@@ -4,6 +4,7 @@
 
 pub mod args;
 mod ask;
+mod clone;
 mod show;
 
 use std::io::{IsTerminal, Read, Write};
