@@ -1,4 +1,5 @@
-//! `dohost build`: a program of JavaScript or TypeScript becomes a component.
+//! `dohost build`: a program of JavaScript or TypeScript becomes a component, and so does a core module that says which world it
+//! is made for.
 
 use std::path::{Path, PathBuf};
 
@@ -10,12 +11,15 @@ use crate::programs::Programs;
 
 /// Builds it, writes it, and says what it exports.
 pub fn run(args: &Build) -> anyhow::Result<()> {
+    if args.file.extension().is_some_and(|extension| extension == "wasm") {
+        return wrap(args);
+    }
     // What the program prints while it is evaluated.
     let _logs = logging::start(LogFormat::Text, "warn,guest=info")?;
     let started = std::time::Instant::now();
     if !dohost_javascript::is_source(&args.file) {
         let text = format!("{} is not JavaScript or TypeScript by its name", args.file.display());
-        return Err(Failure::new(text, Some("give a .js, .mjs, .ts or .mts file".into())).into());
+        return Err(Failure::new(text, Some("give a .js, .mjs, .ts, .mts or .wasm file".into())).into());
     }
     let built = Programs::new().built(&args.file)?;
     let to = args.output.clone().unwrap_or_else(|| args.file.with_extension("wasm"));
@@ -34,6 +38,19 @@ pub fn run(args: &Build) -> anyhow::Result<()> {
     if built.program.worker {
         output::say("  a Worker: fetch")?;
     }
+    Ok(())
+}
+
+/// Makes a component of a core module, as `dohost serve` does.
+fn wrap(args: &Build) -> anyhow::Result<()> {
+    let component = dohost_engine::component::read(&args.file).map_err(|error| {
+        let help = error.help();
+        Failure::new(error, help)
+    })?;
+    let to = args.output.clone().unwrap_or_else(|| args.file.with_extension("component.wasm"));
+    write(&to, &component)?;
+    let size = bytesize::ByteSize(component.len() as u64);
+    output::say(format_args!("{} ({})", to.display(), size.display().iec_short()))?;
     Ok(())
 }
 
