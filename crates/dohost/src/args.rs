@@ -211,21 +211,25 @@ Examples:
   Another file
       dohost build src/index.ts -o target/shop.wasm
 
+  An object in Rust
+      dohost build target/wasm32-unknown-unknown/release/counter.wasm -o counter.wasm
+
   Run the command in [build] of dohost.toml in this directory
       dohost build";
 
 /// Make a component of a program in JavaScript or TypeScript, or run the command that dohost.toml has for building.
 ///
 /// `dohost serve` builds JavaScript by itself; the component is for other machines. It holds every module that the program
-/// imports, as it is once all of them have been evaluated.
+/// imports, as it is once all of them have been evaluated. The same goes for a core module that says which world it is made for,
+/// such as cargo makes of an object in Rust.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = BUILD_EXAMPLES, after_help = "`dohost build --help` shows examples.")]
 pub struct Build {
-    /// The module where the program begins
+    /// The module where the program begins, or a core module of WebAssembly
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
 
-    /// The component [default: the same name with .wasm]
+    /// The component [default: the same name with .wasm; with .component.wasm of a core module]
     #[arg(short, long, value_name = "FILE", requires = "file")]
     pub output: Option<PathBuf>,
 
