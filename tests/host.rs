@@ -23,6 +23,7 @@ const READY: &str = "dohost serves http://";
 /// How a host is started. Kept, it starts another one on the same data.
 #[derive(Clone)]
 pub struct Setup {
+    subcommand: &'static str,
     arguments: Vec<OsString>,
     environment: Vec<(String, String)>,
     is_in_its_directory: bool,
@@ -37,6 +38,7 @@ impl Setup {
     pub fn new() -> Setup {
         let directory = tempfile::Builder::new().prefix("dohost-e2e-").tempdir().expect("a temporary directory");
         Setup {
+            subcommand: "serve",
             arguments: Vec::new(),
             environment: Vec::new(),
             is_in_its_directory: false,
@@ -72,6 +74,12 @@ impl Setup {
     pub fn in_its_directory(mut self) -> Setup {
         self.is_in_its_directory = true;
         self.arguments.clear();
+        self
+    }
+
+    /// Runs `dohost dev`.
+    pub fn dev(mut self) -> Setup {
+        self.subcommand = "dev";
         self
     }
 
@@ -131,7 +139,7 @@ impl Setup {
             Some(disk) => disk.command(binary),
             None => Command::new(binary),
         };
-        command.arg("serve").envs(self.environment.iter().cloned());
+        command.arg(self.subcommand).envs(self.environment.iter().cloned());
         match self.is_in_its_directory {
             true => command.current_dir(self.directory()),
             false => command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data()),

@@ -1,8 +1,9 @@
 //! From a file to a component that is known to fit: everything that can be wrong with it is found here, before anything
 //! is served.
 //!
-//! The order is that of a user's mistakes: the file cannot be read, is not wasm, is a core module, does not validate,
-//! has neither a handler nor a method, imports what the host does not have, has a type that differs.
+//! The order is that of a user's mistakes: the file cannot be read, is not wasm, is a core module that no component can be
+//! made of, does not validate, has neither a handler nor a method, imports what the host does not have, has a type that
+//! differs.
 //!
 //! A file is read and compiled once, however many classes and Workers it implements: all of them share the
 //! [`GuestComponent`].
@@ -18,6 +19,7 @@ use wasmtime_wasi_http::p3::bindings::ServiceIndices;
 
 use crate::bindings::ObjectIndices;
 use crate::bindings::types::{Request, Response};
+use crate::componentize;
 use crate::config::Engine;
 use crate::guest::{GuestLimits, GuestState};
 use crate::host;
@@ -308,10 +310,13 @@ fn has_types_only(engine: &Engine, item: &ComponentItem) -> bool {
     interface.exports(&engine.wasmtime).all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
 }
 
-/// Reads a component, from its text form too.
+/// Reads a component, from its text form too, or from a core module that says what component it is meant to be.
 pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) if componentize::has_world(&bytes) => {
+            componentize::componentize(&bytes).map_err(|reason| invalid(path, &reason))
+        }
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => Err(LoadError::CoreModule(path.to_owned())),
         Some([0, b'a', b's', b'm', ..]) => Ok(bytes),
         _ if bytes.trim_ascii_start().starts_with(b"(component") => {

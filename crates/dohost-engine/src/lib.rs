@@ -11,6 +11,7 @@
 
 pub mod bindings;
 pub mod component;
+mod componentize;
 pub mod config;
 pub mod event;
 mod guest;

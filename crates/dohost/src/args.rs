@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub enum Command {
     Objects(Box<Objects>),
     Stats(Stats),
     Deploy(Deploy),
+    Test(Test),
+    Dev(Box<Dev>),
     /// List the limits of an object, with their defaults and what happens when they are hit.
     Limits,
 }
@@ -259,6 +262,103 @@ pub struct Describe {
     /// As the WIT that a guest imports to call the methods
     #[arg(long, conflicts_with_all = ["json", "openapi"])]
     pub client: bool,
+}
+
+const DEV_EXAMPLES: &str = "\
+Examples:
+  Serve what dohost.toml in this directory says, and follow its changes
+      dohost dev
+
+  One component that something else builds
+      dohost dev target/wasm32-wasip2/release/counter.wasm
+
+  In dohost.toml, how components are built, and from what
+      [build]
+      command = \"make\"
+      watch_dir = [\"src\", \"Makefile\"]";
+
+/// Serve, and build and serve anew whenever a file changes. Objects keep what they have stored.
+///
+/// Looks for changes where the components are built from, leaving out what .gitignore names. Objects move to the new code one
+/// by one, between their requests; if it cannot be built or does not start, the old one goes on. Every request and everything
+/// that guests print is shown.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = DEV_EXAMPLES, after_help = "`dohost dev --help` shows examples.")]
+pub struct Dev {
+    #[command(flatten)]
+    pub application: Application,
+
+    /// What is logged: a level, or targets with levels such as info,access=debug,guest=off
+    #[arg(long, value_name = "FILTER", default_value = "info,access=debug,guest=debug", env = "DOHOST_LOG")]
+    pub log: String,
+}
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  Run the scripts in tests/ against what dohost.toml in this directory says
+      dohost test
+
+  One script, against one component
+      dohost test counter.toml --class counter=counter.wasm
+
+  A script
+      [[steps]]
+      request = \"POST /counter/a/increment\"
+      expect = { text = \"1\" }
+
+      [[steps]]
+      crash = true
+
+      [[steps]]
+      request = \"GET /counter/a/value\"
+      expect = { text = \"1\" }";
+
+/// Run scripts of requests against an application, each on a host and data of its own.
+///
+/// A script is a TOML file: requests with the answers that are expected, and in between objects that are evicted and hosts that
+/// are restarted or killed. The exit code is 0 if all answers were as expected, 1 if not.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = TEST_EXAMPLES, after_help = "`dohost test --help` shows examples.")]
+pub struct Test {
+    /// The scripts [default: tests/*.toml beside dohost.toml]
+    #[arg(value_name = "SCRIPT")]
+    pub scripts: Vec<PathBuf>,
+
+    /// Serve what this file says [default: dohost.toml, unless --class or --worker is given]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["classes", "worker"])]
+    pub config: Option<PathBuf>,
+
+    /// Serve FILE as the class NAME; may be given many times
+    #[arg(long = "class", value_name = "NAME=FILE", value_parser = parse_class)]
+    pub classes: Vec<(String, PathBuf)>,
+
+    /// A wasi:http component that gets every request and calls objects itself
+    #[arg(long, value_name = "FILE")]
+    pub worker: Option<PathBuf>,
+
+    /// Print a line of JSON for each script
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Test {
+    /// The arguments of `dohost serve` that serve the same.
+    pub fn served(&self) -> Vec<OsString> {
+        let mut arguments = Vec::new();
+        let mut add = |name: &str, value: OsString| arguments.extend([name.into(), value]);
+        if let Some(config) = &self.config {
+            add("--config", config.into());
+        }
+        for (name, file) in &self.classes {
+            let mut class = OsString::from(format!("{name}="));
+            class.push(file);
+            add("--class", class);
+        }
+        if let Some(worker) = &self.worker {
+            add("--worker", worker.into());
+        }
+        arguments
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -11,7 +11,9 @@ mod check;
 mod config;
 mod deploy;
 mod describe;
+mod dev;
 mod failure;
+mod http_client;
 mod limit;
 mod load;
 mod logging;
@@ -20,6 +22,7 @@ mod objects;
 mod output;
 mod place;
 mod serve;
+mod testing;
 
 use std::process::ExitCode;
 
@@ -39,6 +42,8 @@ fn main() -> ExitCode {
         args::Command::Objects(objects) => objects::run(*objects),
         args::Command::Stats(stats) => objects::stats(stats),
         args::Command::Deploy(deploy) => objects::deploy(&deploy),
+        args::Command::Dev(dev) => dev::run(*dev),
+        args::Command::Test(test) => testing::run(&test),
         args::Command::Limits => output::say(limit::table()).map_err(Into::into),
     };
     match result {

@@ -31,6 +31,10 @@ pub fn serve(arguments: &[OsString]) -> Result<()> {
 
 pub fn test(arguments: &[OsString]) -> Result<()> {
     guests::build()?;
+    // What objects in Rust are written with is in the workspace of the guests; its examples are compiled for this machine.
+    let mut examples = cargo(&guests::workspace());
+    examples.env("CARGO_TARGET_DIR", guests::target().join("guests-build"));
+    run(examples.args(["test", "--release", "--package", "dohost-guest", "--package", "dohost-guest-macros"]))?;
     // Whoever wants some tests only should not wait for compilers to be downloaded.
     if arguments.is_empty() {
         languages::build(&[])?;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::at::At;
 use super::file::{self, File};
-use super::plan::Plan;
+use super::plan::{BuildPlan, Plan};
 use crate::args::Application;
 use crate::failure::{Failure, Failures};
 use crate::place::{Place, Source};
@@ -42,15 +42,33 @@ pub fn plan(arguments: &Application, environment: HostEnvironment<'_>) -> Result
     let Some(path) = file_of(arguments) else {
         return Resolver::new(None, environment).plan(&File::default(), arguments);
     };
+    let (source, file) = read(path)?;
+    Resolver::new(Some(source), environment).plan(&file, arguments)
+}
+
+/// How what these arguments ask for is built, if the file that they name, or that is there, says so. Looks at nothing that is
+/// to be built.
+pub fn build(arguments: &Application) -> Result<Option<BuildPlan>, Failures> {
+    let Some(path) = file_of(arguments) else { return Ok(None) };
+    let (source, file) = read(path)?;
+    let mut resolver = Resolver::new(Some(source), &host_environment);
+    let plan = resolver.build(&file.build);
+    match resolver.failures.is_empty() {
+        true => Ok(plan),
+        false => Err(Failures(resolver.failures)),
+    }
+}
+
+fn read(path: PathBuf) -> Result<(Arc<Source>, File), Failures> {
     let text = std::fs::read_to_string(&path)
         .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display()), None))?;
     let source = Arc::new(Source { path, text });
     let file = file::parse(&source)?;
-    Resolver::new(Some(source), environment).plan(&file, arguments)
+    Ok((source, file))
 }
 
 /// The file that says what to serve, unless the arguments do.
-fn file_of(arguments: &Application) -> Option<PathBuf> {
+pub fn file_of(arguments: &Application) -> Option<PathBuf> {
     let names_components = !arguments.files.is_empty() || !arguments.classes.is_empty() || arguments.worker.is_some();
     match &arguments.config {
         Some(path) => Some(path.clone()),
@@ -65,13 +83,15 @@ struct Resolver<'a> {
     /// What paths in the file are relative to.
     directory: PathBuf,
     environment: HostEnvironment<'a>,
+    /// Whether the file says how the components are built.
+    is_built: bool,
     failures: Vec<Failure>,
 }
 
 impl<'a> Resolver<'a> {
     fn new(source: Option<Arc<Source>>, environment: HostEnvironment<'a>) -> Resolver<'a> {
         let directory = source.as_ref().and_then(|source| source.path.parent()).map(PathBuf::from).unwrap_or_default();
-        Resolver { source, directory, environment, failures: Vec::new() }
+        Resolver { source, directory, environment, is_built: false, failures: Vec::new() }
     }
 
     fn plan(mut self, file: &File, arguments: &Application) -> Result<Plan, Failures> {
@@ -85,6 +105,7 @@ impl<'a> Resolver<'a> {
             let default = if self.source.is_some() { DATA_DIR } else { "./.dohost" };
             self.path(file.data_dir.as_deref().unwrap_or(default))
         });
+        self.is_built = self.build(&file.build).is_some();
         let (classes, workers) = self.guests(file, arguments);
         let plan = Plan {
             file: self.source.as_ref().map(|source| source.path.clone()),
@@ -126,16 +147,33 @@ impl<'a> Resolver<'a> {
         self.directory.join(path)
     }
 
+    /// A path of the file to something that is there.
+    fn existing(&mut self, at: &At<String>) -> PathBuf {
+        let path = self.path(&at.value);
+        if let Err(error) = std::fs::metadata(&path) {
+            let help = match self.is_built {
+                true => "build it first: dohost build",
+                false => "paths are relative to the directory of this file",
+            };
+            self.fail(at, format!("cannot read {}: {error}", path.display()), Some(help.into()));
+        }
+        path
+    }
+
     /// A path of the file to a file that is there.
     fn file(&mut self, at: &At<String>) -> PathBuf {
-        let path = self.path(&at.value);
-        let help = || Some("paths are relative to the directory of this file".to_owned());
-        match std::fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => {
-                self.fail(at, format!("cannot read {}: it is a directory", path.display()), None);
-            }
-            Ok(_) => {}
-            Err(error) => self.fail(at, format!("cannot read {}: {error}", path.display()), help()),
+        let path = self.existing(at);
+        if path.is_dir() {
+            self.fail(at, format!("cannot read {}: it is a directory", path.display()), None);
+        }
+        path
+    }
+
+    /// A path of the file to a directory that is there.
+    fn directory(&mut self, at: &At<String>) -> PathBuf {
+        let path = self.existing(at);
+        if path.is_file() {
+            self.fail(at, format!("{} is a file, and a directory is expected", path.display()), None);
         }
         path
     }
