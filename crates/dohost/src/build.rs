@@ -1,9 +1,11 @@
 //! `dohost build`: a program of JavaScript or TypeScript becomes a component, and so does a core module that says which world it
-//! is made for.
+//! is made for; or the command is run that builds whatever the application is made of.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::args::{Build, LogFormat};
+use crate::args::{Application, Build, LogFormat};
+use crate::config::plan::BuildPlan;
 use crate::failure::Failure;
 use crate::logging;
 use crate::programs::Programs;

@@ -46,10 +46,7 @@ pub fn of<'js, T: 'static>(
 /// Enters JavaScript with `run`, waits for the promise that it may give, and reads the value.
 ///
 /// Functions that are called so throw nothing and reject nothing: how they failed is part of the value.
-pub async fn wait<T: 'static>(
-    run: impl for<'js> FnOnce(&Ctx<'js>) -> Result<Value<'js>>,
-    read: Read<T>,
-) -> T {
+pub async fn wait<T: 'static>(run: impl for<'js> FnOnce(&Ctx<'js>) -> Result<Value<'js>>, read: Read<T>) -> T {
     let slot: Rc<RefCell<Slot<T>>> = Rc::new(RefCell::new(Slot { value: None, waker: None }));
     engine::enter(|ctx| {
         let value = run(ctx).unwrap_or_else(|error| panic!("{}", engine::explain(ctx, error).0));

@@ -14,10 +14,13 @@ type Exception = String;
 
 impl construction::Guest for Runtime {
     async fn construct() -> Result<(), Exception> {
-        answer::wait(|ctx| engine::call(ctx, Hook::construct, ()), |_, value| match text(&value) {
-            Some(exception) => Err(exception),
-            None => Ok(()),
-        })
+        answer::wait(
+            |ctx| engine::call(ctx, Hook::construct, ()),
+            |_, value| match text(&value) {
+                Some(exception) => Err(exception),
+                None => Ok(()),
+            },
+        )
         .await
     }
 }
