@@ -26,7 +26,7 @@ pub fn run(args: &New) -> anyhow::Result<()> {
     let template = Template::of(args.lang);
     make_directory(&args.directory)?;
     for file in template.files() {
-        let path = args.directory.join(&file.path);
+        let path = args.directory.join(file.path.as_ref());
         let directory = path.parent().expect("it is below the directory");
         fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
         let text = file.text.replace(NAME, name).replace(IDENTIFIER, &name.replace('-', "_"));
