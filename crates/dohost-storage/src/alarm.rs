@@ -133,8 +133,8 @@ pub struct AlarmWrites {
 pub enum AlarmChange {
     /// This one is pending now.
     Added(PendingAlarm),
-    /// The one of this place is no longer.
-    Removed(AlarmPlace),
+    /// This one is no longer, or is another one now.
+    Removed(PendingAlarm),
 }
 
 /// Where an alarm is in the index: in the order of time within each class.

@@ -67,12 +67,13 @@ impl AlarmNewsQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alarm::AlarmPlace;
+    use crate::alarm::{PendingAlarm, Tries};
     use crate::numbers::{ClassNumber, ObjectNumber};
 
     fn changes(count: usize) -> Vec<AlarmChange> {
-        let place = AlarmPlace { class: ClassNumber(1), due_ms: 1, object: ObjectNumber(1), name: "".into() };
-        vec![AlarmChange::Removed(place); count]
+        let (class, object, tries) = (ClassNumber(1), ObjectNumber(1), Tries::default());
+        let pending = PendingAlarm { class, due_ms: 1, object, name: "".into(), id: [1; 32], stamp: 1, tries };
+        vec![AlarmChange::Removed(pending); count]
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use redb::{ReadableTable, Table};
 
-use crate::alarm::{AlarmChange, AlarmPlace, AlarmRow, AlarmWrite, AlarmWrites};
+use crate::alarm::{AlarmChange, AlarmPlace, AlarmRow, AlarmWrite, AlarmWrites, PendingAlarm};
 use crate::key::{Key, alarm_rows};
 use crate::numbers::ObjectNumber;
 
@@ -36,7 +36,8 @@ pub(super) fn write(
             },
         };
         if let Some(old) = old {
-            remove_place(rows, old.pending(object, writes.id, name).place(), changes)?;
+            let place = old.pending(object, writes.id, name).place();
+            remove_place(rows, place, changes)?;
         }
         match new {
             None => drop(rows.remove(&key[..])?),
@@ -76,8 +77,10 @@ pub(crate) fn clear(
 }
 
 fn remove_place(rows: &mut Rows<'_>, place: AlarmPlace, changes: &mut Vec<AlarmChange>) -> Result<(), redb::Error> {
-    rows.remove(&place.key().encode()[..])?;
-    changes.push(AlarmChange::Removed(place));
+    let missing = || redb::Error::Corrupted("an alarm has no row in the index".into());
+    let row = rows.remove(&place.key().encode()[..])?.ok_or_else(missing)?;
+    let pending = PendingAlarm::decode(place, row.value());
+    changes.push(AlarmChange::Removed(pending.map_err(|error| redb::Error::Corrupted(error.to_string()))?));
     Ok(())
 }
 

@@ -120,7 +120,7 @@ fn changes_are_told_before_their_commit_is() {
     assert_eq!(store.alarm_news().changes, [AlarmChange::Added(added.clone())]);
     commit(&store, set(object, life, 1, &[("a", AlarmWrite::Set(alarm(20, 2)))])).unwrap();
     let moved = pending(&store).remove(1);
-    let changes = [AlarmChange::Removed(added.place()), AlarmChange::Added(moved.clone())];
+    let changes = [AlarmChange::Removed(added.clone()), AlarmChange::Added(moved.clone())];
     assert_eq!(store.alarm_news().changes, changes);
     disk.set_full(true);
     let failed = commit(&store, set(object, life, 1, &[("a", AlarmWrite::Delete)]));
@@ -129,7 +129,7 @@ fn changes_are_told_before_their_commit_is() {
     disk.set_full(false);
     let life = store.new_life();
     commit(&store, set(object, life, 1, &[("a", AlarmWrite::Delete)])).unwrap();
-    assert_eq!(store.alarm_news().changes, [AlarmChange::Removed(moved.place())]);
+    assert_eq!(store.alarm_news().changes, [AlarmChange::Removed(moved)]);
 }
 
 /// One thing that is done to one of a few alarms of one of a few objects.
@@ -167,7 +167,7 @@ proptest! {
         for change in store.alarm_news().changes {
             match change {
                 AlarmChange::Added(added) => heard.push(added),
-                AlarmChange::Removed(place) => heard.retain(|pending| pending.place() != place),
+                AlarmChange::Removed(removed) => heard.retain(|pending| *pending != removed),
             }
         }
         heard.sort_by_key(PendingAlarm::place);
