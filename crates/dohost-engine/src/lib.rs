@@ -28,7 +28,7 @@ pub mod worker;
 pub use bindings::types::{Header, Request, Response};
 pub use component::{GuestComponent, LoadError, ObjectComponent};
 pub use config::{Engine, EngineError, EngineOptions};
-pub use event::{Body, BodyError, Input, MethodCall, Output};
+pub use event::{AlarmInfo, Body, BodyError, Input, MethodCall, Output};
 pub use guest::GuestLimits;
 pub use instance::{Call, Events, ObjectInstance, Trap};
 pub use variables::Variables;
