@@ -42,10 +42,9 @@ impl Cron {
     pub fn parse(schedule: &Schedule) -> Result<Cron, InvalidSchedule> {
         let Schedule { expression, time_zone, .. } = schedule;
         let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-        let cron = parser.parse(expression).map_err(|error| InvalidSchedule::Expression {
-            expression: expression.clone(),
-            reason: reason(&error),
-        })?;
+        let cron = parser
+            .parse(expression)
+            .map_err(|error| InvalidSchedule::Expression { expression: expression.clone(), reason: reason(&error) })?;
         let time_zone = match time_zone {
             None => TimeZone::UTC,
             Some(name) => TimeZone::get(name).map_err(|_| InvalidSchedule::TimeZone(name.clone()))?,
@@ -184,7 +183,9 @@ mod tests {
 
     #[test]
     fn the_last_tick_is_the_one_before_the_next() {
-        for (expression, zone) in [("*/7 * * * *", "UTC"), ("30 2 * * *", "Europe/Berlin"), ("15 */5 * * *", "Asia/Tokyo")] {
+        for (expression, zone) in
+            [("*/7 * * * *", "UTC"), ("30 2 * * *", "Europe/Berlin"), ("15 */5 * * *", "Asia/Tokyo")]
+        {
             let cron = cron(expression, zone);
             let mut tick = cron.next_after(ms("2026-03-01T00:00:00Z")).unwrap();
             for _ in 0..2_000 {

@@ -255,24 +255,13 @@ impl GuestComponent {
         let pre = self.link()?;
         let checked = if has_object_handler { check_handler(engine, component, &pre) } else { Ok(()) };
         let checked = checked.and_then(|()| {
-            let construct = find_export::<(), (Result<(), String>,)>(
-                engine,
-                component,
-                &pre,
-                OBJECT_CONSTRUCTION,
-                "construct",
-            )?;
-            let alarm = find_export::<(AlarmInfo,), (Result<(), String>,)>(
-                engine,
-                component,
-                &pre,
-                ALARM_HANDLER,
-                "alarm",
-            )?;
+            let construct =
+                find_export::<(), (Result<(), String>,)>(engine, component, &pre, OBJECT_CONSTRUCTION, "construct")?;
+            let alarm =
+                find_export::<(AlarmInfo,), (Result<(), String>,)>(engine, component, &pre, ALARM_HANDLER, "alarm")?;
             Ok((construct, alarm))
         });
-        let (construct, alarm) =
-            checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
+        let (construct, alarm) = checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
         let handler = match has_http_handler {
             true => Some(ServiceIndices::new(&pre).map(Arc::new).map(HandlerIndices::Http)),
             false => has_object_handler.then(|| ObjectIndices::new(&pre).map(HandlerIndices::Object)),

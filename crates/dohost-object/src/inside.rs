@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dohost_engine::imports::{
-    Alarm, BoxFuture, Caller, ConcurrencyError, Cron, Entry, Fatal, Gates, Inside, ListOptions, OpenSection, OpenTransaction, Step,
-    StorageError, StorageStep,
+    Alarm, BoxFuture, Caller, ConcurrencyError, Cron, Entry, Fatal, Gates, Inside, ListOptions, OpenSection,
+    OpenTransaction, Step, StorageError, StorageStep,
 };
 use dohost_storage::{
     Answer, KEYS_PER_CALL_MAX, KeyRange, ListStep, Listing, ObjectNumber, Overlay, PENDING_BYTES_MAX, Page, Store,

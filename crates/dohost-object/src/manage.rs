@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 pub use dohost_storage::{
-    AlarmRow, AppliedMigration, CommitError, Migration, MigrationError, MigrationPlan, MissedTicks, Step, StoreError, StoredClass,
-    StoredObject,
+    AlarmRow, AppliedMigration, CommitError, Migration, MigrationError, MigrationPlan, MissedTicks, Step, StoreError,
+    StoredClass, StoredObject,
 };
 use dohost_storage::{
     ClassNumber, KeyRange, ListOptions, ObjectRecord, Page, Store, StoreStats, TooLong, Totals, WriteSet, check_key,

@@ -524,7 +524,10 @@ pub(crate) enum EndReason {
     /// The guest trapped.
     Trapped(String),
     /// The guest called abort.
-    Aborted { text: String, retry_alarm: bool },
+    Aborted {
+        text: String,
+        retry_alarm: bool,
+    },
     TimedOut(String),
 }
 

@@ -60,7 +60,6 @@ enum Fate {
 struct Alarm {
     object: usize,
     kind: Kind,
-    at_ms: u64,
     set: Fate,
     /// What became of its deletion, if it was deleted, and whether it was there.
     deleted: Option<(Fate, bool)>,
@@ -71,6 +70,8 @@ struct Alarm {
 /// All alarms of a world, and the date.
 #[derive(Debug)]
 pub struct Alarms {
+    /// How many may be under way at once.
+    pub under_way_max: usize,
     objects: Vec<Mutex<Client>>,
     alarms: Mutex<BTreeMap<String, Alarm>>,
     date: Mutex<Date>,
@@ -136,6 +137,7 @@ impl Alarms {
         let (objects, left) = (random.below(3), random.pick(&[5, 15, 40]));
         let client = |random: &mut Random| Mutex::new(Client { random: random.fork(), left, is_prepared: false });
         Alarms {
+            under_way_max: random.pick(&[1, 2, 256]),
             objects: (0..objects).map(|_| client(&mut random)).collect(),
             alarms: Mutex::default(),
             date: Mutex::new(Date { started_ms: START_MS, since: None, random: random.fork() }),
@@ -254,9 +256,10 @@ pub async fn work(world: Arc<World>, host: Host, object: usize, is_stopping: Arc
         if !prepare(&world, &host, object).await {
             continue;
         }
-        match alarms.objects[object].lock().left.checked_sub(1) {
-            Some(left) => alarms.objects[object].lock().left = left,
-            None => return,
+        {
+            let mut client = alarms.objects[object].lock();
+            let Some(left) = client.left.checked_sub(1) else { return };
+            client.left = left;
         }
         match deed % 6 {
             0 => look(&world, &host, object).await,
@@ -296,7 +299,7 @@ async fn prepare(world: &World, host: &Host, object: usize) -> bool {
 
 async fn set(world: &World, host: &Host, object: usize, kind: Kind, at_ms: u64, number: u64) {
     let name = format!("{}-{number}", kind.name());
-    let alarm = Alarm { object, kind, at_ms, set: Fate::Open, deleted: None, lines: Vec::new() };
+    let alarm = Alarm { object, kind, set: Fate::Open, deleted: None, lines: Vec::new() };
     world.alarms.alarms.lock().insert(name.clone(), alarm);
     let reply = ask(world, host, object, "/do", &format!("at={name},{at_ms}")).await;
     let fate = match reply.as_ref().map(|text| text.as_deref()) {
@@ -379,7 +382,7 @@ mod tests {
     use super::*;
 
     fn alarm(kind: Kind, set: Fate, deleted: Option<(Fate, bool)>, lines: &[u32]) -> Alarm {
-        Alarm { object: 0, kind, at_ms: 0, set, deleted, lines: lines.to_vec() }
+        Alarm { object: 0, kind, set, deleted, lines: lines.to_vec() }
     }
 
     #[test]

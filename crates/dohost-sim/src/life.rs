@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use dohost_engine::imports::{BoxFuture, OutgoingError, RequestOptions};
 use dohost_engine::{Body, BodyError, ObjectComponent, Request, Response};
-use dohost_object::{ClassOptions, DeployError, HostHere, HostOptions, ObjectId, OutgoingFetch};
+use dohost_object::{ClassOptions, DeployError, HostHere, HostLimits, HostOptions, ObjectId, OutgoingFetch};
 use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{Committing, Store, StoreOptions};
 use tokio::task::JoinSet;
@@ -129,7 +129,7 @@ async fn open(
     let machine = SimulatedMachine::new(random.fork(), world.plan.read_ms_max, world.alarms.host_starts());
     let options = HostOptions {
         executors: 1,
-        limits: world.plan.host_limits.clone(),
+        limits: HostLimits { alarms_max: world.alarms.under_way_max, ..world.plan.host_limits.clone() },
         outgoing: Arc::new(NoNetwork),
         environment: Arc::new(machine),
     };

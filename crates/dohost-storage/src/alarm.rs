@@ -271,11 +271,7 @@ fn decode(bytes: &[u8]) -> Option<AlarmRow> {
     Some(AlarmRow {
         class: ClassNumber(u32::from_be_bytes(*class)),
         due_ms: u64::from_be_bytes(*due_ms),
-        alarm: Alarm {
-            scheduled_ms: u64::from_be_bytes(*scheduled_ms),
-            stamp: u64::from_be_bytes(*stamp),
-            schedule,
-        },
+        alarm: Alarm { scheduled_ms: u64::from_be_bytes(*scheduled_ms), stamp: u64::from_be_bytes(*stamp), schedule },
         tries: Tries::decode(*tries)?,
     })
 }

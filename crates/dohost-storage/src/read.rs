@@ -11,9 +11,7 @@ use thiserror::Error;
 
 use crate::alarm::{Alarm, AlarmPlace, AlarmRow, PendingAlarm};
 use crate::commit::CommitError;
-use crate::key::{
-    InvalidKey, KV_PREFIX_LEN, Key, KvRange, alarm_rows, alarm_time_rows, object_rows, write_kv,
-};
+use crate::key::{InvalidKey, KV_PREFIX_LEN, Key, KvRange, alarm_rows, alarm_time_rows, object_rows, write_kv};
 use crate::limits::{LIST_PAGE_BYTES_MAX, LIST_PAGE_LEN_MAX};
 use crate::numbers::{ClassNumber, ObjectNumber};
 use crate::open::ROWS;

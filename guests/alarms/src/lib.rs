@@ -133,7 +133,7 @@ async fn steps(query: &str, retry_count: u32) -> Result<String, Exception> {
                     other => return Err(format!("no policy {other}")),
                 };
                 let time_zone = Some(part(2)).filter(|zone| !zone.is_empty());
-                told(alarms::set_cron(part(0), &alarms::Cron { expression: part(3), time_zone, missed }).await)
+                told(alarms::set_cron(part(0), alarms::Cron { expression: part(3), time_zone, missed }).await)
             }
             "get" => match alarms::get(part(0)).await {
                 Ok(None) => "none".to_string(),

@@ -130,16 +130,26 @@ fn a_million_alarms_to_come_take_the_memory_of_few() {
 #[derive(Clone, Debug)]
 enum Deed {
     /// An alarm is set.
-    Set { object: u8, name: u8, in_ms: u64 },
+    Set {
+        object: u8,
+        name: u8,
+        in_ms: u64,
+    },
     /// An alarm is deleted, if it is there.
-    Delete { at: usize },
+    Delete {
+        at: usize,
+    },
     /// The oldest one under way ends, and its row goes or stays.
-    End { goes: bool },
+    End {
+        goes: bool,
+    },
     /// A page is asked for; it is read at this moment, and arrives with the next of these.
     Read,
     /// Changes are lost.
     Lose,
-    Pass { ms: u64 },
+    Pass {
+        ms: u64,
+    },
 }
 
 fn deed() -> impl Strategy<Value = Deed> {

@@ -108,7 +108,8 @@ struct Ended {
 
 fn read(host: &Arc<HostInner>, request: PageRequest) -> Reading {
     let (store, asked) = (host.store.clone(), request.clone());
-    let page = ask_blocking(&host.environment, move || store.pending_alarms(asked.class, asked.after.as_ref(), PAGE_LEN));
+    let page =
+        ask_blocking(&host.environment, move || store.pending_alarms(asked.class, asked.after.as_ref(), PAGE_LEN));
     let page = page.map(|page| match page? {
         Ok(page) => Some(page),
         Err(error) => {
@@ -221,7 +222,8 @@ async fn try_again(
     if let Some(given_up) = given_up {
         let key = ObjectKey { class: alarm.class, id };
         let executors = &host.executors;
-        executors.run_on(executors.of(&id), move || with_residents(|residents| residents.alarm_was_given_up(key, given_up)));
+        executors
+            .run_on(executors.of(&id), move || with_residents(|residents| residents.alarm_was_given_up(key, given_up)));
     }
     Ok(outcome)
 }

@@ -138,7 +138,10 @@ mod tests {
         overlay.keep();
         assert_eq!(overlay.alarms().count(), 2);
         overlay.undo();
-        assert_eq!((overlay.alarm("old"), overlay.alarm("staged"), overlay.alarm("new")), (Some(&alarm(1)), Some(&alarm(2)), None));
+        assert_eq!(
+            (overlay.alarm("old"), overlay.alarm("staged"), overlay.alarm("new")),
+            (Some(&alarm(1)), Some(&alarm(2)), None)
+        );
         assert_eq!(overlay.staged_bytes(), bytes);
         assert_eq!(take(&mut overlay), [("staged".into(), Some(alarm(2)))]);
     }

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::size::Growth;
 use super::alarms::Alarms;
+use super::size::Growth;
 use super::{Entry, Name, Overlay, State, entry_bytes};
 
 /// Where an undo goes back to.

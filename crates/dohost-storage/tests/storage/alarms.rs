@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use dohost_storage::{
-    Alarm, AlarmChange, AlarmWrite, AlarmWrites, CommitError, LifeId, ObjectNumber, PendingAlarm, Store, Tries, WriteSet,
+    Alarm, AlarmChange, AlarmWrite, AlarmWrites, CommitError, LifeId, ObjectNumber, PendingAlarm, Store, Tries,
+    WriteSet,
 };
 use proptest::prelude::*;
 

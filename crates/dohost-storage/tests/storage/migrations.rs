@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{
-    Alarm, AlarmWrite, AlarmWrites, Class, ClassNumber, CommitError, Committing, Migration, MigrationError, OpenError, Step, Store, StoreError,
-    StoreOptions, Totals, WriteSet, migration,
+    Alarm, AlarmWrite, AlarmWrites, Class, ClassNumber, CommitError, Committing, Migration, MigrationError, OpenError,
+    Step, Store, StoreError, StoreOptions, Totals, WriteSet, migration,
 };
 
 use crate::{WHOLE, content, id, open, options, record};
@@ -255,7 +255,10 @@ fn is_whole(store: &Store, class: &Class) {
         assert_eq!(holds(store, class, object), (40, format!("value of {object}")));
     }
     let alarms = store.pending_alarms(class.number, None, 10).unwrap();
-    assert_eq!(alarms.iter().map(|alarm| (alarm.due_ms, alarm.id)).collect::<Vec<_>>(), (1..=6).map(|n| (n.into(), id(n))).collect::<Vec<_>>());
+    assert_eq!(
+        alarms.iter().map(|alarm| (alarm.due_ms, alarm.id)).collect::<Vec<_>>(),
+        (1..=6).map(|n| (n.into(), id(n))).collect::<Vec<_>>()
+    );
     assert!(alarms.iter().all(|alarm| store.alarms(alarm.object).unwrap().len() == 1));
     assert_eq!(holds(store, class, 6), (4_200, "large, in all".into()));
     let stored = store.stored_object(class.number, id(6)).unwrap().unwrap();
