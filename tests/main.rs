@@ -13,6 +13,7 @@ mod random;
 mod script;
 mod small_disk;
 
+mod alarms;
 mod application;
 mod call_cycles;
 mod command_line;

@@ -80,6 +80,7 @@ fn host_options(plan: &Plan, outgoing: EgressOptions) -> anyhow::Result<HostOpti
         residents_max: load::residents_max(plan) as usize,
         idle_timeout: plan.idle_timeout,
         drain_time_max: plan.drain_timeout,
+        alarms_max: plan.max_alarms as usize,
         ..HostLimits::default()
     };
     let executors = plan.threads.map_or(cores.get(), usize::from);

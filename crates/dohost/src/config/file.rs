@@ -32,6 +32,8 @@ pub struct File {
     pub threads: Option<At<u32>>,
     /// Objects that may be in memory at once, 1 to 1000000. Default: what vm.max_map_count allows, 10000 at most
     pub max_resident: Option<At<u32>>,
+    /// Alarms whose handlers may run at once, over all objects, 1 to 100000. Default: 256
+    pub max_alarms: Option<At<u32>>,
     /// Check the whole data file before serving, however large it is and however it was closed. Default: false
     pub verify_store: Option<bool>,
     /// Limits of all classes and Workers.

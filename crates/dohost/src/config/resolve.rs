@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use dohost_object::HostLimits;
 use dohost_rpc::Program;
 
 use super::at::At;
@@ -31,6 +32,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const THREADS_MAX: u32 = 1_024;
 const RESIDENT_MAX: u32 = 1_000_000;
+const ALARMS_MAX: u32 = 100_000;
 
 /// Where secrets come from.
 pub type HostEnvironment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -122,6 +124,7 @@ impl<'a> Resolver<'a> {
         let drain_timeout = file.drain_timeout.as_ref().and_then(|at| self.duration(at));
         let threads = file.threads.as_ref().and_then(|at| self.number(at, THREADS_MAX));
         let max_resident = file.max_resident.as_ref().and_then(|at| self.number(at, RESIDENT_MAX));
+        let max_alarms = file.max_alarms.as_ref().and_then(|at| self.number(at, ALARMS_MAX));
         let data_dir = arguments.data_dir.clone().unwrap_or_else(|| {
             let default = if self.source.is_some() { DATA_DIR } else { "./.dohost" };
             self.path(file.data_dir.as_deref().unwrap_or(default))
@@ -137,6 +140,7 @@ impl<'a> Resolver<'a> {
             drain_timeout: arguments.drain_timeout.or(drain_timeout).unwrap_or(DRAIN_TIMEOUT),
             threads: arguments.threads.or(threads.map(|threads| threads as u16)),
             max_resident: arguments.max_resident.or(max_resident),
+            max_alarms: arguments.max_alarms.or(max_alarms).unwrap_or(HostLimits::default().alarms_max as u32),
             verify_store: arguments.verify_store || file.verify_store.unwrap_or_default(),
             classes,
             workers,

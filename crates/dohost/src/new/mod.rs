@@ -25,7 +25,7 @@ pub fn run(args: &New) -> anyhow::Result<()> {
     let name = project_name(&args.directory)?;
     let template = Template::of(args.lang);
     make_directory(&args.directory)?;
-    for file in template.files() {
+    for file in template.files {
         let path = args.directory.join(file.path.as_ref());
         let directory = path.parent().expect("it is below the directory");
         fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;

@@ -26,9 +26,8 @@ pub struct Template {
     pub language: &'static str,
     /// A first request, as a sentence.
     pub request: &'static str,
-    own: Vec<File>,
-    /// Whether it is built against the WIT of dohost.
-    has_wit: bool,
+    /// All of its files.
+    pub files: Vec<File>,
 }
 
 /// A file of a project. Its path is relative.
@@ -70,7 +69,7 @@ const WITHOUT_WORKER: &str = "curl -X POST localhost:8787/Counter/a/increment";
 impl Template {
     /// That of a language.
     pub fn of(language: Language) -> Template {
-        let (name, request, own) = match language {
+        let (name, request, mut files) = match language {
             Language::Js => ("JavaScript", WITH_WORKER, javascript()),
             Language::Ts => ("TypeScript", WITH_WORKER, typescript()),
             Language::Rust => ("Rust", WITHOUT_WORKER, rust()),
@@ -80,13 +79,10 @@ impl Template {
             Language::Zig => ("Zig", WITHOUT_WORKER, zig()),
             Language::AssemblyScript => ("AssemblyScript", WITHOUT_WORKER, assemblyscript()),
         };
-        let has_wit = !matches!(language, Language::Js | Language::Ts | Language::Rust);
-        Template { language: name, request, own, has_wit }
-    }
-
-    /// All of its files.
-    pub fn files(self) -> impl Iterator<Item = File> {
-        self.own.into_iter().chain(self.has_wit.then(wit).into_iter().flatten())
+        if !matches!(language, Language::Js | Language::Ts | Language::Rust) {
+            files.extend(wit());
+        }
+        Template { language: name, request, files }
     }
 }
 
@@ -221,7 +217,7 @@ fn test() -> [File; 1] {
     template!("common": "tests/counter.toml" = "tests.counter.toml")
 }
 
-/// The WIT that a project is built against, laid out as tools want it.
+/// The WIT that tools build a project against, laid out as they want it.
 fn wit() -> Vec<File> {
     let dohost = dohost_wit().into_iter().map(|file| {
         let name = file.path.strip_prefix("wit/").expect("it is there").to_owned();

@@ -34,6 +34,11 @@ pub fn run(args: Objects) -> anyhow::Result<()> {
             print(json, &known, |known| show::object(class, known))
         }
         Action::Keys { object, prefix } => keys(&asked, &object, prefix.as_deref(), json),
+        Action::Alarms { object, runs } => {
+            let query = runs.map_or(String::new(), |runs| format!("?runs={runs}"));
+            let answer = asked.json(Method::GET, &format!("{}/alarms{query}", path(&object)?))?;
+            print(json, &answer, show::alarms)
+        }
         Action::Get { object, key, raw } => get(&asked, &object, &key, raw, json),
         Action::Put(put) => write(&asked, &put, json),
         Action::Delete { object, key: Some(key), .. } => {
