@@ -227,7 +227,7 @@ fn wit() -> Vec<File> {
 }
 
 fn dohost_wit() -> Vec<File> {
-    files!(".": "wit/dynamic.wit", "wit/object.wit", "wit/streaming.wit", "wit/worker.wit").into()
+    files!(".": "wit/alarms.wit", "wit/dynamic.wit", "wit/object.wit", "wit/streaming.wit", "wit/worker.wit").into()
 }
 
 fn wasi_wit() -> Vec<File> {
@@ -240,4 +240,56 @@ fn wasi_wit() -> Vec<File> {
         "wit/deps/sockets.wit",
     )
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Files in a directory of this repository and below it, by their paths in it.
+    fn present(directory: &str) -> BTreeSet<String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(directory);
+        let mut found = BTreeSet::new();
+        let mut left = vec![root.clone()];
+        while let Some(folder) = left.pop() {
+            for entry in std::fs::read_dir(folder).expect("a directory") {
+                let path = entry.expect("an entry").path();
+                match path.is_dir() {
+                    true => left.push(path),
+                    false => {
+                        found.insert(path.strip_prefix(&root).expect("it is below").display().to_string());
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn in_template(language: Language, directory: &str) -> BTreeSet<String> {
+        let files = Template::of(language).files.into_iter();
+        files.filter_map(|file| file.path.strip_prefix(directory).map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn projects_have_all_that_they_are_built_of() {
+        let wit = present("wit").into_iter().filter(|path| path.ends_with(".wit")).collect();
+        assert_eq!(in_template(Language::Rust, "vendor/dohost/wit/"), wit);
+        let crates = [
+            ("dohost-guest", "vendor/dohost/crates/dohost-guest/"),
+            ("dohost-guest-macros", "vendor/dohost/crates/dohost-guest-macros/"),
+        ];
+        for (name, below) in crates {
+            assert_eq!(in_template(Language::Rust, below), present(&format!("crates/{name}")), "{name}");
+        }
+        for language in [Language::C, Language::Zig, Language::Go, Language::Python, Language::AssemblyScript] {
+            let value = language.to_possible_value().expect("it is a value");
+            let guest = present(&format!("guests/counter-{}", value.get_name()));
+            let template = in_template(language, "");
+            let missing: Vec<_> = guest.difference(&template).collect();
+            assert_eq!(missing, Vec::<&String>::new(), "{}", value.get_name());
+        }
+    }
 }
