@@ -1,11 +1,11 @@
 //! Programs in JavaScript and TypeScript, served as they are written.
 
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, Once};
 use std::time::{Duration, Instant};
 
-use crate::host::{Ended, Host, PATIENCE, Setup, dohost};
+use crate::host::{Ended, Host, PATIENCE, Setup, cache, dohost};
 use crate::http::{Connection, Reply, at_once};
 
 const DOCUMENTED: &str = include_str!("programs/documented.js");
@@ -20,6 +20,7 @@ fn program(files: &[(&str, &str)]) -> Setup {
 }
 
 fn written(files: &[(&str, &str)]) -> Setup {
+    compile_the_runtime();
     let setup = Setup::new();
     for (name, text) in files {
         let path = setup.directory().join(name);
@@ -27,6 +28,20 @@ fn written(files: &[(&str, &str)]) -> Setup {
         std::fs::write(path, text).unwrap();
     }
     setup
+}
+
+/// The first program that is served on a machine takes several seconds, which all tests would spend at once.
+fn compile_the_runtime() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("first.js");
+        std::fs::write(&file, DOCUMENTED).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dohost"));
+        command.arg("check").arg(file).arg("--data-dir").arg(directory.path()).env("DOHOST_CACHE_DIR", cache());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    });
 }
 
 /// Calls a method over HTTP.

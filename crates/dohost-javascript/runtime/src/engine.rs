@@ -10,9 +10,11 @@ use rquickjs::{Context, Ctx, FromJs, Function, Module, Object, Persistent, Runti
 
 use crate::modules::{self, Modules};
 
-/// How deep JavaScript may recurse, by the memory of the native stack that it takes. Deeper is a `RangeError`. The linker is told to
-/// make the stack larger, see `.cargo/config.toml`.
-const STACK_BYTES_MAX: usize = 640 << 10;
+/// How deep JavaScript may recurse, by what it takes of the stack in memory. Deeper is a `RangeError`.
+///
+/// A call takes about 290 bytes there, and twice as much of the stack that wasmtime has for compiled code, which is at its end at 512 KiB:
+/// that would be a trap, so this has to come before it.
+const STACK_BYTES_MAX: usize = 192 << 10;
 
 /// Garbage in circles is looked for when the heap has grown by so much since the program was loaded. A search touches all
 /// of the heap, which then is no longer shared with other instances.

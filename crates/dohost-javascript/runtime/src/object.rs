@@ -83,6 +83,9 @@ impl dynamic::Guest for Runtime {
 
 /// A result of a number that says what it is, and the rest.
 fn result(value: &Value<'_>) -> Result<Values, dynamic::Error> {
+    if let Some(exception) = text(value) {
+        return Err(dynamic::Error::Exception(exception));
+    }
     let read = || -> rquickjs::Result<Result<Values, dynamic::Error>> {
         let parts: Array<'_> = value.get()?;
         Ok(match parts.get::<u32>(0)? {
