@@ -209,9 +209,9 @@ fn data_of_a_newer_version_is_refused_and_left_as_it_is() {
     let host = setup.start();
     assert_eq!(host.get("/counter/A/increment").number(), 1);
     assert!(host.stop().status.success());
-    write_format(&setup.data(), 4);
+    write_format(&setup.data(), 5);
     let ended = setup.fail();
-    ended.says(&["it has format 4, this version reads up to 3", "help: Run the newer version that wrote it"]);
+    ended.says(&["it has format 5, this version reads up to 4", "help: Run the newer version that wrote it"]);
     write_format(&setup.data(), 1);
     assert_eq!(setup.start().get("/counter/A/value").number(), 1);
 }

@@ -21,5 +21,5 @@ mod generated {
     });
 }
 
-pub use generated::dohost::object::{concurrency, namespace, outgoing, state, storage, transactions, types};
+pub use generated::dohost::object::{alarms, concurrency, namespace, outgoing, state, storage, transactions, types};
 pub use generated::{Object, ObjectIndices};

@@ -1,8 +1,9 @@
 //! From a file to a component that is known to fit: everything that can be wrong with it is found here, before anything
 //! is served.
 //!
-//! The order is that of a user's mistakes: the file cannot be read, is not wasm, is a core module, does not validate,
-//! has neither a handler nor a method, imports what the host does not have, has a type that differs.
+//! The order is that of a user's mistakes: the file cannot be read, is not wasm, is a core module that no component can be
+//! made of, does not validate, has neither a handler nor a method, imports what the host does not have, has a type that
+//! differs.
 //!
 //! A file is read and compiled once, however many classes and Workers it implements: all of them share the
 //! [`GuestComponent`].
@@ -13,14 +14,16 @@ use std::sync::Arc;
 use dohost_rpc::{Client, Interface, Program};
 use sha2::{Digest, Sha256};
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+use wasmtime::component::{Component, ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower};
 use wasmtime_wasi_http::p3::bindings::ServiceIndices;
 
 use crate::bindings::ObjectIndices;
 use crate::bindings::types::{Request, Response};
 use crate::code_cache::CodeCache;
+use crate::componentize;
 use crate::config::Engine;
 use crate::dynamic;
+use crate::event::AlarmInfo;
 use crate::guest::{GuestLimits, GuestState};
 use crate::host;
 use crate::methods::Methods;
@@ -33,12 +36,15 @@ pub(crate) const OBJECT_HANDLER: &str = "dohost:object/handler@0.1.0";
 const HTTP_HANDLER: &str = "wasi:http/handler@0.3";
 /// What an object may export beside it.
 pub(crate) const OBJECT_CONSTRUCTION: &str = "dohost:object/construction@0.1.0";
+/// What an object exports that sets alarms.
+pub(crate) const ALARM_HANDLER: &str = "dohost:object/alarm-handler@0.1.0";
 /// What a Worker exports: one of these, in any patch version.
 const WORKER_HANDLERS: [&str; 2] = [HTTP_HANDLER, "wasi:http/incoming-handler@0.2"];
 
 /// The interfaces that a component can import, as prefixes of their names. One component may implement objects and a
 /// Worker, so they are the same for both; what only an object has traps in a Worker.
 const IMPORTS: &[&str] = &[
+    "dohost:object/alarms@0.1.",
     "dohost:object/concurrency@0.1.",
     "dohost:object/dynamic-calls@0.1.",
     "dohost:object/namespace@0.1.",
@@ -80,6 +86,8 @@ pub struct ObjectComponent {
     pub(crate) construct: Option<ComponentExportIndex>,
     /// Its `call` of `dohost:object/dynamic`, if it has one.
     pub(crate) dynamic: Option<ComponentExportIndex>,
+    /// Its alarm handler, if it has one.
+    pub(crate) alarm: Option<ComponentExportIndex>,
     pub(crate) methods: Arc<Methods>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
@@ -125,6 +133,11 @@ impl ObjectComponent {
     /// Whether an instance has a construction to run before its first event.
     pub fn has_construction(&self) -> bool {
         self.construct.is_some()
+    }
+
+    /// Whether it has a handler for alarms.
+    pub fn has_alarm_handler(&self) -> bool {
+        self.alarm.is_some()
     }
 }
 
@@ -248,6 +261,12 @@ impl Engine {
 }
 
 impl GuestComponent {
+    /// Bytes of machine code and data that it was compiled to. All of its instances share them.
+    pub fn compiled_bytes(&self) -> usize {
+        let image = self.component.image_range();
+        image.end.addr() - image.start.addr()
+    }
+
     /// As the implementation of a class, if it is one.
     pub fn object(&self) -> Result<ObjectComponent, LoadError> {
         let GuestComponent { engine, path, component, methods, takes_strict_turns, digest } = self;
@@ -259,9 +278,14 @@ impl GuestComponent {
         }
         let pre = self.link()?;
         let checked = if has_object_handler { check_handler(engine, component, &pre) } else { Ok(()) };
-        let checked = checked.and_then(|()| find_construct(engine, component, &pre));
-        let checked = checked.and_then(|construct| Ok((construct, dynamic::find(engine, component, &pre)?)));
-        let (construct, dynamic) =
+        let checked = checked.and_then(|()| {
+            let construct =
+                find_export::<(), (Result<(), String>,)>(engine, component, &pre, OBJECT_CONSTRUCTION, "construct")?;
+            let alarm =
+                find_export::<(AlarmInfo,), (Result<(), String>,)>(engine, component, &pre, ALARM_HANDLER, "alarm")?;
+            Ok((construct, alarm, dynamic::find(engine, component, &pre)?))
+        });
+        let (construct, alarm, dynamic) =
             checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
         let handler = match has_http_handler {
             true => Some(ServiceIndices::new(&pre).map(Arc::new).map(HandlerIndices::Http)),
@@ -274,6 +298,7 @@ impl GuestComponent {
             pre,
             construct,
             dynamic,
+            alarm,
             methods: methods.clone(),
             takes_strict_turns: *takes_strict_turns,
             digest: *digest,
@@ -321,10 +346,13 @@ fn has_types_only(engine: &Engine, item: &ComponentItem) -> bool {
     interface.exports(&engine.wasmtime).all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
 }
 
-/// Reads a component, from its text form too.
+/// Reads a component, from its text form too, or from a core module that says what component it is meant to be.
 pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) if componentize::has_world(&bytes) => {
+            componentize::componentize(&bytes).map_err(|reason| invalid(path, &reason))
+        }
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => Err(LoadError::CoreModule(path.to_owned())),
         Some([0, b'a', b's', b'm', ..]) => Ok(bytes),
         _ if bytes.trim_ascii_start().starts_with(b"(component") => {
@@ -343,18 +371,24 @@ fn check_handler(engine: &Engine, component: &Component, pre: &InstancePre<Guest
         .map_err(|error| format!("fetch of {OBJECT_HANDLER}: {}", one_line(&error)))
 }
 
-/// The construction, if the component has one, compared with ours.
-fn find_construct(
+/// The function of an interface that a component need not export, if it does, compared with ours.
+fn find_export<Params, Results>(
     engine: &Engine,
     component: &Component,
     pre: &InstancePre<GuestState>,
-) -> Result<Option<ComponentExportIndex>, String> {
-    let Some((_, interface)) = component.get_export(None, OBJECT_CONSTRUCTION) else { return Ok(None) };
-    let construct = exported_function(engine, component, OBJECT_CONSTRUCTION, "construct")?;
-    construct
-        .typecheck::<(), (Result<(), String>,)>(&pre.instance_type())
-        .map_err(|error| format!("construct of {OBJECT_CONSTRUCTION}: {}", one_line(&error)))?;
-    Ok(component.get_export_index(Some(&interface), "construct"))
+    interface: &str,
+    name: &str,
+) -> Result<Option<ComponentExportIndex>, String>
+where
+    Params: ComponentNamedList + Lower,
+    Results: ComponentNamedList + Lift,
+{
+    let Some((_, index)) = component.get_export(None, interface) else { return Ok(None) };
+    let function = exported_function(engine, component, interface, name)?;
+    function
+        .typecheck::<Params, Results>(&pre.instance_type())
+        .map_err(|error| format!("{name} of {interface}: {}", one_line(&error)))?;
+    Ok(component.get_export_index(Some(&index), name))
 }
 
 /// A function of an interface that the component exports. All of them may wait.

@@ -99,7 +99,8 @@ fn pooling(options: &EngineOptions) -> PoolingAllocationConfig {
     let instances = options.instances_max;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .total_core_instances(instances.saturating_mul(4))
+        // Only counted, nothing is reserved for them: Python is made of 14.
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT_MAX))
         .total_memories(memories(options))
         .total_tables(instances.saturating_mul(4))
         .total_stacks(stacks(instances))

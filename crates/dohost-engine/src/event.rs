@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dohost_rpc::{Method, Value};
+use wasmtime::component::{ComponentType, Lower};
 
 use crate::bindings::types::{Request, Response};
 pub use wasmtime_wasi_http::{Error as BodyError, WasiBody as Body};
@@ -18,6 +19,27 @@ pub enum Input {
     Method(MethodCall),
     /// For a method that only the guest knows.
     Dynamic(DynamicCall),
+    /// For the alarm handler; nothing if it turned out that there is nothing to do.
+    Alarm(Option<AlarmInfo>),
+}
+
+/// Why the alarm handler is called: `alarm-info` of `dohost:object/alarm-handler`.
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lower)]
+#[component(record)]
+pub struct AlarmInfo {
+    /// The name of the alarm.
+    pub name: String,
+    /// The time for which it was set, in milliseconds since 1970.
+    #[component(name = "scheduled-time")]
+    pub scheduled_time: i64,
+    /// How many retries there were that counted.
+    #[component(name = "retry-count")]
+    pub retry_count: u32,
+    /// Whether this is a retry.
+    #[component(name = "is-retry")]
+    pub is_retry: bool,
+    /// The expression of the schedule that this is a tick of.
+    pub cron: Option<String>,
 }
 
 /// A call of a method.
@@ -70,6 +92,11 @@ pub enum Output {
     Dynamic(DynamicValues),
     /// To [`Input::Dynamic`]: the method was not called, as the text says.
     InvalidArguments(String),
+    /// To [`Input::Alarm`]: the handler returned, or was not called as there was nothing to do.
+    Alarm {
+        /// It was called.
+        was_called: bool,
+    },
     /// The component has nothing to handle such an event with; the text says what it lacks.
     NotOffered(String),
     /// The result of a method has more values than it may.

@@ -13,8 +13,9 @@ use std::time::Duration;
 use dohost_rpc::{Method, Value};
 
 pub use crate::bindings::types::{Request, Response};
-use crate::bindings::{concurrency, namespace, outgoing, storage};
+use crate::bindings::{alarms, concurrency, namespace, outgoing, storage};
 pub use crate::event::{Body, BodyError};
+pub use alarms::{Alarm, Cron, MissedTicks};
 pub use concurrency::Error as ConcurrencyError;
 pub use namespace::{CallError, Error as NamespaceError};
 pub use outgoing::Error as OutgoingError;
@@ -56,8 +57,8 @@ pub trait Inside: Send + 'static {
     /// The name of the class.
     fn class(&self) -> String;
 
-    /// See `state.abort`. With this error the instance ends.
-    fn abort(&self, reason: Option<String>) -> Fatal;
+    /// See `state.abort-with`. With this error the instance ends.
+    fn abort(&self, reason: Option<String>, retry_alarm: bool) -> Fatal;
 
     /// To be called when the guest calls an import that may wait for something else than storage. The future waits until
     /// the object's input gate lets the completion of that import in.
@@ -93,6 +94,17 @@ pub trait Inside: Send + 'static {
     fn delete_unconfirmed(&self, keys: Vec<String>) -> StorageStep<u32>;
     /// See `storage.sync`.
     fn sync(&self, caller: Caller) -> Step<()>;
+
+    /// See `alarms.set` and `alarms.set-unconfirmed` in `wit/alarms.wit`, as for all below.
+    fn set_alarm(&self, name: String, scheduled_time: i64, is_confirmed: bool) -> StorageStep<()>;
+    /// See `alarms.set-cron`.
+    fn set_cron(&self, name: String, schedule: Cron) -> StorageStep<i64>;
+    /// See `alarms.get`.
+    fn get_alarm(&self, name: String) -> StorageStep<Option<i64>>;
+    /// See `alarms.list`.
+    fn list_alarms(&self) -> StorageStep<Vec<Alarm>>;
+    /// See `alarms.delete` and `alarms.delete-unconfirmed`.
+    fn delete_alarm(&self, name: String, is_confirmed: bool) -> StorageStep<bool>;
 }
 
 /// The gates of an object as the streams of its guest pass them.

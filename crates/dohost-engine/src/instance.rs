@@ -34,7 +34,7 @@ use wasmtime_wasi_http::p3::{Request as HttpRequest, Response as HttpResponse};
 use crate::bindings::types::{Request, Response};
 use crate::component::{HandlerIndices, ObjectComponent, one_line};
 use crate::dynamic;
-use crate::event::{Body, Input, Output};
+use crate::event::{AlarmInfo, Body, Input, Output};
 use crate::guest::{self, CpuExceeded, GuestLimits, GuestState};
 use crate::host::NotAnObject;
 use crate::imports::{Fatal, Inside, Outside, TaskId};
@@ -156,6 +156,7 @@ pub struct ObjectInstance {
 
 type Fetch = TypedFunc<(Request,), (Result<Response, String>,)>;
 type Handle = TypedFunc<(Resource<HttpRequest>,), (HandleResult,)>;
+type HandleAlarm = TypedFunc<(AlarmInfo,), (Result<(), String>,)>;
 type HandleResult = Result<Resource<HttpResponse>, ErrorCode>;
 
 #[derive(Clone)]
@@ -165,6 +166,7 @@ struct Exports {
     methods: Arc<Methods>,
     construct: Option<TypedFunc<(), (Result<(), String>,)>>,
     dynamic: Option<dynamic::CallFunc>,
+    alarm: Option<HandleAlarm>,
 }
 
 /// The function that takes requests.
@@ -214,7 +216,9 @@ impl ObjectComponent {
         };
         let construct = self.construct.as_ref().map(|construct| instance.get_typed_func(&mut *store, construct));
         let dynamic = self.dynamic.as_ref().map(|call| instance.get_typed_func(&mut *store, call)).transpose()?;
-        Ok(Exports { instance, handler, methods: self.methods.clone(), construct: construct.transpose()?, dynamic })
+        let alarm = self.alarm.as_ref().map(|alarm| instance.get_typed_func(&mut *store, alarm)).transpose()?;
+        let construct = construct.transpose()?;
+        Ok(Exports { instance, handler, methods: self.methods.clone(), construct, dynamic, alarm })
     }
 }
 
@@ -376,6 +380,11 @@ fn start<'a>(accessor: &'a Accessor<GuestState>, exports: &'a Exports, call: Cal
             events.finished(event, Ok(output));
             Ok(())
         }),
+        (Input::Alarm(None), _) => finish(event, Ok(Output::Alarm { was_called: false }), events),
+        (Input::Alarm(Some(info)), _) => match exports.alarm {
+            Some(alarm) => start_alarm(accessor, alarm, event, info, events),
+            None => finish(event, Ok(Output::NotOffered("the object has no handler for alarms".into())), events),
+        },
     }
 }
 
@@ -401,6 +410,24 @@ fn start_fetch<'a>(
     Box::pin(async move {
         let (reply,) = fetch.finish_call_concurrent(accessor, started?).await?;
         events.finished(event, reply.map(Output::Response));
+        Ok(())
+    })
+}
+
+fn start_alarm<'a>(
+    accessor: &'a Accessor<GuestState>,
+    alarm: HandleAlarm,
+    event: usize,
+    info: AlarmInfo,
+    events: &'a dyn Events,
+) -> Task<'a> {
+    let started = accessor.with(|access| alarm.start_call_concurrent(access, (info,)));
+    if let Ok(started) = &started {
+        events.started(event, TaskId(started.task()));
+    }
+    Box::pin(async move {
+        let (result,) = alarm.finish_call_concurrent(accessor, started?).await?;
+        events.finished(event, result.map(|()| Output::Alarm { was_called: true }));
         Ok(())
     })
 }

@@ -12,6 +12,7 @@
 pub mod bindings;
 pub mod code_cache;
 pub mod component;
+mod componentize;
 pub mod config;
 mod dynamic;
 pub mod event;
@@ -32,7 +33,7 @@ pub use bindings::types::{Header, Request, Response};
 pub use code_cache::CodeCache;
 pub use component::{GuestComponent, LoadError, ObjectComponent};
 pub use config::{Engine, EngineError, EngineOptions};
-pub use event::{Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Output};
+pub use event::{AlarmInfo, Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Output};
 pub use guest::GuestLimits;
 pub use instance::{Call, Events, ObjectInstance, Trap};
 pub use variables::Variables;

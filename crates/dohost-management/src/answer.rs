@@ -1,10 +1,13 @@
 //! Answers: JSON, bytes, and errors that say what to do.
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use dohost_object::ManageError;
-use dohost_object::manage::{AppliedMigration, CommitError, Known, StoreError};
+use dohost_object::manage::{
+    AlarmOutcome, AlarmRow, AppliedMigration, CommitError, Known, KnownAlarms, MissedTicks, PastRun, StoreError,
+};
 use http::{Response, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -112,6 +115,51 @@ pub(crate) fn object(known: &Known, now_ms: u64) -> Value {
         "resident": resident.is_some(),
         "events": resident.map_or(0, |resident| resident.running + resident.waiting),
     })
+}
+
+/// The alarms of an object, and its last runs.
+pub(crate) fn alarms(known: &KnownAlarms) -> Value {
+    let run = |run: &PastRun| {
+        let (outcome, error, next_ms) = match &run.outcome {
+            AlarmOutcome::Succeeded => ("succeeded", None, None),
+            AlarmOutcome::Failed { error, next_ms } => ("failed", Some(error), Some(*next_ms)),
+            AlarmOutcome::GivenUp { error } => ("given up", Some(error), None),
+        };
+        json!({
+            "name": run.name,
+            "scheduled": run.scheduled_ms.map(date),
+            "started": date(run.started_ms),
+            "tookMs": run.took_ms,
+            "retryCount": run.retry_count,
+            "outcome": outcome,
+            "error": error,
+            "nextTry": next_ms.map(date),
+        })
+    };
+    let runs = known.runs.as_ref().map(|runs| runs.iter().map(run).collect::<Value>());
+    json!({ "alarms": pending(known), "runs": runs })
+}
+
+/// The alarms of an object that are set.
+pub(crate) fn pending(known: &KnownAlarms) -> Value {
+    let alarm = |(name, row): &(Arc<str>, AlarmRow)| {
+        let missed = |missed: MissedTicks| match missed {
+            MissedTicks::FireOnce => "fire-once",
+            MissedTicks::Skip => "skip",
+            MissedTicks::CatchUp => "catch-up",
+        };
+        let schedule = row.alarm.schedule.as_ref();
+        json!({
+            "name": &**name,
+            "scheduled": date(row.alarm.scheduled_ms),
+            "due": date(row.due_ms),
+            "retryCount": row.tries.counted,
+            "cron": schedule.map(|schedule| &schedule.expression),
+            "timeZone": schedule.and_then(|schedule| schedule.time_zone.as_ref()),
+            "missed": schedule.map(|schedule| missed(schedule.missed)),
+        })
+    };
+    known.pending.iter().map(alarm).collect()
 }
 
 /// A migration that was applied.

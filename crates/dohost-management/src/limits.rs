@@ -41,3 +41,9 @@ impl Default for ManagementLimits {
         }
     }
 }
+
+/// Past runs of alarms in one answer, unless it says otherwise.
+pub(crate) const ALARM_RUNS_DEFAULT: u64 = 20;
+
+/// Past runs of alarms in one answer, at most.
+pub(crate) const ALARM_RUNS_MAX: u64 = 1_000;

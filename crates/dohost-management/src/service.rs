@@ -7,6 +7,7 @@
 //! DELETE /v1/classes/{class}/objects/{object}             reset it and delete all it stored
 //! POST   /v1/classes/{class}/objects/{object}/evict       let it finish what it does, and take it out of memory
 //! POST   /v1/classes/{class}/objects/{object}/reset       take it out of memory at once
+//! GET    /v1/classes/{class}/objects/{object}/alarms?runs  its alarms, and its last runs
 //! GET    /v1/classes/{class}/objects/{object}/keys?prefix&after&limit
 //! GET    /v1/classes/{class}/objects/{object}/keys/{key}  the value, as bytes
 //! PUT    /v1/classes/{class}/objects/{object}/keys/{key}
@@ -33,7 +34,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{self, Refusal, bytes_response, json_response};
 use crate::declared::Declared;
-use crate::limits::{KEYS_MAX, OBJECTS_DEFAULT, OBJECTS_RANGE};
+use crate::limits::{ALARM_RUNS_DEFAULT, ALARM_RUNS_MAX, KEYS_MAX, OBJECTS_DEFAULT, OBJECTS_RANGE};
 
 /// What marks a name where an id could stand, too.
 pub const NAME_MARK: &str = "name:";
@@ -112,7 +113,11 @@ impl Service {
                 allowed(&["cursor", "limit", "prefix"]).and_then(|()| self.objects(class, &query))
             }
             (_, ["v1", "classes", class, "objects", object, rest @ ..]) => {
-                let names: &[&str] = if rest == ["keys"] { &["prefix", "after", "limit"] } else { &[] };
+                let names: &[&str] = match rest {
+                    ["keys"] => &["prefix", "after", "limit"],
+                    ["alarms"] => &["runs"],
+                    _ => &[],
+                };
                 allowed(names)?;
                 self.object(method, class, target(object), rest, &query, request.body())
             }
@@ -134,7 +139,9 @@ impl Service {
         let response = match (method, rest) {
             ("GET", []) => {
                 let known = management.object(class, target)?;
-                ok(&answer::object(&known, management.now_ms()))
+                let mut object = answer::object(&known, management.now_ms());
+                object["alarms"] = answer::pending(&management.alarms(class, target, 0)?);
+                ok(&object)
             }
             ("DELETE", []) => {
                 management.delete(class, target)?;
@@ -142,6 +149,10 @@ impl Service {
             }
             ("POST", ["evict"]) => ok(&json!({ "wasResident": management.evict(class, target)? })),
             ("POST", ["reset"]) => ok(&json!({ "wasResident": management.reset(class, target)? })),
+            ("GET", ["alarms"]) => {
+                let limit = number(query, "runs", 0, ALARM_RUNS_MAX)?.unwrap_or(ALARM_RUNS_DEFAULT);
+                ok(&answer::alarms(&management.alarms(class, target, limit as usize)?))
+            }
             ("GET", ["keys"]) => self.keys(class, target, query)?,
             ("GET", ["keys", key]) => {
                 let missing = || {
@@ -200,6 +211,10 @@ impl Service {
             "commits": figures.store.transactions,
             "writeSets": figures.store.write_sets,
             "pendingBytes": figures.pending_bytes,
+            "alarmsPending": figures.alarms_pending,
+            "alarmsUnderWay": figures.alarms.map(|alarms| alarms.under_way),
+            "alarmsSucceeded": figures.alarms.map(|alarms| alarms.succeeded),
+            "alarmsFailed": figures.alarms.map(|alarms| alarms.failed),
         }))))
     }
 

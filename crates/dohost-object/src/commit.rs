@@ -3,7 +3,7 @@
 //! When nothing more may enter the guest for now, what its turns have staged is taken out of the overlay as one write set and
 //! submitted. Output that was held back learns the number of that commit; so does whoever waits in `sync`.
 
-use dohost_storage::{ObjectRecord, WriteSet};
+use dohost_storage::{Alarm, AlarmWrite, AlarmWrites, ObjectRecord, WriteSet};
 use tokio::sync::oneshot;
 
 use crate::event::ReplySlot;
@@ -94,7 +94,8 @@ impl Object {
         let now_ms = self.host.environment.now_ms();
         let mut set = WriteSet::new(storage.number, self.life);
         let class = self.class.0.number;
-        if staged.clear && staged.writes.iter().all(|(_, value)| value.is_none()) {
+        let has_alarm = staged.alarms.iter().any(|(_, alarm)| alarm.is_some());
+        if staged.clear && staged.writes.iter().all(|(_, value)| value.is_none()) && !has_alarm {
             // Nothing is left of the object: not even its record stays. What it writes later is a new object's.
             set.forget = storage.record.take().map(|_| (class, self.id.0));
             storage.number = self.host.store.new_object();
@@ -111,6 +112,11 @@ impl Object {
         set.size = Some(storage.size.clone());
         set.clear = staged.clear;
         set.writes = staged.writes;
+        if !staged.alarms.is_empty() {
+            let write = |alarm: Option<Alarm>| alarm.map_or(AlarmWrite::Delete, AlarmWrite::Set);
+            let writes = staged.alarms.into_iter().map(|(name, alarm)| (name, write(alarm))).collect();
+            set.alarms = Some(Box::new(AlarmWrites { class, id: self.id.0, writes }));
+        }
         Some(set)
     }
 

@@ -295,5 +295,6 @@ impl HostInner {
             classes.insert(class.0.name.clone(), class.clone());
             classes
         });
+        self.alarms_changed.notify_one();
     }
 }

@@ -9,6 +9,7 @@ use dohost_storage::{CommitError, CommitNumber};
 use http_body::Body as _;
 use tokio::sync::oneshot;
 
+use crate::alarms::run::AlarmRun;
 use crate::call_graph::CallChain;
 
 /// How long a caller should wait before it calls an overloaded object again.
@@ -16,6 +17,9 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What a header costs beside its name and value.
 const HEADER_OVERHEAD_BYTES: usize = 64;
+
+/// What the event of an alarm takes in the memory of the host, about.
+const ALARM_BYTES: usize = 256;
 
 /// What a streamed body may have in memory on its way: a few chunks.
 const STREAM_BYTES: usize = 256 << 10;
@@ -105,6 +109,8 @@ pub(crate) struct Event {
     pub reply: ReplySlot,
     /// The calls that led to it, if it is one.
     pub chain: Option<Arc<CallChain>>,
+    /// The try of an alarm, if it is one.
+    pub alarm: Option<Arc<AlarmRun>>,
 }
 
 impl Event {
@@ -114,6 +120,7 @@ impl Event {
             Input::Http(request) => streamed_bytes(request),
             Input::Method(call) => arguments_bytes(&call.arguments),
             Input::Dynamic(call) => dynamic_bytes(call),
+            Input::Alarm(_) => ALARM_BYTES,
         }
     }
 }

@@ -194,6 +194,9 @@ pub(crate) fn move_in(index: ExecutorIndex, host: &Arc<HostInner>, runtime: &tok
             survive(job);
         }
     });
+    if index == ExecutorIndex(0) {
+        runtime.spawn(crate::alarms::scheduler::run(host.clone()));
+    }
     runtime.spawn(async move {
         loop {
             tokio::time::sleep(sweep).await;

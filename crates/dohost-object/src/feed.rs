@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use dohost_engine::imports::{Caller, TaskId};
-use dohost_engine::{Call, Events, Output};
+use dohost_engine::{Call, Events, Input, Output};
 use slab::Slab;
 use tokio::time::Instant;
 
@@ -55,11 +55,14 @@ impl Events for Feed {
         }
         let (state, is_serial) = (&mut *state, self.0.code.is_serial);
         let event = state.mailbox.take_first(|event| may_run(event, is_serial, &state.running));
-        let Event { input, reply, chain } = event.expect("an event that may run was found above");
+        let Event { mut input, reply, chain, alarm } = event.expect("an event that may run was found above");
+        if let Some(run) = &alarm {
+            input = Input::Alarm(self.0.begin_alarm(state, run));
+        }
         state.events_begun += 1;
         let other = EventKey::Other { life: self.0.life, number: state.events_begun };
         let key = chain.as_ref().map_or(other, |chain| EventKey::Call(chain.id));
-        let event = state.running.insert(Running { slot: reply, key, chain, task: None, since: Instant::now() });
+        let event = state.running.insert(Running { slot: reply, key, chain, alarm, task: None, since: Instant::now() });
         Poll::Ready(Some(Call { event, input }))
     }
 

@@ -9,9 +9,12 @@ use arc_swap::ArcSwap;
 use dohost_engine::imports::{BoxFuture, OutgoingError, Outside, RequestOptions};
 use dohost_engine::{Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Output, Request, Response};
 use dohost_rpc::Value;
-use dohost_storage::{NAME_BYTES_MAX, Store, StoreError};
+use dohost_storage::{ClassNumber, NAME_BYTES_MAX, Store, StoreError};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
+use crate::alarms::history::AlarmHistory;
+use crate::alarms::run::AlarmRun;
 use crate::bindings::Bindings;
 use crate::call_graph::{CallChain, CallGraph};
 use crate::class::{Class, ClassOptions};
@@ -71,6 +74,10 @@ pub(crate) struct HostInner {
     pub last_call: AtomicU64,
     /// The last number given to whoever holds an object.
     pub last_hold: AtomicU64,
+    /// What became of alarms.
+    pub alarms: AlarmHistory,
+    /// Notified when there is a new class whose alarms fire.
+    pub alarms_changed: Notify,
     is_stopping: AtomicBool,
 }
 
@@ -247,8 +254,15 @@ impl HostInner {
             call_graph: Mutex::default(),
             last_call: AtomicU64::new(0),
             last_hold: AtomicU64::new(0),
+            alarms: AlarmHistory::default(),
+            alarms_changed: Notify::new(),
             is_stopping: AtomicBool::new(false),
         }))
+    }
+
+    /// The class with this number, if it is served.
+    pub fn class_of(&self, number: ClassNumber) -> Option<Class> {
+        self.classes.load().values().find(|class| class.0.number == number).cloned()
     }
 
     /// Refuses new events from now on.
@@ -269,11 +283,33 @@ impl HostInner {
         input: Input,
         chain: Option<Arc<CallChain>>,
     ) -> impl Future<Output = Reply<Output>> + Send + use<> {
+        self.send_event(class, id, name, input, chain, None)
+    }
+
+    /// The same for the try of an alarm.
+    pub fn send_alarm(
+        self: &Arc<Self>,
+        class: &Class,
+        run: Arc<AlarmRun>,
+    ) -> impl Future<Output = Reply<Output>> + Send + use<> {
+        self.send_event(class, ObjectId(run.alarm.id), None, Input::Alarm(None), None, Some(run))
+    }
+
+    fn send_event(
+        self: &Arc<Self>,
+        class: &Class,
+        id: ObjectId,
+        name: Option<Arc<str>>,
+        input: Input,
+        chain: Option<Arc<CallChain>>,
+        alarm: Option<Arc<AlarmRun>>,
+    ) -> impl Future<Output = Reply<Output>> + Send + use<> {
         let home = current();
         let (reply, receiver) = ReplySlot::new(home);
         let class = class.clone();
         self.executors.run_on(self.executors.of(&id), move || {
-            with_residents(|residents| residents.deliver(&class, id, name, Event { input, reply, chain }));
+            let event = Event { input, reply, chain, alarm };
+            with_residents(|residents| residents.deliver(&class, id, name, event));
         });
         let progress = self.executors.progress(home).clone();
         async move {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dohost_engine::imports::{
-    BoxFuture, Caller, ConcurrencyError, Entry, Fatal, Gates, Inside, ListOptions, OpenSection, OpenTransaction, Step,
-    StorageError, StorageStep,
+    Alarm, BoxFuture, Caller, ConcurrencyError, Cron, Entry, Fatal, Gates, Inside, ListOptions, OpenSection,
+    OpenTransaction, Step, StorageError, StorageStep,
 };
 use dohost_storage::{
     Answer, KEYS_PER_CALL_MAX, KeyRange, ListStep, Listing, ObjectNumber, Overlay, PENDING_BYTES_MAX, Page, Store,
@@ -19,7 +19,7 @@ use dohost_storage::{
 
 use crate::environment::ask_blocking;
 use crate::feed::GateHold;
-use crate::object::{Object, Residence, State};
+use crate::object::{Abort, Object, Residence, State};
 use crate::streams::ObjectGates;
 
 /// The imports of one object.
@@ -43,7 +43,8 @@ impl Inside for ObjectInside {
         self.0.code.own_name.clone()
     }
 
-    fn abort(&self, reason: Option<String>) -> Fatal {
+    fn abort(&self, reason: Option<String>, retry_alarm: bool) -> Fatal {
+        self.0.lock().abort = Some(Abort { retry_alarm });
         Fatal(reason.unwrap_or_else(|| ABORTED.into()))
     }
 
@@ -162,11 +163,31 @@ impl Inside for ObjectInside {
             Ok(())
         }))
     }
+
+    fn set_alarm(&self, name: String, scheduled_time: i64, is_confirmed: bool) -> StorageStep<()> {
+        self.set_alarm_at(&name, scheduled_time, IsConfirmed(is_confirmed))
+    }
+
+    fn set_cron(&self, name: String, schedule: Cron) -> StorageStep<i64> {
+        self.set_alarm_by_schedule(&name, schedule)
+    }
+
+    fn get_alarm(&self, name: String) -> StorageStep<Option<i64>> {
+        self.alarm_of(&name)
+    }
+
+    fn list_alarms(&self) -> StorageStep<Vec<Alarm>> {
+        self.all_alarms()
+    }
+
+    fn delete_alarm(&self, name: String, is_confirmed: bool) -> StorageStep<bool> {
+        self.delete_alarm_of(&name, IsConfirmed(is_confirmed))
+    }
 }
 
 /// Whether output waits for a write.
 #[derive(Clone, Copy)]
-struct IsConfirmed(bool);
+pub(crate) struct IsConfirmed(pub bool);
 
 impl State {
     fn stage(&mut self, entries: Vec<Entry>, is_confirmed: IsConfirmed) {
@@ -176,8 +197,13 @@ impl State {
         self.wrote(is_confirmed);
     }
 
+    /// Tells the output gate of a write that everything waits for.
+    pub fn wrote_confirmed(&mut self) {
+        self.wrote(IsConfirmed(true));
+    }
+
     /// Tells the output gate of a write.
-    fn wrote(&mut self, is_confirmed: IsConfirmed) {
+    pub fn wrote(&mut self, is_confirmed: IsConfirmed) {
         if !is_confirmed.0 {
             return;
         }
@@ -368,7 +394,7 @@ impl Object {
     }
 
     /// Whether the turn may write so many bytes more.
-    fn check_turn(&self, state: &State, bytes: usize) -> Result<(), StorageError> {
+    pub fn check_turn(&self, state: &State, bytes: usize) -> Result<(), StorageError> {
         let max = self.limits().turn_writes_bytes_max;
         if state.staged_in_turn_bytes() + bytes <= max {
             return Ok(());

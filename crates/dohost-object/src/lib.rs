@@ -7,7 +7,7 @@
 //! Reading order, which is the order of that path: [`host`] (the door) → [`executor`] (threads) → `residents` (who is
 //! resident) → `life` (one life, from load to end) → `object` (mailbox and events) → `feed` (events enter the guest, past the
 //! `input_gate`) → `inside`, `sections` and `outside` (what the guest's imports do) → `commit` (turns become commits) →
-//! `output_gate` (what leaves, and after which commit).
+//! `output_gate` (what leaves, and after which commit). Alarms are events that come from [`alarms`].
 //!
 //! **Invariants.** At most one live instance of an object exists, because only the executor that its id picks ever starts
 //! one, and only after the life before has ended and its commits are settled. A reply carries the number of the last commit
@@ -18,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alarms;
 pub mod bindings;
 mod call_graph;
 mod calls;

@@ -10,7 +10,7 @@ use crate::environment::ask_blocking;
 use crate::executor::with_residents;
 use crate::feed::Feed;
 use crate::inside::ObjectInside;
-use crate::object::{EndReason, Object, Residence};
+use crate::object::{Abort, EndReason, Object, Residence};
 use crate::outside::ObjectOutside;
 use crate::residents::{ObjectKey, Residents};
 
@@ -87,14 +87,14 @@ async fn load(object: &Arc<Object>) -> Result<Residence, EndReason> {
         Some(Ok(loaded)) => Ok(Residence {
             number: loaded.number,
             record: loaded.record,
-            overlay: dohost_storage::Overlay::new(loaded.content),
+            overlay: dohost_storage::Overlay::new(loaded.content).with_alarms(loaded.alarms),
             size: loaded.size,
         }),
         Some(Err(error)) => {
             tracing::error!(class = object.class.name(), id = %object.id, "failed to {error}");
-            Err(EndReason::StartFailed(format!("failed to {error}")))
+            Err(EndReason::HostFailed(format!("failed to {error}")))
         }
-        None => Err(EndReason::StartFailed("the host failed to read the store".into())),
+        None => Err(EndReason::HostFailed("the host failed to read the store".into())),
     }
 }
 
@@ -119,8 +119,11 @@ fn reset(object: &Object, trap: &Trap) -> EndReason {
     let name = object.name();
     let (class, generation) = (object.class.name(), object.generation);
     tracing::warn!(class, id = %object.id, name = name.as_deref(), generation, "reset: {}", trap.detail);
-    match trap.is_exception {
-        true => EndReason::ConstructionFailed(trap.reason.clone()),
-        false => EndReason::Reset(trap.reason.clone()),
+    let text = trap.reason.clone();
+    match object.lock().abort.take() {
+        _ if trap.is_exception => EndReason::ConstructionFailed(text),
+        Some(Abort { retry_alarm }) => EndReason::Aborted { text, retry_alarm },
+        None if trap.is_host || trap.is_full => EndReason::Reset(text),
+        None => EndReason::Trapped(text),
     }
 }

@@ -15,6 +15,8 @@ pub struct HostLimits {
     /// How long a commit may take. Over it, objects with writes in it are reset and their callers told that they are
     /// overloaded.
     pub commit_time_max: Duration,
+    /// Alarms that are under way at once, over all objects: those that are due beyond that wait.
+    pub alarms_max: usize,
     /// How long an object may take to finish its events before it moves to new code. Over it, it is reset.
     pub drain_time_max: Duration,
 }
@@ -25,6 +27,7 @@ impl Default for HostLimits {
             residents_max: 10_000,
             idle_timeout: Duration::from_secs(10),
             commit_time_max: Duration::from_secs(30),
+            alarms_max: 256,
             drain_time_max: Duration::from_secs(30),
         }
     }
@@ -38,6 +41,12 @@ pub struct Limits {
     /// How long one event may take, from its start to its reply; as long may work go on after the last reply. Over it, the
     /// object is reset.
     pub event_time_max: Duration,
+    /// How long the handler of an alarm may take. Over it, the object is reset, and the alarm has failed.
+    pub alarm_time_max: Duration,
+    /// Alarms that an object may have. One more is refused.
+    pub alarms_max: usize,
+    /// Ticks of a schedule that are made up for one by one. Older ones are left out.
+    pub alarm_catch_up_max: usize,
     /// How long a streamed body waits for a reader that takes nothing. Over it, it is cut off, and the guest finds it closed.
     pub stream_idle_max: Duration,
     /// Bytes that the body of a request from outside may have. Over it, the request is refused.
@@ -74,6 +83,9 @@ impl Default for Limits {
         Limits {
             guest: GuestLimits::default(),
             event_time_max: Duration::from_secs(15 * 60),
+            alarm_time_max: Duration::from_secs(15 * 60),
+            alarms_max: 1_000,
+            alarm_catch_up_max: 1_000,
             stream_idle_max: Duration::from_secs(60),
             body_bytes_max: 16 << 20,
             events_max: 1_024,

@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 pub use dohost_storage::{
-    AppliedMigration, CommitError, Migration, MigrationError, MigrationPlan, Step, StoreError, StoredClass,
-    StoredObject,
+    AlarmRow, AppliedMigration, CommitError, Migration, MigrationError, MigrationPlan, MissedTicks, Step, StoreError,
+    StoredClass, StoredObject,
 };
 use dohost_storage::{
     ClassNumber, KeyRange, ListOptions, ObjectRecord, Page, Store, StoreStats, TooLong, Totals, WriteSet, check_key,
     check_value,
 };
 
+pub use crate::alarms::{AlarmFigures, AlarmOutcome, PastRun};
 use crate::environment::{Environment, Machine};
 use crate::executor::with_residents;
 use crate::holds::HoldNumber;
@@ -67,6 +68,15 @@ pub struct Known {
     pub resident: Option<Resident>,
 }
 
+/// What is known of the alarms of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownAlarms {
+    /// Those that are set, by name.
+    pub pending: Vec<(Arc<str>, AlarmRow)>,
+    /// The last runs, the newest first; `None` without a host, which has the memory of them.
+    pub runs: Option<Vec<PastRun>>,
+}
+
 /// Figures of everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Figures {
@@ -80,6 +90,10 @@ pub struct Figures {
     pub store: StoreStats,
     /// Bytes of write sets on their way.
     pub pending_bytes: usize,
+    /// Alarms that are set.
+    pub alarms_pending: u64,
+    /// What became of alarms since the host was started; `None` without a host.
+    pub alarms: Option<AlarmFigures>,
 }
 
 /// Why something could not be done.
@@ -240,6 +254,22 @@ impl Management {
         Ok(Known { id: object.id, stored, resident })
     }
 
+    /// The alarms of an object by name, and at most `runs_max` of its last runs, the newest first.
+    pub fn alarms(&self, class: &str, target: Target<'_>, runs_max: usize) -> Result<KnownAlarms, ManageError> {
+        let object = self.meant(class, target)?;
+        let number = object.class.class.number;
+        let stored = self.store.stored_object(number, object.id.0)?;
+        let pending = match &stored {
+            Some(stored) => self.store.alarms(stored.record.number)?,
+            None => Vec::new(),
+        };
+        let runs = self.host.as_ref().map(|host| host.0.alarms.of(number, object.id, runs_max));
+        if stored.is_none() && runs.as_ref().is_none_or(Vec::is_empty) && self.resident(&object)?.is_none() {
+            return Err(ManageError::NoObject { class: class.into() });
+        }
+        Ok(KnownAlarms { pending, runs })
+    }
+
     /// At most `limit` entries of an object in the order of their keys, behind `after`, with keys that begin with `prefix`;
     /// fewer if they are large.
     pub fn keys(
@@ -330,11 +360,12 @@ impl Management {
     /// Figures of everything. Reads all objects.
     pub fn figures(&self) -> Result<Figures, ManageError> {
         let residents = self.residents(None)?;
-        let mut stored = Totals::default();
+        let (mut stored, mut alarms_pending) = (Totals::default(), 0);
         for class in self.store.classes()? {
             let totals = self.store.totals(class.class.number)?;
             stored.objects += totals.objects;
             stored.bytes += totals.bytes;
+            alarms_pending += self.store.alarm_count(class.class.number)?;
         }
         Ok(Figures {
             residents: self.host.is_some().then_some(residents.len()),
@@ -342,6 +373,8 @@ impl Management {
             stored,
             store: self.store.stats(),
             pending_bytes: self.store.pending_bytes(),
+            alarms_pending,
+            alarms: self.host.as_ref().map(|host| host.0.alarms.figures()),
         })
     }
 

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use dohost_engine::imports::{Caller, TaskId};
 use dohost_storage::{ClassNumber, CommitNumber, LifeId, ObjectNumber, ObjectRecord, ObjectSize, Overlay, Progress};
@@ -18,6 +19,7 @@ use slab::Slab;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
+use crate::alarms::run::{AlarmRun, GivenUp};
 use crate::call_graph::{CallChain, EventKey};
 use crate::class::{Class, Code};
 use crate::event::{Event, EventError, Reply, ReplySlot};
@@ -77,6 +79,10 @@ pub(crate) struct State {
     pub syncs: Vec<oneshot::Sender<After>>,
     /// What the turns before the current one have staged and not yet submitted.
     pub staged_before_turn: usize,
+    /// The guest called abort: the instance is about to end.
+    pub abort: Option<Abort>,
+    /// Alarms that were given up while what the store has was being read.
+    pub alarms_given_up: Vec<GivenUp>,
     pub last_submitted: Option<CommitNumber>,
     pub unsettled: VecDeque<CommitNumber>,
     doom: Option<EndReason>,
@@ -87,9 +93,17 @@ pub(crate) struct Running {
     pub slot: ReplySlot,
     pub key: EventKey,
     pub chain: Option<Arc<CallChain>>,
+    /// The try of an alarm, if it is one.
+    pub alarm: Option<Arc<AlarmRun>>,
     /// Known as soon as the engine has made it.
     pub task: Caller,
     pub since: Instant,
+}
+
+/// That the guest called abort.
+pub(crate) struct Abort {
+    /// Whether alarms whose handlers are running are tried again.
+    pub retry_alarm: bool,
 }
 
 /// The construction while it runs.
@@ -157,6 +171,8 @@ impl Object {
             output: OutputGate::default(),
             syncs: Vec::new(),
             staged_before_turn: 0,
+            abort: None,
+            alarms_given_up: Vec::new(),
             last_submitted: None,
             unsettled: VecDeque::new(),
             doom: None,
@@ -235,8 +251,11 @@ impl Object {
     }
 
     /// What the store gave: from now on the guest can run.
-    pub fn loaded(&self, storage: Residence) {
+    pub fn loaded(&self, mut storage: Residence) {
         let mut state = self.lock();
+        for given_up in std::mem::take(&mut state.alarms_given_up) {
+            given_up.apply(&mut storage.overlay);
+        }
         if let Some(name) = storage.record.as_ref().and_then(|record| record.name.as_deref()) {
             state.learn_name(name.into());
         }
@@ -328,8 +347,8 @@ impl Object {
         if !self.settle(&mut state) {
             self.doom_with(&mut state, EndReason::Reset("a commit failed".into()));
         }
-        let max = self.limits().event_time_max;
-        let is_late = |since: Instant| now.saturating_duration_since(since) > max;
+        let Limits { event_time_max, alarm_time_max, .. } = self.limits();
+        let is_late = |since: Instant, max: Duration| now.saturating_duration_since(since) > max;
         let drain_time_max = self.host.limits.drain_time_max;
         if let Some((since, reason)) = state.draining
             && now.saturating_duration_since(since) > drain_time_max
@@ -337,14 +356,21 @@ impl Object {
             let text = format!("{reason}, and its events took longer than {drain_time_max:?} to end");
             return self.doom_with(&mut state, EndReason::Reset(text));
         }
-        let what = if state.running.iter().any(|(_, event)| is_late(event.since)) {
-            "an event took"
-        } else if state.works_in_background && state.running.is_empty() && is_late(state.last_active) {
-            "work in the background took"
-        } else {
-            return;
+        let max_of = |event: &Running| if event.alarm.is_some() { *alarm_time_max } else { *event_time_max };
+        let late = state.running.iter().map(|(_, event)| event).find(|event| is_late(event.since, max_of(event)));
+        let text = match late {
+            Some(Running { alarm: Some(_), .. }) => {
+                format!("the handler of an alarm took longer than {alarm_time_max:?}, the limit alarm-time")
+            }
+            Some(_) => format!("an event took longer than {event_time_max:?}, the limit event-time"),
+            None if state.works_in_background
+                && state.running.is_empty()
+                && is_late(state.last_active, *event_time_max) =>
+            {
+                format!("work in the background took longer than {event_time_max:?}, the limit event-time")
+            }
+            None => return,
         };
-        let text = format!("{what} longer than {max:?}, the limit event-time");
         self.doom_with(&mut state, EndReason::TimedOut(text));
     }
 
@@ -385,10 +411,16 @@ impl Object {
             Output::Reply(slot, _) => Some(slot),
             Output::Call(_) => None,
         });
+        for run in running.iter().filter_map(|(_, event)| event.alarm.as_ref()) {
+            run.ended_running(&reason);
+        }
         for slot in held_back.chain(running.into_iter().map(|(_, event)| event.slot)) {
             slot.send(Err(reason.of_running()), None);
         }
         for event in waiting {
+            if let Some(run) = &event.alarm {
+                run.ended_waiting(&reason);
+            }
             event.reply.send(Err(reason.of_waiting()), None);
         }
         last_commit
@@ -397,8 +429,11 @@ impl Object {
     /// The guest returned from an event.
     pub fn finished(&self, event: usize, result: Result<dohost_engine::Output, String>) {
         let mut state = self.lock();
-        let slot = state.running.remove(event).slot;
+        let Running { slot, alarm, .. } = state.running.remove(event);
         state.last_active = Instant::now();
+        if let (Some(run), Ok(output)) = (alarm, &result) {
+            self.finish_alarm(&mut state, &run, output);
+        }
         let reply = result.map_err(EventError::Exception).and_then(|output| match output {
             dohost_engine::Output::NotOffered(text) => Err(EventError::NotOffered(text)),
             dohost_engine::Output::InvalidArguments(text) => Err(EventError::InvalidArguments(text)),
@@ -483,7 +518,17 @@ pub(crate) enum EndReason {
     StartFailed(String),
     ConstructionFailed(String),
     Overloaded(String),
+    /// The host ended it, or failed.
     Reset(String),
+    /// The host could not begin it.
+    HostFailed(String),
+    /// The guest trapped.
+    Trapped(String),
+    /// The guest called abort.
+    Aborted {
+        text: String,
+        retry_alarm: bool,
+    },
     TimedOut(String),
 }
 
@@ -494,6 +539,9 @@ impl std::fmt::Display for EndReason {
             | EndReason::ConstructionFailed(text)
             | EndReason::Overloaded(text)
             | EndReason::Reset(text)
+            | EndReason::HostFailed(text)
+            | EndReason::Trapped(text)
+            | EndReason::Aborted { text, .. }
             | EndReason::TimedOut(text) => f.write_str(text),
         }
     }
@@ -502,17 +550,21 @@ impl std::fmt::Display for EndReason {
 impl EndReason {
     fn of_running(&self) -> EventError {
         match self.clone() {
-            EndReason::StartFailed(text) => EventError::StartFailed(text),
+            EndReason::StartFailed(text) | EndReason::HostFailed(text) => EventError::StartFailed(text),
             EndReason::ConstructionFailed(text) => EventError::ConstructionFailed(text),
             EndReason::Overloaded(text) => EventError::Overloaded(text),
-            EndReason::Reset(text) => EventError::Reset(text),
+            EndReason::Reset(text) | EndReason::Trapped(text) | EndReason::Aborted { text, .. } => {
+                EventError::Reset(text)
+            }
             EndReason::TimedOut(text) => EventError::TimedOut(text),
         }
     }
 
     fn of_waiting(&self) -> EventError {
         match self.clone() {
-            EndReason::Reset(text) => EventError::NotStarted(text),
+            EndReason::Reset(text) | EndReason::Trapped(text) | EndReason::Aborted { text, .. } => {
+                EventError::NotStarted(text)
+            }
             _ => self.of_running(),
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use dohost_storage::{ClassNumber, CommitNumber};
 use tokio::time::Instant;
 
+use crate::alarms::run::GivenUp;
 use crate::class::{Class, Code};
 use crate::event::{Event, EventError};
 use crate::holds::{HoldNumber, Holds, Released};
@@ -211,6 +212,14 @@ impl Residents {
         let tell = self.holds.give(&key).expect("somebody wants to hold it");
         // Whoever has gone lets it go with a job that is on its way.
         let _ = tell.send(());
+    }
+
+    /// The scheduler gave an alarm up: the object, if it is resident, takes note of that.
+    pub fn alarm_was_given_up(&mut self, key: ObjectKey, given_up: GivenUp) {
+        match self.residency.place(&key) {
+            Place::Absent => {}
+            Place::Live(object) | Place::Ending(object, _) => object.alarm_was_given_up(given_up),
+        }
     }
 
     /// What is known of the objects that are resident.

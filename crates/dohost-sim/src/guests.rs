@@ -12,7 +12,7 @@ const INSTANCES_MAX: u32 = 1_000;
 /// Classes with their components.
 pub type Classes = Vec<(String, ObjectComponent)>;
 
-/// The classes `probe` and `counter`. Built by `cargo xtask guests`.
+/// The classes `probe`, `counter` and `alarms`. Built by `cargo xtask guests`.
 pub fn classes() -> Result<Classes> {
     static CLASSES: OnceLock<Classes> = OnceLock::new();
     if let Some(classes) = CLASSES.get() {
@@ -26,7 +26,7 @@ pub fn classes() -> Result<Classes> {
         let component = engine.load_object(&file).context("failed to load a guest: cargo xtask guests builds them")?;
         Ok((name.to_string(), component))
     };
-    let classes = ["probe", "counter"].map(load).into_iter().collect::<Result<Classes>>()?;
+    let classes = ["probe", "counter", "alarms"].map(load).into_iter().collect::<Result<Classes>>()?;
     Ok(CLASSES.get_or_init(|| classes).clone())
 }
 

@@ -15,6 +15,7 @@
 //!   seen in the middle, nothing of a turn that trapped is ever seen;
 //! - two keys that one turn writes are always equal (`operation`);
 //! - of unconfirmed writes a crash takes the last ones only (`unconfirmed`);
+//! - an alarm fires at least once, never before its time, and not again once it has succeeded durably (`alarms`);
 //! - an object never has two instances (`journal`, and its memory in `check`);
 //! - every request is answered, a host stops when it is told to, and one that crashed starts again;
 //! - a seed gives the same journal every time.
@@ -22,6 +23,7 @@
 //! What is not covered: two threads at the same time (there is one executor and no committer's thread; the races between
 //! threads are for the end-to-end tests), HTTP, Workers and the network, the CPU time of guests (there are no epochs).
 
+pub mod alarms;
 pub mod check;
 pub mod client;
 pub mod guests;
@@ -40,6 +42,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use dohost_storage::faulty::FaultyDisk;
 
+use crate::alarms::Alarms;
 use crate::life::{End, Weather};
 use crate::plan::Plan;
 use crate::random::Random;
@@ -65,7 +68,7 @@ pub fn run(seed: u64) -> Result<Report> {
     let classes = guests::classes()?;
     let mut random = Random::new(seed);
     let plan = Plan::draw(&mut random);
-    let world = Arc::new(World::new(plan, &mut random));
+    let world = Arc::new(World::new(plan, &mut random, Alarms::draw(seed)));
     world.journal.note(format_args!("seed {seed}: {:?}", world.plan));
     let crashes = world.journal.listening(|| {
         let mut disk = FaultyDisk::new();
@@ -81,6 +84,9 @@ pub fn run(seed: u64) -> Result<Report> {
         life::live(&world, &classes, &disk, Weather::Calm, &mut random);
         crashes
     });
+    for broken in world.alarms.broken_promises() {
+        world.journal.violation(broken);
+    }
     let acts = world.acts.lock();
     for broken in acts.broken_promises() {
         world.journal.violation(broken);

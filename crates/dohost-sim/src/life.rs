@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use dohost_engine::imports::{BoxFuture, OutgoingError, RequestOptions};
 use dohost_engine::{Body, BodyError, ObjectComponent, Request, Response};
-use dohost_object::{ClassOptions, DeployError, HostHere, HostOptions, ObjectId, OutgoingFetch};
+use dohost_object::{ClassOptions, DeployError, HostHere, HostLimits, HostOptions, ObjectId, OutgoingFetch};
 use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{Committing, Store, StoreOptions};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use crate::alarms;
 use crate::client::{look_at_everything, work};
 use crate::guests::Classes;
 use crate::machine::SimulatedMachine;
@@ -82,6 +83,7 @@ pub fn live(
             Some((here, store)) => fate.rule(here, store, classes).await,
             None => End::Crashed,
         };
+        world.alarms.host_ends();
         world.journal.note(format_args!("fate: {end:?}"));
         world.journal.host_ends();
         end
@@ -124,10 +126,10 @@ async fn open(
         ..StoreOptions::default()
     };
     let store = Store::open_disk(disk.clone(), options).map_err(|error| failed(&error)).ok()?;
-    let machine = SimulatedMachine::new(random.fork(), world.plan.read_ms_max);
+    let machine = SimulatedMachine::new(random.fork(), world.plan.read_ms_max, world.alarms.host_starts());
     let options = HostOptions {
         executors: 1,
-        limits: world.plan.host_limits.clone(),
+        limits: HostLimits { alarms_max: world.alarms.under_way_max, ..world.plan.host_limits.clone() },
         outgoing: Arc::new(NoNetwork),
         environment: Arc::new(machine),
     };
@@ -181,6 +183,9 @@ impl Fate<'_> {
         for number in 0..self.world.clients.len() {
             clients.spawn(work(self.world.clone(), here.host().clone(), number, is_stopping.clone()));
         }
+        for object in 0..self.world.alarms.objects() {
+            clients.spawn(alarms::work(self.world.clone(), here.host().clone(), object, is_stopping.clone()));
+        }
         let (world, weather) = (self.world.clone(), self.weather);
         let clients = async {
             while let Some(ended) = clients.join_next().await {
@@ -190,6 +195,7 @@ impl Fate<'_> {
             }
             if weather == Weather::Calm {
                 look_at_everything(&world, here.host()).await;
+                alarms::look_until_all_fired(&world, here.host()).await;
             }
         };
         let restart_after = Duration::from_millis(self.random.between(1, LIFE_MS_MAX));

@@ -9,27 +9,28 @@ use tokio::time::{Instant, sleep};
 
 use crate::random::Random;
 
-/// When simulated machines are switched on, in milliseconds since 1970.
-const START_MS: u64 = 1_600_000_000_000;
+/// When the first machine is switched on, in milliseconds since 1970.
+pub const START_MS: u64 = 1_600_000_000_000;
 
 /// See the module.
 pub struct SimulatedMachine {
     started: Instant,
+    started_ms: u64,
     random: Mutex<Random>,
     /// Reads take up to so long.
     read_ms_max: u64,
 }
 
 impl SimulatedMachine {
-    /// Switched on now.
-    pub fn new(random: Random, read_ms_max: u64) -> SimulatedMachine {
-        SimulatedMachine { started: Instant::now(), random: Mutex::new(random), read_ms_max }
+    /// Switched on now, which is this date.
+    pub fn new(random: Random, read_ms_max: u64, started_ms: u64) -> SimulatedMachine {
+        SimulatedMachine { started: Instant::now(), started_ms, random: Mutex::new(random), read_ms_max }
     }
 }
 
 impl Environment for SimulatedMachine {
     fn now_ms(&self) -> u64 {
-        START_MS + self.started.elapsed().as_millis() as u64
+        self.started_ms + self.started.elapsed().as_millis() as u64
     }
 
     fn random_bytes(&self) -> [u8; 16] {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::alarms::Alarms;
 use crate::client::Client;
 use crate::history::Acts;
 use crate::journal::Journal;
@@ -21,6 +22,8 @@ pub struct World {
     pub subjects: Vec<Subject>,
     /// All clients.
     pub clients: Vec<Mutex<Client>>,
+    /// Objects with alarms, and what became of these.
+    pub alarms: Alarms,
     /// What the clients saw.
     pub acts: Mutex<Acts>,
     /// What happened.
@@ -34,7 +37,7 @@ pub struct World {
 
 impl World {
     /// The world of a plan.
-    pub fn new(plan: Plan, random: &mut Random) -> World {
+    pub fn new(plan: Plan, random: &mut Random, alarms: Alarms) -> World {
         let subject = |class: &'static str, number| Subject { class, name: format!("{class}-{number}") };
         let probes = (0..plan.probes).map(|number| subject("probe", number));
         let counters = (0..plan.counters).map(|number| subject("counter", number));
@@ -50,6 +53,7 @@ impl World {
             plan,
             subjects,
             clients,
+            alarms,
             acts: Mutex::default(),
             journal: Journal::default(),
             values: AtomicU64::new(1),

@@ -5,12 +5,13 @@
 //! and all rows of one object are neighbours.
 //!
 //! Tags are given once and never reused. Reserved for what is to come: `0x11` SQL pages (object, file, page number), `0x12`
-//! statistics of an object, `0x20` alarms by time (the scheduler's index), `0x21` alarms by object.
+//! statistics of an object.
 
 use std::ops::Range;
 
 use thiserror::Error;
 
+use crate::alarm::AlarmPlace;
 use crate::numbers::{ClassNumber, ObjectNumber};
 
 const TAG_FORMAT: u8 = 0x01;
@@ -23,6 +24,8 @@ const TAG_RETIRED: u8 = 0x07;
 const TAG_RETIRED_CLASS: u8 = 0x08;
 const TAG_DEPARTED: u8 = 0x09;
 const TAG_KV: u8 = 0x10;
+const TAG_ALARM_TIME: u8 = 0x20;
+const TAG_ALARM: u8 = 0x21;
 
 /// Follows the object in the key of its size. No UTF-8 has this byte, so it is no guest's key, and sorts behind them.
 const SIZE_MARK: u8 = 0xff;
@@ -113,6 +116,30 @@ pub enum Key {
         /// Whose it is.
         object: ObjectNumber,
     },
+    /// The index of alarms by time.
+    ///
+    /// Key: `20 | class u32 | due_ms u64 | object u64 | name in UTF-8`. Value: see [`crate::PendingAlarm`]. Written and
+    /// removed with the row of the alarm.
+    AlarmTime {
+        /// The class of its object.
+        class: ClassNumber,
+        /// When it is to be tried next.
+        due_ms: u64,
+        /// Whose it is.
+        object: ObjectNumber,
+        /// Its name.
+        name: String,
+    },
+    /// An alarm of an object.
+    ///
+    /// Key: `21 | object u64 | name in UTF-8`. Value: see [`crate::AlarmRow`]. Lives until its handler has returned, or until
+    /// the guest deletes it; changes when a try of it fails.
+    Alarm {
+        /// Whose it is.
+        object: ObjectNumber,
+        /// Its name.
+        name: String,
+    },
 }
 
 /// Bytes that are no key of this version of the store.
@@ -142,6 +169,11 @@ impl Key {
                 bytes
             }
             Key::Size { object } => [&kv_prefix(*object)[..], &[SIZE_MARK]].concat(),
+            Key::AlarmTime { class, due_ms, object, name } => {
+                let (class, due_ms, object) = (class.0.to_be_bytes(), due_ms.to_be_bytes(), object.0.to_be_bytes());
+                [&[TAG_ALARM_TIME], &class[..], &due_ms, &object, name.as_bytes()].concat()
+            }
+            Key::Alarm { object, name } => [&[TAG_ALARM], &object.0.to_be_bytes()[..], name.as_bytes()].concat(),
         }
     }
 
@@ -174,6 +206,21 @@ fn decode(bytes: &[u8]) -> Option<Key> {
                 [SIZE_MARK] => Some(Key::Size { object }),
                 key => Some(Key::Kv { object, key: text(key)? }),
             }
+        }
+        TAG_ALARM_TIME => {
+            let (class, rest) = rest.split_first_chunk::<4>()?;
+            let (due_ms, rest) = rest.split_first_chunk::<8>()?;
+            let (object, name) = rest.split_first_chunk::<8>()?;
+            Some(Key::AlarmTime {
+                class: ClassNumber(u32::from_be_bytes(*class)),
+                due_ms: u64::from_be_bytes(*due_ms),
+                object: ObjectNumber(u64::from_be_bytes(*object)),
+                name: text(name)?,
+            })
+        }
+        TAG_ALARM => {
+            let (object, name) = rest.split_first_chunk::<8>()?;
+            Some(Key::Alarm { object: ObjectNumber(u64::from_be_bytes(*object)), name: text(name)? })
         }
         _ => None,
     }
@@ -265,6 +312,24 @@ pub(crate) fn object_rows(class: ClassNumber, after: Option<&[u8; 32]>) -> Range
     start..end
 }
 
+/// The rows of all alarms of `object`.
+pub(crate) fn alarm_rows(object: ObjectNumber) -> Range<Vec<u8>> {
+    let prefix = [&[TAG_ALARM], &object.0.to_be_bytes()[..]].concat();
+    let end = successor(&prefix).expect("a tag is below 0xff");
+    prefix..end
+}
+
+/// The rows of the index of alarms of `class` behind `after`, or all of them.
+pub(crate) fn alarm_time_rows(class: ClassNumber, after: Option<&AlarmPlace>) -> Range<Vec<u8>> {
+    let prefix = [&[TAG_ALARM_TIME], &class.0.to_be_bytes()[..]].concat();
+    let end = successor(&prefix).expect("a tag is below 0xff");
+    let start = match after {
+        Some(place) => [&place.key().encode()[..], &[0]].concat(),
+        None => prefix,
+    };
+    start..end
+}
+
 /// The smallest bytes above everything that starts with `prefix`; `None` if nothing is above.
 pub(crate) fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|byte| *byte != 0xff)?;
@@ -292,6 +357,11 @@ mod tests {
             any::<String>().prop_map(|name| Key::Departed { name }),
             any::<u64>().prop_map(|object| Key::Retired { object: ObjectNumber(object) }),
             any::<u64>().prop_map(|object| Key::Size { object: ObjectNumber(object) }),
+            any::<(u64, String)>().prop_map(|(object, name)| Key::Alarm { object: ObjectNumber(object), name }),
+            any::<(u32, u64, u64, String)>().prop_map(|(class, due_ms, object, name)| {
+                let (class, object) = (ClassNumber(class), ObjectNumber(object));
+                Key::AlarmTime { class, due_ms, object, name }
+            }),
         ]
     }
 
@@ -303,6 +373,11 @@ mod tests {
         let object = Key::Object { class: ClassNumber(0x0102_0304), id: [0xee; 32] }.encode();
         assert_eq!(object[..5], *b"\x04\x01\x02\x03\x04");
         assert_eq!(object[5..], [0xee; 32]);
+        let alarm = Key::Alarm { object: ObjectNumber(0x0102), name: "n".into() };
+        assert_eq!(alarm.encode(), b"\x21\0\0\0\0\0\0\x01\x02n");
+        let (class, object) = (ClassNumber(3), ObjectNumber(2));
+        let time = Key::AlarmTime { class, due_ms: 1, object, name: "n".into() };
+        assert_eq!(time.encode(), b"\x20\0\0\0\x03\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02n");
         assert_eq!(Key::NextObject.encode(), b"\x05");
         let retired = Key::Retired { object: ObjectNumber(0x0102_0304_0506_0708) };
         assert_eq!(retired.encode(), b"\x07\x01\x02\x03\x04\x05\x06\x07\x08");

@@ -18,6 +18,18 @@ pub const KEYS_PER_CALL_MAX: usize = 128;
 /// Bytes of an object's name that are kept with its record. A longer name still makes an id; it is just not kept.
 pub const NAME_BYTES_MAX: usize = 1_024;
 
+/// Bytes of the name of an alarm. A longer one is refused with [`TooLong`].
+pub const ALARM_NAME_BYTES_MAX: usize = 256;
+
+/// Bytes of a cron expression, and of the name of a time zone. Longer ones are refused with [`TooLong`].
+pub const CRON_BYTES_MAX: usize = 256;
+/// See [`CRON_BYTES_MAX`].
+pub const TIME_ZONE_BYTES_MAX: usize = 64;
+
+/// Changes of pending alarms that are remembered for the one who listens. With more than that, all are forgotten, and the
+/// listener is told to read the index anew.
+pub const ALARM_NEWS_LEN_MAX: usize = 65_536;
+
 /// Write sets in one transaction. More wait for the next one. Bounds how long the first of them waits for the last.
 pub const COMMIT_SETS_MAX: usize = 4_096;
 
@@ -77,6 +89,17 @@ pub fn check_value(value: &[u8]) -> Result<(), TooLong> {
 /// Checks a name against [`NAME_BYTES_MAX`].
 pub fn check_name(name: &str) -> Result<(), TooLong> {
     check("name", name.len(), NAME_BYTES_MAX)
+}
+
+/// Checks the name of an alarm against [`ALARM_NAME_BYTES_MAX`].
+pub fn check_alarm_name(name: &str) -> Result<(), TooLong> {
+    check("name of an alarm", name.len(), ALARM_NAME_BYTES_MAX)
+}
+
+/// Checks a schedule against [`CRON_BYTES_MAX`] and [`TIME_ZONE_BYTES_MAX`].
+pub fn check_schedule(expression: &str, time_zone: Option<&str>) -> Result<(), TooLong> {
+    check("cron expression", expression.len(), CRON_BYTES_MAX)?;
+    check("name of a time zone", time_zone.map_or(0, str::len), TIME_ZONE_BYTES_MAX)
 }
 
 fn check(what: &'static str, len: usize, len_max: usize) -> Result<(), TooLong> {

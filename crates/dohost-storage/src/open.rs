@@ -24,7 +24,7 @@ use crate::migration::catalog::Catalog;
 use crate::record::{Format, decode_next_object};
 
 /// The version of the layout that this build writes, and the newest it reads.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// What is wrong with a file on which redb panicked.
 pub(crate) const CONTRADICTION: &str = "its inner structure contradicts itself";
@@ -295,6 +295,9 @@ fn write_first_rows(database: &Database, birth: Birth) -> Result<(), OpenError> 
 ///
 /// From 2 to 3: nothing but the version. A record without the time of the last write is read as before and gets one with the
 /// object's next commit. Version 2 would take such a record for damage, and give the number of a retired class again.
+///
+/// From 3 to 4: nothing but the version, as there were no alarms. Version 3 would leave the alarms of an object that deletes
+/// everything.
 fn migrate(opened: &Opened, from: u32) -> Result<(), OpenError> {
     info!(from, to = FORMAT_VERSION, "the store has an older format, bringing it to this one");
     let write = || -> Result<(), redb::Error> {

@@ -9,8 +9,9 @@ use bytes::Bytes;
 use redb::{Database, ReadOnlyTable, ReadableDatabase};
 use thiserror::Error;
 
+use crate::alarm::{Alarm, AlarmPlace, AlarmRow, PendingAlarm};
 use crate::commit::CommitError;
-use crate::key::{InvalidKey, KV_PREFIX_LEN, Key, KvRange, object_rows, write_kv};
+use crate::key::{InvalidKey, KV_PREFIX_LEN, Key, KvRange, alarm_rows, alarm_time_rows, object_rows, write_kv};
 use crate::limits::{LIST_PAGE_BYTES_MAX, LIST_PAGE_LEN_MAX};
 use crate::numbers::{ClassNumber, ObjectNumber};
 use crate::open::ROWS;
@@ -83,6 +84,8 @@ pub struct Loaded {
     pub record: Option<ObjectRecord>,
     /// Its keys and values, if they are few.
     pub content: Content,
+    /// Its alarms, by name.
+    pub alarms: Vec<(Arc<str>, Alarm)>,
     /// How large it is, for all write sets of the life that begins with this load.
     pub size: ObjectSize,
 }
@@ -189,6 +192,41 @@ impl Snapshot {
             }
         }
         Ok(page)
+    }
+
+    /// All alarms of an object, by name.
+    pub(crate) fn alarms(&self, object: ObjectNumber) -> Result<Vec<(Arc<str>, AlarmRow)>, StoreError> {
+        let range = alarm_rows(object);
+        let mut alarms = Vec::new();
+        for row in self.rows.range::<&[u8]>(&range.start[..]..&range.end[..]).map_err(redb::Error::from)? {
+            let (key, value) = row.map_err(redb::Error::from)?;
+            let Key::Alarm { name, .. } = Key::decode(key.value())? else {
+                return Err(InvalidKey { bytes: key.value().to_vec() }.into());
+            };
+            alarms.push((name.into(), AlarmRow::decode(value.value())?));
+        }
+        Ok(alarms)
+    }
+
+    /// At most `limit` alarms of a class in the order of time, behind `after`.
+    pub(crate) fn pending_alarms(
+        &self,
+        class: ClassNumber,
+        after: Option<&AlarmPlace>,
+        limit: usize,
+    ) -> Result<Vec<PendingAlarm>, StoreError> {
+        let range = alarm_time_rows(class, after);
+        let rows = self.rows.range::<&[u8]>(&range.start[..]..&range.end[..]).map_err(redb::Error::from)?;
+        let mut pending = Vec::new();
+        for row in rows.take(limit) {
+            let (key, value) = row.map_err(redb::Error::from)?;
+            let Key::AlarmTime { class, due_ms, object, name } = Key::decode(key.value())? else {
+                return Err(InvalidKey { bytes: key.value().to_vec() }.into());
+            };
+            let place = AlarmPlace { class, due_ms, object, name: name.into() };
+            pending.push(PendingAlarm::decode(place, value.value())?);
+        }
+        Ok(pending)
     }
 
     pub(crate) fn objects(

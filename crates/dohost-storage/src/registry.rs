@@ -1,8 +1,9 @@
 //! What there is: classes, and the objects of each with what is known of them, for people who look after them.
 
 use std::fmt;
+use std::ops::Range;
 
-use crate::key::{KV_PREFIX_LEN, Key, KvRange, object_rows};
+use crate::key::{KV_PREFIX_LEN, Key, KvRange, alarm_time_rows, object_rows};
 use crate::migration::catalog::Catalog;
 use crate::numbers::{ClassNumber, ObjectNumber};
 use crate::read::{Snapshot, StoreError};
@@ -87,24 +88,30 @@ impl Store {
         })
     }
 
+    /// How many alarms the objects of a class have. Reads all of them; waits for the disk.
+    pub fn alarm_count(&self, class: ClassNumber) -> Result<u64, StoreError> {
+        self.read(|snapshot| snapshot.count(alarm_time_rows(class, None)))
+    }
+
     /// How many objects a class has. Waits for the disk.
     pub fn object_count(&self, class: ClassNumber) -> Result<u64, StoreError> {
-        self.read(|snapshot| {
-            let range = object_rows(class, None);
-            let rows = snapshot.rows.range::<&[u8]>(&range.start[..]..&range.end[..]).map_err(redb::Error::from)?;
-            let mut count = 0;
-            for row in rows {
-                row.map_err(redb::Error::from)?;
-                count += 1;
-            }
-            Ok(count)
-        })
+        self.read(|snapshot| snapshot.count(object_rows(class, None)))
     }
 }
 
 impl Snapshot {
     pub(crate) fn catalog(&self) -> Result<Catalog, StoreError> {
         Ok(Catalog::load(&self.rows)?)
+    }
+
+    fn count(&self, range: Range<Vec<u8>>) -> Result<u64, StoreError> {
+        let rows = self.rows.range::<&[u8]>(&range.start[..]..&range.end[..]).map_err(redb::Error::from)?;
+        let mut count = 0;
+        for row in rows {
+            row.map_err(redb::Error::from)?;
+            count += 1;
+        }
+        Ok(count)
     }
 
     fn registry(

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,13 +17,15 @@ use rand::RngCore;
 use redb::Database;
 use tracing::{error, info};
 
+use crate::alarm::{AlarmPlace, AlarmRow, PendingAlarm};
+use crate::commit::alarm_news::AlarmNewsQueue;
 use crate::commit::change::{Change, Changing};
 use crate::commit::committer::Committer;
 use crate::commit::progress::Subscribers;
 use crate::commit::queue::{Queue, Submitted};
 use crate::commit::settled::Settled;
 use crate::commit::sweep::Sweep;
-use crate::commit::{CommitError, KeyValue, Progress, WriteSet};
+use crate::commit::{AlarmNews, CommitError, KeyValue, Progress, WriteSet};
 use crate::disk::{Disk, Faults, FileDisk};
 use crate::numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber};
 use crate::open::{self, Birth, CONTRADICTION, OpenError};
@@ -119,6 +122,7 @@ pub(crate) struct Shared {
     pub(crate) queue: Queue,
     pub(crate) settled: Arc<Settled>,
     pub(crate) subscribers: Subscribers,
+    pub(crate) alarm_news: AlarmNewsQueue,
     pub(crate) stats: Counters,
     pub(crate) cache_bytes: usize,
     pub(crate) namespace_key_hex: String,
@@ -164,6 +168,7 @@ impl Store {
             queue: Queue::default(),
             settled: Arc::new(Settled::new()),
             subscribers: Subscribers::default(),
+            alarm_news: AlarmNewsQueue::default(),
             stats: Counters::default(),
             cache_bytes: options.cache_bytes,
             namespace_key_hex: opened.namespace_key.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -272,10 +277,12 @@ impl Store {
             let Some(record) = snapshot.record(class, id)? else {
                 let number = ObjectNumber(self.shared().next_object.fetch_add(1, Ordering::Relaxed));
                 let size = ObjectSize::new(0, false);
-                return Ok(Loaded { number, record: None, content: Content::Whole(Vec::new()), size });
+                let (content, alarms) = (Content::Whole(Vec::new()), Vec::new());
+                return Ok(Loaded { number, record: None, content, alarms, size });
             };
             let (content, size) = snapshot.content(record.number, content_bytes_max)?;
-            Ok(Loaded { number: record.number, record: Some(record), content, size })
+            let alarms = snapshot.alarms(record.number)?.into_iter().map(|(name, row)| (name, row.alarm)).collect();
+            Ok(Loaded { number: record.number, record: Some(record), content, alarms, size })
         })
     }
 
@@ -302,6 +309,37 @@ impl Store {
     /// rest of them. Waits for the disk.
     pub fn list(&self, object: ObjectNumber, range: &KeyRange) -> Result<Page, StoreError> {
         self.read(|snapshot| snapshot.list(object, range))
+    }
+
+    /// All that is stored of the alarms of an object, by name. Waits for the disk.
+    pub fn alarms(&self, object: ObjectNumber) -> Result<Vec<(Arc<str>, AlarmRow)>, StoreError> {
+        self.read(|snapshot| snapshot.alarms(object))
+    }
+
+    /// At most `limit` pending alarms of a class in the order of the time when they are due, behind `after`. Waits for the disk.
+    pub fn pending_alarms(
+        &self,
+        class: ClassNumber,
+        after: Option<&AlarmPlace>,
+        limit: usize,
+    ) -> Result<Vec<PendingAlarm>, StoreError> {
+        self.read(|snapshot| snapshot.pending_alarms(class, after, limit))
+    }
+
+    /// Begins to remember changes of pending alarms, for one listener.
+    pub fn listen_to_alarms(&self) {
+        self.shared().alarm_news.listen();
+    }
+
+    /// The changes of pending alarms that became durable since the last time. What a commit changed is here before that commit
+    /// is reported durable.
+    pub fn alarm_news(&self) -> AlarmNews {
+        self.shared().alarm_news.take()
+    }
+
+    /// Whether there are such changes; the task that asks last is woken when there are.
+    pub fn poll_alarm_news(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared().alarm_news.poll_any(cx)
     }
 
     /// At most `limit` objects of a class that have a record, by id, behind `after`. Waits for the disk.

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use dohost_egress::Destination;
 
 use crate::limit::LimitSetting;
+use crate::new::Language;
 use crate::objects::args::{Deploy, Objects, Stats};
 
 /// Durable Objects on a machine you own, in any language that compiles to WebAssembly.
@@ -29,6 +31,9 @@ pub enum Command {
     Objects(Box<Objects>),
     Stats(Stats),
     Deploy(Deploy),
+    New(New),
+    Test(Test),
+    Dev(Box<Dev>),
     /// List the limits of an object, with their defaults and what happens when they are hit.
     Limits,
 }
@@ -163,6 +168,10 @@ pub struct Application {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_resident: Option<u32>,
 
+    /// Alarms whose handlers may run at once, over all objects; others wait [default: 256]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_alarms: Option<u32>,
+
     /// Give the objects of CLASS, or of all classes, another limit; may be given many times. `dohost limits` lists them
     #[arg(long = "limit", value_name = "[CLASS:]NAME=VALUE", value_parser = LimitSetting::parse)]
     pub limits: Vec<LimitSetting>,
@@ -204,22 +213,33 @@ Examples:
       dohost serve counter.wasm
 
   Another file
-      dohost build src/index.ts -o target/shop.wasm";
+      dohost build src/index.ts -o target/shop.wasm
 
-/// Make a component of a program in JavaScript or TypeScript.
+  An object in Rust
+      dohost build target/wasm32-unknown-unknown/release/counter.wasm -o counter.wasm
+
+  Run the command in [build] of dohost.toml in this directory
+      dohost build";
+
+/// Make a component of a program in JavaScript or TypeScript, or run the command that dohost.toml has for building.
 ///
-/// `dohost serve` does this by itself; the component is for other machines. It holds every module that the program imports,
-/// as it is once all of them have been evaluated.
+/// `dohost serve` builds JavaScript by itself; the component is for other machines. It holds every module that the program
+/// imports, as it is once all of them have been evaluated. The same goes for a core module that says which world it is made for,
+/// such as cargo makes of an object in Rust.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = BUILD_EXAMPLES, after_help = "`dohost build --help` shows examples.")]
 pub struct Build {
-    /// The module where the program begins
+    /// The module where the program begins, or a core module of WebAssembly
     #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    pub file: Option<PathBuf>,
 
-    /// The component [default: the same name with .wasm]
-    #[arg(short, long, value_name = "FILE")]
+    /// The component [default: the same name with .wasm; with .component.wasm of a core module]
+    #[arg(short, long, value_name = "FILE", requires = "file")]
     pub output: Option<PathBuf>,
+
+    /// The file with the command [default: dohost.toml]
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub config: Option<PathBuf>,
 }
 
 const TYPES_EXAMPLES: &str = "\
@@ -312,6 +332,126 @@ pub struct Describe {
     /// As the WIT that a guest imports to call the methods
     #[arg(long, conflicts_with_all = ["json", "openapi"])]
     pub client: bool,
+}
+
+const NEW_EXAMPLES: &str = "\
+Examples:
+  A counter in JavaScript
+      dohost new my-counter
+      cd my-counter
+      dohost dev
+
+  In another language
+      dohost new my-counter --lang rust";
+
+/// Write a small project: a counter that builds, serves, and has a test.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = NEW_EXAMPLES, after_help = "`dohost new --help` shows examples.")]
+pub struct New {
+    /// The directory to make; its name is that of the project
+    #[arg(value_name = "NAME")]
+    pub directory: PathBuf,
+
+    /// The language
+    #[arg(long, value_enum, default_value = "js")]
+    pub lang: Language,
+}
+
+const DEV_EXAMPLES: &str = "\
+Examples:
+  Serve what dohost.toml in this directory says, and follow its changes
+      dohost dev
+
+  One component that something else builds
+      dohost dev target/wasm32-wasip2/release/counter.wasm
+
+  In dohost.toml, how components are built, and from what
+      [build]
+      command = \"make\"
+      watch_dir = [\"src\", \"Makefile\"]";
+
+/// Serve, and build and serve anew whenever a file changes. Objects keep what they have stored.
+///
+/// Looks for changes where the components are built from, leaving out what .gitignore names. Objects move to the new code one
+/// by one, between their requests; if it cannot be built or does not start, the old one goes on. Every request and everything
+/// that guests print is shown.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = DEV_EXAMPLES, after_help = "`dohost dev --help` shows examples.")]
+pub struct Dev {
+    #[command(flatten)]
+    pub application: Application,
+
+    /// What is logged: a level, or targets with levels such as info,access=debug,guest=off
+    #[arg(long, value_name = "FILTER", default_value = "info,access=debug,guest=debug", env = "DOHOST_LOG")]
+    pub log: String,
+}
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  Run the scripts in tests/ against what dohost.toml in this directory says
+      dohost test
+
+  One script, against one component
+      dohost test counter.toml --class counter=counter.wasm
+
+  A script
+      [[steps]]
+      request = \"POST /counter/a/increment\"
+      expect = { text = \"1\" }
+
+      [[steps]]
+      crash = true
+
+      [[steps]]
+      request = \"GET /counter/a/value\"
+      expect = { text = \"1\" }";
+
+/// Run scripts of requests against an application, each on a host and data of its own.
+///
+/// A script is a TOML file: requests with the answers that are expected, and in between objects that are evicted and hosts that
+/// are restarted or killed. The exit code is 0 if all answers were as expected, 1 if not.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = TEST_EXAMPLES, after_help = "`dohost test --help` shows examples.")]
+pub struct Test {
+    /// The scripts [default: tests/*.toml beside dohost.toml]
+    #[arg(value_name = "SCRIPT")]
+    pub scripts: Vec<PathBuf>,
+
+    /// Serve what this file says [default: dohost.toml, unless --class or --worker is given]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["classes", "worker"])]
+    pub config: Option<PathBuf>,
+
+    /// Serve FILE as the class NAME; may be given many times
+    #[arg(long = "class", value_name = "NAME=FILE", value_parser = parse_class)]
+    pub classes: Vec<(String, PathBuf)>,
+
+    /// A wasi:http component that gets every request and calls objects itself
+    #[arg(long, value_name = "FILE")]
+    pub worker: Option<PathBuf>,
+
+    /// Print a line of JSON for each script
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Test {
+    /// The arguments of `dohost serve` that serve the same.
+    pub fn served(&self) -> Vec<OsString> {
+        let mut arguments = Vec::new();
+        let mut add = |name: &str, value: OsString| arguments.extend([name.into(), value]);
+        if let Some(config) = &self.config {
+            add("--config", config.into());
+        }
+        for (name, file) in &self.classes {
+            let mut class = OsString::from(format!("{name}="));
+            class.push(file);
+            add("--class", class);
+        }
+        if let Some(worker) = &self.worker {
+            add("--worker", worker.into());
+        }
+        arguments
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -180,6 +180,7 @@ fn needs_restart(before: &Plan, after: &Plan) -> Vec<&'static str> {
         ("drain_timeout", before.drain_timeout != after.drain_timeout),
         ("threads", before.threads != after.threads),
         ("max_resident", before.max_resident != after.max_resident),
+        ("max_alarms", before.max_alarms != after.max_alarms),
         ("outgoing", before.outgoing != after.outgoing),
         ("management", before.management != after.management),
     ];

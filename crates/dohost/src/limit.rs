@@ -85,6 +85,19 @@ const LIMITS: &[Limit] = &[
     ),
     time_limit!("turn-cpu", guest.turn_cpu_max, "time on the thread without waiting: the object is reset"),
     time_limit!("event-time", event_time_max, "time from the start of an event to its reply: the object is reset"),
+    time_limit!(
+        "alarm-time",
+        alarm_time_max,
+        "time that the handler of an alarm takes: the object is reset, the alarm tried again"
+    ),
+    limit!("alarms", Count, COUNT, alarms_max: usize, "alarms of an object: one more is refused, too-large"),
+    limit!(
+        "alarm-catch-up",
+        Count,
+        (Value::Count(1), Value::Count(100_000)),
+        alarm_catch_up_max: usize,
+        "missed ticks that are made up for: older ones are left out"
+    ),
     time_limit!("stream-idle", stream_idle_max, "a streamed body whose reader takes nothing: it is cut off"),
     limit!("body", Bytes, BYTES, body_bytes_max: usize, "body of a request from outside: 413; also for a Worker"),
     limit!("events", Count, COUNT, events_max: usize, "events that run or wait: 503 with retry-after, overloaded"),

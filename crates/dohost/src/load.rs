@@ -164,7 +164,8 @@ impl Files<'_> {
             Some(binary) => self.engine.load_binary(path, &binary, self.known)?,
             None => self.engine.load_unless_known(path, self.known)?,
         };
-        tracing::info!(file = %path.display(), ms = started.elapsed().as_millis() as u64, "loaded");
+        let (ms, compiled_kib) = (started.elapsed().as_millis() as u64, component.compiled_bytes() >> 10);
+        tracing::info!(file = %path.display(), ms, compiled_kib, "loaded");
         self.compiled.insert(key, component.clone());
         Ok(component)
     }

@@ -12,16 +12,20 @@ mod check;
 mod config;
 mod deploy;
 mod describe;
+mod dev;
 mod failure;
+mod http_client;
 mod limit;
 mod load;
 mod logging;
 mod management;
+mod new;
 mod objects;
 mod output;
 mod place;
 mod programs;
 mod serve;
+mod testing;
 mod types;
 
 use std::process::ExitCode;
@@ -43,6 +47,9 @@ fn main() -> ExitCode {
         args::Command::Objects(objects) => objects::run(*objects),
         args::Command::Stats(stats) => objects::stats(stats),
         args::Command::Deploy(deploy) => objects::deploy(&deploy),
+        args::Command::New(new) => new::run(&new),
+        args::Command::Dev(dev) => dev::run(*dev),
+        args::Command::Test(test) => testing::run(&test),
         args::Command::Types(types) => types::run(&types),
         args::Command::Limits => output::say(limit::table()).map_err(Into::into),
     };

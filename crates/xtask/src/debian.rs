@@ -38,12 +38,12 @@ pub fn cargo(folder: &Path) -> Command {
     command
 }
 
-pub fn is_installed(packages: &[&'static str]) -> bool {
+pub fn is_installed(packages: &[&str]) -> bool {
     missing(packages).is_empty()
 }
 
 /// Installs what is missing, as root or with sudo.
-pub fn install(packages: &[&'static str]) -> Result<()> {
+pub fn install(packages: &[&str]) -> Result<()> {
     let missing = missing(packages);
     if missing.is_empty() {
         return Ok(());
@@ -71,7 +71,7 @@ fn apt_get(as_root: &[&str], arguments: &[&str], packages: &[&str]) -> Command {
     command
 }
 
-fn missing(packages: &[&'static str]) -> Vec<&'static str> {
+fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
     packages.iter().copied().filter(|package| !has(package)).collect()
 }
 

@@ -38,12 +38,15 @@ pub fn build() -> Result<Toolchain> {
     run(&mut toolchain.build(&workspace(), &target()))?;
     javascript::build(toolchain)?;
 
-    fs::create_dir_all(target().join("guests")).context("failed to make target/guests")?;
+    fs::create_dir_all(target().join("guests/modules")).context("failed to make target/guests")?;
     for name in names()?.into_iter().chain([javascript::NAME.to_string()]) {
         let module = toolchain.modules(&target()).join(name.replace('-', "_")).with_extension("wasm");
         let component = component(&name);
         let wit = component::wit_package(&root().join("wit"), &workspace().join(&name))?;
         let is_new = component::write(&module, wit.as_deref(), &component)?;
+        // As rustc made it, for tests of what `dohost serve` does with one.
+        fs::copy(&module, target().join("guests/modules").join(&name).with_extension("wasm"))
+            .with_context(|| format!("failed to copy {}", module.display()))?;
         let kib = fs::metadata(&component)?.len().div_ceil(1024);
         let news = if is_new { "" } else { ", unchanged" };
         say(format!("target/guests/{name}.wasm ({kib} KiB{news})"));

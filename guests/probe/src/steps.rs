@@ -12,6 +12,7 @@
 //! | `delete K` | `true` or `false` |
 //! | `delete-unconfirmed K…` | how many there were |
 //! | `put-many K=V…`, `put-many-unconfirmed K=V…` | `ok` |
+//! | `set-alarm TIME` | what the host says of it, as this object has no handler for alarms |
 //! | `put-large K BYTES`, `put-large-unconfirmed K BYTES` | `ok` |
 //! | `increment K`, `slow-increment K` | the new number; the slow one lets others in between reading and writing |
 //! | `enter S`, `leave S`, `drop-section S`, `leak-section S`, `enter-many N` | see [`crate::sections`] |
@@ -31,6 +32,7 @@ use std::rc::Rc;
 
 use futures_util::future::{Either, join, select};
 
+use crate::dohost::object::alarms;
 use crate::dohost::object::storage::{self, Entry, ListOptions};
 use crate::exports::dohost::object::handler::Response;
 use crate::lifecycle;
@@ -166,6 +168,10 @@ async fn store(words: &[&str]) -> Line {
         }
         ["sync"] => {
             storage::sync().await;
+            ok()
+        }
+        ["set-alarm", time] => {
+            alarms::set(String::new(), time.parse().unwrap_or(0)).await?;
             ok()
         }
         ["put-large", key, bytes] => {

@@ -3,6 +3,7 @@
 //! Each takes what it needs out of the store, waits outside of it, and never holds it across an await. What the functions
 //! do is behind the traits of [`crate::imports`].
 
+mod alarms;
 mod bodies;
 mod clients;
 mod concurrency;
@@ -46,6 +47,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     streaming::add_to_linker(&mut linker)?;
     bindings::outgoing::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::storage::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    bindings::alarms::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::transactions::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::concurrency::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::state::add_to_linker::<_, Host>(&mut linker, |state| state)?;

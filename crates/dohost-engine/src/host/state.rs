@@ -19,7 +19,11 @@ impl state::Host for &mut GuestState {
     }
 
     fn abort(&mut self, reason: Option<String>) -> wasmtime::Result<()> {
-        Err(trap(inside(self)?.abort(reason)))
+        Err(trap(inside(self)?.abort(reason, true)))
+    }
+
+    fn abort_with(&mut self, reason: Option<String>, retry_alarm: bool) -> wasmtime::Result<()> {
+        Err(trap(inside(self)?.abort(reason, retry_alarm)))
     }
 }
 

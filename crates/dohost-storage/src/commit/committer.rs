@@ -20,10 +20,12 @@ use parking_lot::RwLockWriteGuard;
 use redb::{Database, Durability, ReadableTable, Table};
 use tracing::{error, info, warn};
 
+use super::alarms;
 use super::change::Changing;
 use super::schedule::Item;
 use super::sweep::{self, Sweep, Swept};
 use super::{CommitError, WriteSet};
+use crate::alarm::AlarmChange;
 use crate::disk::Fault;
 use crate::key::{Key, KvRange, write_kv};
 use crate::migration::catalog::Catalog;
@@ -61,6 +63,7 @@ struct Written {
     /// Lives that had a set refused in this batch.
     failed_lives: HashSet<LifeId>,
     swept: Swept,
+    alarms: Vec<AlarmChange>,
 }
 
 impl Committer {
@@ -150,7 +153,7 @@ impl Committer {
                             written.refused.push((*number, refusal));
                         }
                         None => {
-                            write_set(&mut rows, set, CommitNumber(*number), &mut buffer, &mut written.swept)?;
+                            write_set(&mut rows, set, CommitNumber(*number), &mut buffer, &mut written)?;
                             let number = set.record.as_ref().map(|(_, _, record)| record.number.0 + 1);
                             next_object = next_object.max(number);
                             changes = true;
@@ -229,7 +232,10 @@ impl Committer {
     /// Publishes what became of a batch and empties it.
     fn settle(&mut self, batch: &mut VecDeque<Item>, mut outcome: Result<Written, CommitError>) {
         match &mut outcome {
-            Ok(written) => self.sweep.committed(std::mem::take(&mut written.swept)),
+            Ok(written) => {
+                self.sweep.committed(std::mem::take(&mut written.swept));
+                self.shared.alarm_news.add(std::mem::take(&mut written.alarms));
+            }
             Err(_) => self.sweep.failed(),
         }
         let mut through = None;
@@ -357,7 +363,7 @@ fn write_set(
     set: &WriteSet,
     number: CommitNumber,
     buffer: &mut Vec<u8>,
-    swept: &mut Swept,
+    written: &mut Written,
 ) -> Result<(), redb::Error> {
     if let Some((class, id)) = set.forget {
         rows.remove(&Key::Object { class, id }.encode()[..])?;
@@ -365,10 +371,16 @@ fn write_set(
     if let Some((class, id, record)) = &set.record {
         rows.insert(&Key::Object { class: *class, id: *id }.encode()[..], &record.encode()[..])?;
     }
+    if set.clear {
+        alarms::clear(rows, set.object, &mut written.alarms)?;
+    }
+    if let Some(writes) = &set.alarms {
+        alarms::write(rows, set.object, writes, &mut written.alarms)?;
+    }
     let mut size = set.size.as_ref().map(ObjectSize::written);
     if let (Some(handle), true) = (&set.size, sweep::may_retire(set)) {
         sweep::retire(rows, set.object)?;
-        swept.retired.push(set.object);
+        written.swept.retired.push(set.object);
         handle.write(Size { bytes: 0, through: number, has_row: false });
         return Ok(());
     }

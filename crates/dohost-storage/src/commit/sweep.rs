@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use redb::{ReadableTable, Table};
 
-use super::WriteSet;
+use super::{WriteSet, alarms};
 use crate::key::{Key, KvRange, object_rows, retired_class_rows, retired_rows};
 use crate::limits::SWEEP_ROWS_MAX;
 use crate::numbers::{ClassNumber, ObjectNumber};
@@ -105,6 +105,8 @@ impl Sweep {
             }
             rows.retain_in::<&[u8], _>(range.as_slices(), |_, _| false)?;
             if !is_cut {
+                // Nobody fires them: whoever does looks at classes that there are.
+                count += alarms::clear(rows, record.number, &mut Vec::new())?;
                 rows.remove(&key[..])?;
             }
             rows_left = rows_left.saturating_sub(count + 1);

@@ -16,6 +16,7 @@
 
 use std::path::Path;
 
+use crate::alarm::AlarmRow;
 use crate::commit::change::Changing;
 use crate::commit::committer::raise_next_object;
 use crate::commit::sweep;
@@ -211,6 +212,12 @@ impl Copy<'_> {
             let size = (bytes as u64).to_be_bytes().to_vec();
             self.rows.push((Key::Size { object: number }.encode(), size));
         }
+        for (name, row) in source.alarms(record.number)? {
+            let row = AlarmRow { class: self.hidden, ..row };
+            let pending = row.pending(number, id, &name);
+            self.add(Key::Alarm { object: number, name: name.to_string() }.encode(), row.encode())?;
+            self.add(pending.place().key().encode(), pending.encode())?;
+        }
         if self.objects.len() >= OBJECTS_AT_ONCE {
             self.write()?;
         }
@@ -220,8 +227,12 @@ impl Copy<'_> {
     fn row(&mut self, object: ObjectNumber, key: &str, value: &[u8]) -> Result<(), StoreError> {
         let mut row = Vec::new();
         write_kv(&mut row, object, key);
-        self.bytes += row.len() + value.len();
-        self.rows.push((row, value.to_vec()));
+        self.add(row, value.to_vec())
+    }
+
+    fn add(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
+        self.bytes += key.len() + value.len();
+        self.rows.push((key, value));
         if self.bytes >= TRANSFER_BYTES_MAX || self.rows.len() >= SWEEP_ROWS_MAX {
             self.write()?;
         }

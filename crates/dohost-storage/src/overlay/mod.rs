@@ -14,6 +14,7 @@
 //! Bookkeeping only: no clock, no task, no I/O. One owner, the object's executor. There is no way back from a staged
 //! write but the one of [`Overlay::begin`]: a turn that fails ends the life of its object, and the overlay with it.
 
+mod alarms;
 mod list;
 mod savepoint;
 mod size;
@@ -25,10 +26,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use alarms::Alarms;
 pub use list::{ListStep, Listing};
 use savepoint::Savepoint;
 use size::Growth;
 
+use crate::alarm::Alarm;
 use crate::commit::KeyValue;
 use crate::numbers::{CommitNumber, WriteNumber};
 use crate::read::Content;
@@ -52,6 +55,8 @@ pub struct Staged {
     pub clear: bool,
     /// The last value of every key that was written, each key once; `None` deletes.
     pub writes: Vec<KeyValue>,
+    /// The last state of every alarm that was set or deleted, by name; `None` deletes.
+    pub alarms: Vec<(Arc<str>, Option<Alarm>)>,
 }
 
 /// See the module.
@@ -72,6 +77,7 @@ pub struct Overlay {
     bytes: usize,
     /// Where [`Overlay::trim`] goes on.
     trim_from: Option<Name>,
+    alarms: Alarms,
     /// The open ones, the innermost last.
     savepoints: Vec<Savepoint>,
 }
@@ -125,6 +131,7 @@ impl Overlay {
             last_write: WriteNumber::NONE,
             bytes: 0,
             trim_from: None,
+            alarms: Alarms::default(),
             savepoints: Vec::new(),
         };
         if let Content::Whole(entries) = content {
@@ -169,7 +176,7 @@ impl Overlay {
         self.stage(key, None)
     }
 
-    /// Stages the deletion of every key. Nothing is left to ask the store for.
+    /// Stages the deletion of every key and every alarm. Nothing is left to ask the store for.
     ///
     /// Not while a savepoint is open: that would have to keep everything the object has.
     pub fn delete_all(&mut self) -> WriteNumber {
@@ -177,6 +184,7 @@ impl Overlay {
         self.entries.clear();
         self.bytes = 0;
         self.staged.clear();
+        self.alarms = Alarms::default();
         self.staged_bytes = 0;
         self.staged_clear = true;
         self.staged_growth = Growth::after_clear();
@@ -188,7 +196,7 @@ impl Overlay {
 
     /// Whether something waits for [`Overlay::take_staged`].
     pub fn has_staged(&self) -> bool {
-        self.staged_clear || !self.staged.is_empty()
+        self.staged_clear || !self.staged.is_empty() || !self.alarms.staged.is_empty()
     }
 
     /// The number of the newest staged write, taken or not. An output sampled now depends on the commit that the
@@ -218,7 +226,8 @@ impl Overlay {
         self.staged_bytes = 0;
         let growth = std::mem::take(&mut self.staged_growth);
         self.in_flight.push_back(Batch { number, commit: None, keys, growth });
-        Some(Staged { clear: std::mem::take(&mut self.staged_clear), writes })
+        let alarms = self.alarms.take_staged();
+        Some(Staged { clear: std::mem::take(&mut self.staged_clear), writes, alarms })
     }
 
     /// Notes under which number the writes that were taken last were submitted.
@@ -446,7 +455,7 @@ mod tests {
         assert_eq!(overlay.staged_bytes(), 3);
         assert_eq!(overlay.last_write(), WriteNumber(4));
         let staged = overlay.take_staged().unwrap();
-        assert_eq!(staged, Staged { clear: true, writes: vec![("a".into(), value("23"))] });
+        assert_eq!(staged, Staged { clear: true, writes: vec![("a".into(), value("23"))], ..Staged::default() });
         overlay.submitted(CommitNumber(9));
         assert!(!overlay.has_staged());
         assert_eq!((overlay.staged_bytes(), overlay.take_staged()), (0, None));

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::alarms::Alarms;
 use super::size::Growth;
 use super::{Entry, Name, Overlay, State, entry_bytes};
 
@@ -28,6 +29,8 @@ pub(super) struct Savepoint {
     staged_len: usize,
     staged_bytes: usize,
     staged_growth: Growth,
+    /// The alarms, once one of them was written.
+    pub(super) alarms: Option<Alarms>,
 }
 
 /// An entry before it was written.
@@ -46,6 +49,7 @@ impl Overlay {
             staged_len: self.staged.len(),
             staged_bytes: self.staged_bytes,
             staged_growth: self.staged_growth,
+            alarms: None,
         });
     }
 
@@ -58,6 +62,9 @@ impl Overlay {
         if let Some(outer) = self.savepoints.last_mut() {
             for (key, before) in inner.before {
                 outer.add(key, || before);
+            }
+            if let Some(alarms) = &inner.alarms {
+                outer.save_alarms(alarms);
             }
         }
     }
@@ -84,6 +91,9 @@ impl Overlay {
         self.staged.truncate(savepoint.staged_len);
         self.staged_bytes = savepoint.staged_bytes;
         self.staged_growth = savepoint.staged_growth;
+        if let Some(alarms) = savepoint.alarms {
+            self.alarms = alarms;
+        }
     }
 
     /// How many savepoints are open.
@@ -123,6 +133,14 @@ impl Overlay {
 }
 
 impl Savepoint {
+    /// Keeps the alarms as they were, unless older ones are kept already.
+    pub(super) fn save_alarms(&mut self, alarms: &Alarms) {
+        if self.alarms.is_none() {
+            self.bytes += alarms.bytes();
+            self.alarms = Some(alarms.clone());
+        }
+    }
+
     /// Keeps what was before, unless something older is kept already.
     fn add(&mut self, key: Name, before: impl FnOnce() -> Option<Before>) {
         if let std::collections::btree_map::Entry::Vacant(place) = self.before.entry(key) {
@@ -175,7 +193,7 @@ mod tests {
         assert_eq!(overlay.get("clean"), Answer::Known(value("1")));
         assert_eq!(overlay.get("new"), Answer::Known(None));
         let writes = vec![("b".into(), value("staged")), ("a".into(), value("staged"))];
-        assert_eq!(submit(&mut overlay, 1), Staged { clear: false, writes });
+        assert_eq!(submit(&mut overlay, 1), Staged { writes, ..Staged::default() });
     }
 
     #[test]
@@ -356,7 +374,7 @@ mod tests {
                 }
                 Operation::DeleteAll if self.stack.is_empty() => {
                     overlay.delete_all();
-                    let staged = Staged { clear: true, writes: Vec::new() };
+                    let staged = Staged { clear: true, ..Staged::default() };
                     self.now = Written { view: BTreeMap::new(), staged };
                 }
                 Operation::Ask(key) if overlay.get(KEYS[key]) == Answer::Ask => {

@@ -1,5 +1,6 @@
 //! The store from outside: commits, failures, crashes, and the overlay against a model.
 
+mod alarms;
 mod by_hand;
 mod commits;
 mod crash;

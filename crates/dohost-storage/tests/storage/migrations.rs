@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{
-    Class, ClassNumber, CommitError, Committing, Migration, MigrationError, OpenError, Step, Store, StoreError,
-    StoreOptions, Totals, WriteSet, migration,
+    Alarm, AlarmWrite, AlarmWrites, Class, ClassNumber, CommitError, Committing, Migration, MigrationError, OpenError,
+    Step, Store, StoreError, StoreOptions, Totals, WriteSet, migration,
 };
 
 use crate::{WHOLE, content, id, open, options, record};
@@ -42,6 +42,9 @@ fn write(store: &Store, class: &Class, object: u8, rows: usize, value: &str) {
     }
     set.size = Some(loaded.size);
     let value = Bytes::copy_from_slice(value.as_bytes());
+    let alarm = Alarm { scheduled_ms: u64::from(object), stamp: 1, schedule: None };
+    let writes = vec![(Arc::from("alarm"), AlarmWrite::Set(alarm))];
+    set.alarms = Some(Box::new(AlarmWrites { class: class.number, id: id(object), writes }));
     set.writes = (0..rows).map(|row| (Arc::from(format!("key{row:05}")), Some(value.clone()))).collect();
     store.commit(set).unwrap();
 }
@@ -148,7 +151,9 @@ fn rows_in(disk: &FaultyDisk, store: &Store) -> usize {
     let database = redb::Builder::new().create_with_backend(disk.clone()).unwrap();
     let table = redb::TableDefinition::<&[u8], &[u8]>::new("rows");
     let rows = database.begin_read().unwrap().open_table(table).unwrap();
-    rows.range::<&[u8]>(&[0x10][..]..&[0x11][..]).unwrap().count()
+    let count = |tag: u8| rows.range::<&[u8]>(&[tag][..]..&[tag + 1][..]).unwrap().count();
+    assert_eq!([count(0x20), count(0x21)], [count(0x04); 2], "each object has an alarm, and each alarm its place");
+    count(0x10)
 }
 
 #[test]
@@ -249,6 +254,12 @@ fn is_whole(store: &Store, class: &Class) {
     for object in 1..=5 {
         assert_eq!(holds(store, class, object), (40, format!("value of {object}")));
     }
+    let alarms = store.pending_alarms(class.number, None, 10).unwrap();
+    assert_eq!(
+        alarms.iter().map(|alarm| (alarm.due_ms, alarm.id)).collect::<Vec<_>>(),
+        (1..=6).map(|n| (n.into(), id(n))).collect::<Vec<_>>()
+    );
+    assert!(alarms.iter().all(|alarm| store.alarms(alarm.object).unwrap().len() == 1));
     assert_eq!(holds(store, class, 6), (4_200, "large, in all".into()));
     let stored = store.stored_object(class.number, id(6)).unwrap().unwrap();
     assert_eq!((stored.bytes, stored.keys), (4_200 * 21, None), "its size was copied, too");

@@ -4,7 +4,7 @@ use std::fs;
 
 use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{FORMAT_VERSION, Key, OpenError, Store, StoreError};
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use crate::{CLASS, WHOLE, commit, content, faulty_store, id, object, open, options, puts, record};
 
@@ -71,8 +71,41 @@ fn a_newer_format_is_refused_and_left_alone() {
         transaction.commit().unwrap();
     }
     let refused = Store::open(directory.path(), options()).err().unwrap();
-    assert!(matches!(refused, OpenError::NewerFormat { found: 4, supported: 3 }), "{refused:?}");
+    assert!(matches!(refused, OpenError::NewerFormat { found: 5, supported: FORMAT_VERSION }), "{refused:?}");
     assert!(refused.help().contains("newer version"));
+}
+
+#[test]
+fn a_store_of_format_3_is_brought_to_this_one_and_keeps_what_it_has() {
+    let (disk, store) = faulty_store();
+    let (number, life) = object(&store, 1);
+    commit(&store, puts(number, life, &[("k", "v")])).unwrap();
+    store.close();
+    let format = |disk: &FaultyDisk, write: Option<u32>| {
+        let database = redb::Builder::new().create_with_backend(disk.clone()).unwrap();
+        let rows = TableDefinition::<&[u8], &[u8]>::new("rows");
+        let key = Key::Format.encode();
+        let transaction = database.begin_write().unwrap();
+        let mut version = 0;
+        {
+            let mut rows = transaction.open_table(rows).unwrap();
+            let mut value = rows.get(&key[..]).unwrap().unwrap().value().to_vec();
+            version = version.max(u32::from_be_bytes(value[..4].try_into().unwrap()));
+            if let Some(version) = write {
+                value[..4].copy_from_slice(&version.to_be_bytes());
+                rows.insert(&key[..], &value[..]).unwrap();
+            }
+        }
+        transaction.commit().unwrap();
+        version
+    };
+    assert_eq!(format(&disk, Some(3)), FORMAT_VERSION);
+    let store = open(&disk);
+    let loaded = store.load(CLASS, &id(1), WHOLE).unwrap();
+    assert_eq!(content(&loaded), [("k", "v")]);
+    assert_eq!(loaded.alarms, []);
+    store.close();
+    assert_eq!(format(&disk, None), FORMAT_VERSION);
 }
 
 #[test]

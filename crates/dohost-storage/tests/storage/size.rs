@@ -142,7 +142,7 @@ fn a_store_of_format_1_is_brought_to_this_one_and_its_large_objects_are_counted(
     assert_eq!((size.bytes(), store.created_ms()), (100_003, 1_000));
     commit(&store, put(number, store.new_life(), &size, "l", 2)).unwrap();
     store.close();
-    assert_eq!(version(None), [&3u32.to_be_bytes()[..], &1_000u64.to_be_bytes()].concat());
+    assert_eq!(version(None), [&dohost_storage::FORMAT_VERSION.to_be_bytes()[..], &1_000u64.to_be_bytes()].concat());
     assert_eq!(size_row(directory.path(), number), Some(100_004u64.to_be_bytes().to_vec()));
 }
 

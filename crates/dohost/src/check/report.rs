@@ -21,6 +21,7 @@ pub struct Report {
     drain_timeout: String,
     threads: Option<u16>,
     max_resident: Option<u32>,
+    max_alarms: u32,
     verify_store: bool,
     classes: Vec<ClassReport>,
     workers: Vec<WorkerReport>,
@@ -94,6 +95,7 @@ impl Report {
             drain_timeout: humantime::format_duration(plan.drain_timeout).to_string(),
             threads: plan.threads,
             max_resident: plan.max_resident,
+            max_alarms: plan.max_alarms,
             verify_store: plan.verify_store,
             classes: plan.classes.iter().map(ClassReport::of).collect(),
             workers: plan.workers.iter().map(WorkerReport::of).collect(),
@@ -157,6 +159,7 @@ impl Report {
         if let Some(max_resident) = self.max_resident {
             fact("max resident", max_resident.to_string());
         }
+        fact("max alarms", self.max_alarms.to_string());
         if self.verify_store {
             fact("verify store", "at the start".into());
         }

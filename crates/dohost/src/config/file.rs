@@ -32,6 +32,8 @@ pub struct File {
     pub threads: Option<At<u32>>,
     /// Objects that may be in memory at once, 1 to 1000000. Default: what vm.max_map_count allows, 10000 at most
     pub max_resident: Option<At<u32>>,
+    /// Alarms whose handlers may run at once, over all objects, 1 to 100000. Default: 256
+    pub max_alarms: Option<At<u32>>,
     /// Check the whole data file before serving, however large it is and however it was closed. Default: false
     pub verify_store: Option<bool>,
     /// Limits of all classes and Workers.
@@ -45,6 +47,8 @@ pub struct File {
     pub classes: BTreeMap<At<String>, ClassTable>,
     /// Workers: wasi:http components that stand in front of the objects.
     pub workers: BTreeMap<At<String>, WorkerTable>,
+    /// How the components are built.
+    pub build: BuildTable,
     /// Requests of objects and Workers to the network.
     pub outgoing: OutgoingTable,
     /// The listener for operators.
@@ -111,6 +115,18 @@ pub struct WorkerTable {
     /// Its limits: memory, turn-cpu, handles, body.
     #[serde(default)]
     pub limits: LimitsTable,
+}
+
+/// How the components are built, by `dohost build` and `dohost dev`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BuildTable {
+    /// The command, for `sh -c`. Default: nothing has to be built
+    pub command: Option<At<String>>,
+    /// Where it is run. Default: where this file is
+    pub cwd: Option<At<String>>,
+    /// Directories and files with what it builds from, for `dohost dev`. Default: where it is run
+    pub watch_dir: Vec<At<String>>,
 }
 
 /// Requests of objects and Workers to the network.

@@ -15,6 +15,9 @@ Examples:
       dohost objects keys counter/A
       dohost objects get counter/A count
 
+  Its alarms, and how the last ones went
+      dohost objects alarms counter/A
+
   Change it; its next request sees that
       dohost objects put counter/A count 42
       dohost objects put counter/A picture --file cat.png
@@ -65,6 +68,14 @@ pub enum Action {
         /// Only keys that begin so
         #[arg(long)]
         prefix: Option<String>,
+    },
+    /// List the alarms of an object, and how its last ones went
+    Alarms {
+        #[command(flatten)]
+        object: Meant,
+        /// At most so many past runs [default: 20]
+        #[arg(long, value_name = "N")]
+        runs: Option<u64>,
     },
     /// Print the value of a key
     Get {

@@ -34,6 +34,11 @@ pub fn run(args: Objects) -> anyhow::Result<()> {
             print(json, &known, |known| show::object(class, known))
         }
         Action::Keys { object, prefix } => keys(&asked, &object, prefix.as_deref(), json),
+        Action::Alarms { object, runs } => {
+            let query = runs.map_or(String::new(), |runs| format!("?runs={runs}"));
+            let answer = asked.json(Method::GET, &format!("{}/alarms{query}", path(&object)?))?;
+            print(json, &answer, show::alarms)
+        }
         Action::Get { object, key, raw } => get(&asked, &object, &key, raw, json),
         Action::Put(put) => write(&asked, &put, json),
         Action::Delete { object, key: Some(key), .. } => {
@@ -207,9 +212,11 @@ fn class_and_name(object: &Meant) -> anyhow::Result<(&str, Option<&str>)> {
 /// The path of an object in the API.
 fn path(object: &Meant) -> anyhow::Result<String> {
     let (class, name) = class_and_name(object)?;
-    let object = match name {
-        Some(name) => format!("name:{}", encoded(name)),
-        None => encoded(object.id.as_deref().unwrap_or_default()),
-    };
-    Ok(format!("/v1/classes/{}/objects/{object}", encoded(class)))
+    let id = || encoded(object.id.as_deref().unwrap_or_default());
+    Ok(name.map_or_else(|| format!("/v1/classes/{}/objects/{}", encoded(class), id()), |name| named_path(class, name)))
+}
+
+/// The path of an object with a name.
+pub fn named_path(class: &str, name: &str) -> String {
+    format!("/v1/classes/{}/objects/name:{}", encoded(class), encoded(name))
 }

@@ -46,7 +46,51 @@ pub fn object(class: &str, object: &Value) -> String {
         _ => "no".into(),
     };
     lines.push(fact("in memory", &memory));
+    for alarm in object["alarms"].as_array().into_iter().flatten() {
+        lines.push(fact("alarm", &alarm_text(alarm)));
+    }
     lines.join("\n")
+}
+
+/// The alarms of an object, and its last runs.
+pub fn alarms(answer: &Value) -> String {
+    let mut lines = vec!["ALARMS".to_owned()];
+    let list = |name: &str| answer[name].as_array().cloned().unwrap_or_default();
+    lines.extend(list("alarms").iter().map(|alarm| format!("  {}", alarm_text(alarm))));
+    lines.push("LAST RUNS".into());
+    lines.extend(list("runs").iter().map(|run| {
+        let (started, took) = (text(&run["started"]), text(&run["tookMs"]));
+        let mut line = format!("  {started}  {took:>7} ms  {:9}  {}", text(&run["outcome"]), alarm_name(run));
+        if run["error"].is_string() {
+            line += &format!(": {}", text(&run["error"]));
+        }
+        line
+    }));
+    if answer["runs"].is_null() {
+        lines.push("  are remembered by the host, and none is running".into());
+    }
+    lines.join("\n")
+}
+
+/// An alarm that is set: when it is due, its name, and what else is to be said.
+fn alarm_text(alarm: &Value) -> String {
+    let mut line = format!("{}  {}", text(&alarm["due"]), alarm_name(alarm));
+    if alarm["cron"].is_string() {
+        let zone = alarm["timeZone"].as_str().unwrap_or("UTC");
+        line += &format!("  {} ({zone}, missed: {})", text(&alarm["cron"]), text(&alarm["missed"]));
+    }
+    if alarm["due"] != alarm["scheduled"] {
+        line += &format!("  set for {}, retry {}", text(&alarm["scheduled"]), text(&alarm["retryCount"]));
+    }
+    line
+}
+
+/// The one without a name is shown as something, too.
+fn alarm_name(alarm: &Value) -> String {
+    match alarm["name"].as_str() {
+        Some("") => "(without name)".into(),
+        _ => text(&alarm["name"]),
+    }
 }
 
 /// One line of a list of keys.
@@ -66,6 +110,10 @@ pub fn stats(stats: &Value) -> String {
         ("commits", "commits"),
         ("write sets", "writeSets"),
         ("pending bytes", "pendingBytes"),
+        ("alarms set", "alarmsPending"),
+        ("alarms under way", "alarmsUnderWay"),
+        ("alarms succeeded", "alarmsSucceeded"),
+        ("alarms failed", "alarmsFailed"),
     ];
     names.map(|(label, name)| fact(label, &text(&stats[name]))).join("\n")
 }
