@@ -2,8 +2,8 @@
 //> GET /value
 //> GET /increment
 //> GET /increment
-//| GET /increment
-//| GET /increment
+//> GET /increment
+//> GET /increment
 //> GET /nothing
 //! restart
 //> GET /value

@@ -12,15 +12,14 @@ export class Subject extends DurableObject {
 
   async fetch(request) {
     if (new URL(request.url).pathname === "/log") return new Response(this.log.join("\n"));
-    const value = await this.ctx.storage.transaction(async (txn) => {
+    await this.ctx.storage.transaction(async (txn) => {
       const before = (await txn.get("value")) ?? 0;
       this.log.push(`begin ${before}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
       await txn.put("value", before + 1);
       this.log.push(`end ${before}`);
-      return before + 1;
     });
-    return new Response(`${value}`);
+    return new Response("done");
   }
 }
 
