@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::guests;
+use crate::javascript;
 use crate::languages;
 use crate::process::{cargo, run, say};
 use crate::toolchain::{TARGET, Toolchain};
@@ -57,6 +58,7 @@ pub fn lint() -> Result<()> {
     run(cargo(host).args(["fmt", "--all", "--check"]))?;
     run(cargo(&guest_workspace).args(["fmt", "--all", "--check"]))?;
     run(cargo(&languages::tools::wit_bindgen_sources()).args(["fmt", "--check"]))?;
+    run(cargo(&javascript::workspace()).args(["fmt", "--all", "--check"]))?;
 
     let toolchain = guests::build()?;
     run(cargo(host).args(["clippy", "--workspace", "--all-targets", "--release", "--", "--deny", "warnings"]))?;
