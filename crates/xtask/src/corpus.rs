@@ -36,17 +36,16 @@ pub fn compare(record: bool, only_workerd: bool, only: &str) -> Result<()> {
 fn workerd() -> Result<PathBuf> {
     let source = guests::root().join("tests/corpus/workerd");
     let installed = guests::target().join("workerd");
-    let binary = installed.join("node_modules/workerd/bin/workerd");
+    // The binary is in the package of the platform; the package `workerd` would only start it, with Node.js.
+    let platforms = installed.join("node_modules/@cloudflare");
     let read = |folder: &Path, name: &str| fs::read(folder.join(name));
-    let mut is_current = binary.exists();
+    let mut is_current = platforms.is_dir();
     for name in FILES {
         is_current &= read(&installed, name).is_ok_and(|bytes| read(&source, name).is_ok_and(|other| other == bytes));
     }
     if !is_current {
         install(&source, &installed)?;
     }
-    // The package `workerd` starts it with Node.js; the binary is in the package of the platform.
-    let platforms = installed.join("node_modules/@cloudflare");
     let mut found = fs::read_dir(&platforms).with_context(|| format!("no workerd in {}", platforms.display()))?;
     let platform = found.next().context("npm knows no workerd for this platform")??;
     Ok(platform.path().join("bin/workerd"))
