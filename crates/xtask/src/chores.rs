@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::guests;
+use crate::javascript;
 use crate::languages;
 use crate::process::{cargo, run, say};
 use crate::toolchain::{TARGET, Toolchain};
@@ -57,6 +58,7 @@ pub fn lint() -> Result<()> {
     run(cargo(host).args(["fmt", "--all", "--check"]))?;
     run(cargo(&guest_workspace).args(["fmt", "--all", "--check"]))?;
     run(cargo(&languages::tools::wit_bindgen_sources()).args(["fmt", "--check"]))?;
+    run(cargo(&javascript::workspace()).args(["fmt", "--all", "--check"]))?;
 
     let toolchain = guests::build()?;
     run(cargo(host).args(["clippy", "--workspace", "--all-targets", "--release", "--", "--deny", "warnings"]))?;
@@ -77,8 +79,13 @@ fn name_objects(arguments: &[OsString]) -> bool {
         let option = std::mem::replace(&mut before, argument);
         argument.starts_with("--class")
             || argument.starts_with("--config")
-            || (argument.ends_with(".wasm") && !argument.starts_with('-') && option != "--worker")
+            || (is_program(argument) && !argument.starts_with('-') && option != "--worker")
     })
+}
+
+/// Whether it is a file that dohost serves.
+fn is_program(argument: &str) -> bool {
+    [".wasm", ".js", ".mjs", ".ts", ".mts"].iter().any(|extension| argument.ends_with(extension))
 }
 
 /// Where cargo puts what it builds for the host.
@@ -95,6 +102,7 @@ mod tests {
         let named = |line: &str| name_objects(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>());
         for line in [
             "chat.wasm",
+            "counter.js",
             "--listen 0.0.0.0:80 ../chat.wasm",
             "--class room=chat",
             "--config chat.toml",

@@ -9,9 +9,16 @@ function nameOf(name) {
 }
 
 function valueOf(value) {
-  value = String(value).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
-  if (/[\0\n\r]/.test(value)) throw new TypeError(`Invalid header value.`);
+  value = String(value);
+  if (isSpace(value.charCodeAt(0)) || isSpace(value.charCodeAt(value.length - 1))) {
+    value = value.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
+  }
+  if (value.includes("\n") || value.includes("\r") || value.includes("\0")) throw new TypeError(`Invalid header value.`);
   return value;
+}
+
+function isSpace(code) {
+  return code === 32 || code === 9 || code === 10 || code === 13;
 }
 
 let makeFromRaw, rawOf;

@@ -61,9 +61,14 @@ export class Response extends Body {
     }
     this.#status = status;
     this.#statusText = init.statusText === undefined ? TEXTS[status] ?? "" : String(init.statusText);
-    this.#headers = new Headers(init.headers);
     this.#webSocket = init.webSocket ?? null;
     this.#cf = init.cf;
+    if (init.headers === undefined) {
+      // What most responses are like: nothing has to be checked.
+      this.#headers = makeFromRaw(type === null ? "" : `content-type\n${type}\n`, false);
+      return;
+    }
+    this.#headers = new Headers(init.headers);
     if (type !== null && !this.#headers.has("content-type")) this.#headers.set("content-type", type);
   }
 

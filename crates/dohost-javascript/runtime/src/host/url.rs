@@ -70,9 +70,8 @@ fn parts<'js>(ctx: &Ctx<'js>, url: &Url) -> Result<Value<'js>> {
     for (index, place) in places.into_iter().enumerate() {
         parts.set(index + 1, url[..place].len() as i32)?;
     }
-    let origin = url.origin();
     if !matches!(url.scheme(), "http" | "https") {
-        parts.set(places.len() + 1, origin.ascii_serialization())?;
+        parts.set(places.len() + 1, url.origin().ascii_serialization())?;
     }
     parts.into_js(ctx)
 }
