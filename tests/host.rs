@@ -23,12 +23,14 @@ const READY: &str = "dohost serves http://";
 /// How a host is started. Kept, it starts another one on the same data.
 #[derive(Clone)]
 pub struct Setup {
+    subcommand: &'static str,
     arguments: Vec<OsString>,
     environment: Vec<(String, String)>,
     is_in_its_directory: bool,
     directory: Arc<TempDir>,
     data: Option<PathBuf>,
     disk: Option<Arc<SmallDisk>>,
+    start_max: Duration,
 }
 
 impl Setup {
@@ -36,12 +38,14 @@ impl Setup {
     pub fn new() -> Setup {
         let directory = tempfile::Builder::new().prefix("dohost-e2e-").tempdir().expect("a temporary directory");
         Setup {
+            subcommand: "serve",
             arguments: Vec::new(),
             environment: Vec::new(),
             is_in_its_directory: false,
             directory: Arc::new(directory),
             data: None,
             disk: None,
+            start_max: PATIENCE,
         }
     }
 
@@ -73,6 +77,12 @@ impl Setup {
         self
     }
 
+    /// Runs `dohost dev`.
+    pub fn dev(mut self) -> Setup {
+        self.subcommand = "dev";
+        self
+    }
+
     /// Sets a variable of the environment that it runs in.
     pub fn environment(mut self, name: &str, value: &str) -> Setup {
         self.environment.push((name.into(), value.into()));
@@ -93,6 +103,12 @@ impl Setup {
     /// Keeps the data on a file system of its own.
     pub fn on(mut self, disk: Arc<SmallDisk>) -> Setup {
         self.disk = Some(disk);
+        self
+    }
+
+    /// Waits so long for the host to be ready: to compile a large component takes its time.
+    pub fn ready_within(mut self, start_max: Duration) -> Setup {
+        self.start_max = start_max;
         self
     }
 
@@ -123,7 +139,7 @@ impl Setup {
             Some(disk) => disk.command(binary),
             None => Command::new(binary),
         };
-        command.arg("serve").envs(self.environment.iter().cloned());
+        command.arg(self.subcommand).envs(self.environment.iter().cloned());
         match self.is_in_its_directory {
             true => command.current_dir(self.directory()),
             false => command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data()),
@@ -152,7 +168,7 @@ impl Setup {
     /// Starts the host and waits until it is ready, or has ended.
     pub fn try_start(&self) -> Result<Host, Ended> {
         let mut process = Process::spawn(self.command());
-        let line = process.first_line().unwrap_or_default();
+        let line = process.first_line(self.start_max).unwrap_or_default();
         match line.strip_prefix(READY).and_then(|rest| rest.split(' ').next()) {
             Some(address) => Ok(Host { setup: self.clone(), process, address: address.to_string(), ready_line: line }),
             None => Err(process.wait()),
@@ -163,6 +179,11 @@ impl Setup {
     pub fn fail(&self) -> Ended {
         Process::spawn(self.command()).wait()
     }
+}
+
+/// Where hosts keep what can be made again.
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-cache")
 }
 
 /// Runs the binary with these arguments only, to its end.
@@ -308,6 +329,8 @@ impl Process {
         for name in ["DOHOST_LISTEN", "DOHOST_DATA_DIR", "DOHOST_LOG", "DOHOST_LOG_FORMAT"] {
             command.env_remove(name);
         }
+        // All hosts of the tests together, and none of the developer.
+        command.env("DOHOST_CACHE_DIR", cache());
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -333,8 +356,8 @@ impl Process {
     }
 
     /// None if it ended without one.
-    fn first_line(&mut self) -> Option<String> {
-        self.lines.lock().unwrap().recv_timeout(PATIENCE).ok()
+    fn first_line(&mut self, patience: Duration) -> Option<String> {
+        self.lines.lock().unwrap().recv_timeout(patience).ok()
     }
 
     fn log(&self) -> String {

@@ -1,7 +1,7 @@
 //! The real binary with real sockets: what a user sees, what a crash leaves, what an error says.
 //!
 //! Every test starts `dohost` on a free port with a data directory of its own, so all of them can run at once. The
-//! guests come from `target/guests`; `cargo xtask guests` makes them. [`host`] starts, stops and kills the binary,
+//! guests come from `target/guests`; `cargo xtask guests` and `cargo xtask languages` make them. [`host`] starts, stops and kills the binary,
 //! [`http`] speaks to it, and the other modules are the tests, one topic each. Nothing here reaches into the product:
 //! the one exception is a store of a newer version, which only redb can write.
 
@@ -23,11 +23,13 @@ mod construction;
 mod counter;
 mod crash;
 mod deploy;
+mod dev;
 mod failure;
 mod full_disk;
 mod gates;
 mod hostile;
 mod keys_and_lists;
+mod languages;
 mod lifecycle;
 mod limits;
 mod management;
@@ -35,7 +37,9 @@ mod memory;
 mod migrations;
 mod namespace;
 mod output_gate;
+mod programs;
 mod rpc;
+mod rust_guest;
 mod sections;
 mod serial;
 mod shutdown;
@@ -47,5 +51,6 @@ mod storage_size;
 mod store_failures;
 mod streamed_calls;
 mod streams;
+mod test_scripts;
 mod transactions;
 mod worker;

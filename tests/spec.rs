@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Crates that the text names in brackets after a test; without one it is in `tests/`.
-const CRATES: [&str; 7] = ["alarms", "storage", "object", "ingress", "egress", "sim", "rpc"];
+const CRATES: [&str; 9] = ["alarms", "storage", "object", "ingress", "egress", "sim", "rpc", "engine", "javascript"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

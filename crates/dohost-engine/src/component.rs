@@ -1,8 +1,9 @@
 //! From a file to a component that is known to fit: everything that can be wrong with it is found here, before anything
 //! is served.
 //!
-//! The order is that of a user's mistakes: the file cannot be read, is not wasm, is a core module, does not validate,
-//! has neither a handler nor a method, imports what the host does not have, has a type that differs.
+//! The order is that of a user's mistakes: the file cannot be read, is not wasm, is a core module that no component can be
+//! made of, does not validate, has neither a handler nor a method, imports what the host does not have, has a type that
+//! differs.
 //!
 //! A file is read and compiled once, however many classes and Workers it implements: all of them share the
 //! [`GuestComponent`].
@@ -10,7 +11,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dohost_rpc::{Client, Interface};
+use dohost_rpc::{Client, Interface, Program};
 use sha2::{Digest, Sha256};
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower};
@@ -18,7 +19,10 @@ use wasmtime_wasi_http::p3::bindings::ServiceIndices;
 
 use crate::bindings::ObjectIndices;
 use crate::bindings::types::{Request, Response};
+use crate::code_cache::CodeCache;
+use crate::componentize;
 use crate::config::Engine;
+use crate::dynamic;
 use crate::event::AlarmInfo;
 use crate::guest::{GuestLimits, GuestState};
 use crate::host;
@@ -42,6 +46,7 @@ const WORKER_HANDLERS: [&str; 2] = [HTTP_HANDLER, "wasi:http/incoming-handler@0.
 const IMPORTS: &[&str] = &[
     "dohost:object/alarms@0.1.",
     "dohost:object/concurrency@0.1.",
+    "dohost:object/dynamic-calls@0.1.",
     "dohost:object/namespace@0.1.",
     "dohost:object/outgoing@0.1.",
     "dohost:object/state@0.1.",
@@ -81,6 +86,8 @@ pub struct ObjectComponent {
     pub(crate) construct: Option<ComponentExportIndex>,
     /// Its alarm handler, if it has one.
     pub(crate) alarm: Option<ComponentExportIndex>,
+    /// Its `call` of `dohost:object/dynamic`, if it has one.
+    pub(crate) dynamic: Option<ComponentExportIndex>,
     pub(crate) methods: Arc<Methods>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
@@ -223,16 +230,27 @@ impl Engine {
 
     /// The same, but does not compile what is one of those already.
     pub fn load_unless_known(&self, path: &Path, known: &[GuestComponent]) -> Result<GuestComponent, LoadError> {
-        let binary = read(path)?;
-        let digest: [u8; 32] = Sha256::digest(&binary).into();
+        self.load_binary(path, &read(path)?, known)
+    }
+
+    /// The same of a component that is in memory; `path` is what errors call it.
+    pub fn load_binary(
+        &self,
+        path: &Path,
+        binary: &[u8],
+        known: &[GuestComponent],
+    ) -> Result<GuestComponent, LoadError> {
+        let digest: [u8; 32] = Sha256::digest(binary).into();
         if let Some(known) = known.iter().find(|component| component.digest == digest) {
             return Ok(GuestComponent { path: path.into(), ..known.clone() });
         }
+        let cache = self.options.code_cache.as_ref().filter(|_| Program::read(binary).is_some());
+        let _in_use = cache.map(CodeCache::in_use);
         let component =
-            Component::from_binary(&self.wasmtime, &binary).map_err(|error| invalid(path, &one_line(&error)))?;
-        let methods = Methods::find(&component, &binary);
+            Component::from_binary(&self.wasmtime, binary).map_err(|error| invalid(path, &one_line(&error)))?;
+        let methods = Methods::find(&component, binary);
         let methods = methods.map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?.into();
-        let takes_strict_turns = !lifts_asynchronously(&binary).map_err(|error| invalid(path, &error))?;
+        let takes_strict_turns = !lifts_asynchronously(binary).map_err(|error| invalid(path, &error))?;
         Ok(GuestComponent { engine: self.clone(), path: path.into(), component, methods, takes_strict_turns, digest })
     }
 
@@ -243,13 +261,19 @@ impl Engine {
 }
 
 impl GuestComponent {
+    /// Bytes of machine code and data that it was compiled to. All of its instances share them.
+    pub fn compiled_bytes(&self) -> usize {
+        let image = self.component.image_range();
+        image.end.addr() - image.start.addr()
+    }
+
     /// As the implementation of a class, if it is one.
     pub fn object(&self) -> Result<ObjectComponent, LoadError> {
         let GuestComponent { engine, path, component, methods, takes_strict_turns, digest } = self;
         let has_object_handler = component.get_export_index(None, OBJECT_HANDLER).is_some();
         let has_http_handler = !has_object_handler && has_export(engine, component, HTTP_HANDLER);
         let has_handler = has_object_handler || has_http_handler;
-        if !has_handler && methods.interface.methods.is_empty() {
+        if !has_handler && methods.interface.methods.is_empty() && methods.interface.dynamic.is_none() {
             require_export(engine, component, path, &[OBJECT_HANDLER, HTTP_HANDLER])?;
         }
         let pre = self.link()?;
@@ -259,9 +283,10 @@ impl GuestComponent {
                 find_export::<(), (Result<(), String>,)>(engine, component, &pre, OBJECT_CONSTRUCTION, "construct")?;
             let alarm =
                 find_export::<(AlarmInfo,), (Result<(), String>,)>(engine, component, &pre, ALARM_HANDLER, "alarm")?;
-            Ok((construct, alarm))
+            Ok((construct, alarm, dynamic::find(engine, component, &pre)?))
         });
-        let (construct, alarm) = checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
+        let (construct, alarm, dynamic) =
+            checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
         let handler = match has_http_handler {
             true => Some(ServiceIndices::new(&pre).map(Arc::new).map(HandlerIndices::Http)),
             false => has_object_handler.then(|| ObjectIndices::new(&pre).map(HandlerIndices::Object)),
@@ -273,6 +298,7 @@ impl GuestComponent {
             pre,
             construct,
             alarm,
+            dynamic,
             methods: methods.clone(),
             takes_strict_turns: *takes_strict_turns,
             digest: *digest,
@@ -320,10 +346,13 @@ fn has_types_only(engine: &Engine, item: &ComponentItem) -> bool {
     interface.exports(&engine.wasmtime).all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
 }
 
-/// Reads a component, from its text form too.
+/// Reads a component, from its text form too, or from a core module that says what component it is meant to be.
 pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) if componentize::has_world(&bytes) => {
+            componentize::componentize(&bytes).map_err(|reason| invalid(path, &reason))
+        }
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => Err(LoadError::CoreModule(path.to_owned())),
         Some([0, b'a', b's', b'm', ..]) => Ok(bytes),
         _ if bytes.trim_ascii_start().starts_with(b"(component") => {
@@ -363,7 +392,7 @@ where
 }
 
 /// A function of an interface that the component exports. All of them may wait.
-fn exported_function(
+pub(crate) fn exported_function(
     engine: &Engine,
     component: &Component,
     interface: &str,

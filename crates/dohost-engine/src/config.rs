@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::code_cache::CodeCache;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// How often running guests are looked at. A guest that spins keeps its executor for at most one to two epochs at a time.
@@ -44,7 +45,7 @@ const STACKS_EXTRA: u32 = 256;
 const MAPS_MAX_DEFAULT: u64 = 65_530;
 
 /// What can be set about the engine.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EngineOptions {
     /// Instances that can live at once, objects and Workers together.
     pub instances_max: u32,
@@ -53,6 +54,8 @@ pub struct EngineOptions {
     /// Bytes that a linear memory of any instance may have: so much address space is reserved for each. What a guest gets
     /// is in its [`GuestLimits`](crate::GuestLimits).
     pub memory_bytes_max: usize,
+    /// Where the code of functions is kept that were compiled before, if it is.
+    pub code_cache: Option<CodeCache>,
     /// Whether the epoch advances. If not, a guest that never gives way keeps its thread for ever, and nothing that guests
     /// do depends on the wall clock: for simulations.
     pub has_epochs: bool,
@@ -64,6 +67,7 @@ impl Default for EngineOptions {
             instances_max: 5_000,
             maps_max: MAPS_MAX_DEFAULT,
             memory_bytes_max: 128 << 20,
+            code_cache: None,
             has_epochs: true,
         }
     }
@@ -146,7 +150,12 @@ impl Engine {
             });
         }
         let refused = |reason: String| EngineError::Refused(reason);
-        let wasmtime = wasmtime::Engine::new(&config(&options)).map_err(|error| refused(format!("{error:#}")))?;
+        let mut config = config(&options);
+        if let Some(cache) = &options.code_cache {
+            let enabled = config.enable_incremental_compilation(cache.store());
+            enabled.map_err(|error| refused(format!("{error:#}")))?;
+        }
+        let wasmtime = wasmtime::Engine::new(&config).map_err(|error| refused(format!("{error:#}")))?;
         let ticker = options.has_epochs.then(|| Ticker::start(wasmtime.weak())).transpose();
         let ticker = ticker.map_err(|error| refused(error.to_string()))?.map(Arc::new);
         Ok(Engine { wasmtime, options: Arc::new(options), _ticker: ticker })

@@ -19,6 +19,8 @@ pub enum Input {
     Method(MethodCall),
     /// For the alarm handler; nothing if it turned out that there is nothing to do.
     Alarm(Option<AlarmInfo>),
+    /// For a method that only the guest knows.
+    Dynamic(DynamicCall),
 }
 
 /// Why the alarm handler is called: `alarm-info` of `dohost:object/alarm-handler`.
@@ -49,6 +51,34 @@ pub struct MethodCall {
     pub arguments: Vec<Value>,
 }
 
+/// A call of a method that only the guest knows.
+#[derive(Debug)]
+pub struct DynamicCall {
+    /// Its name.
+    pub method: String,
+    /// An array.
+    pub arguments: DynamicValues,
+}
+
+/// Values for such a method, or its result. The host does not look into them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DynamicValues {
+    /// JSON.
+    Json(String),
+    /// A structured clone.
+    Cloned(Vec<u8>),
+}
+
+impl DynamicValues {
+    /// What they take in memory.
+    pub fn bytes(&self) -> usize {
+        match self {
+            DynamicValues::Json(text) => text.len(),
+            DynamicValues::Cloned(bytes) => bytes.len(),
+        }
+    }
+}
+
 /// What the guest replied.
 #[derive(Debug)]
 pub enum Output {
@@ -63,6 +93,10 @@ pub enum Output {
         /// It was called.
         was_called: bool,
     },
+    /// To [`Input::Dynamic`]: its result, in the form of the arguments.
+    Dynamic(DynamicValues),
+    /// To [`Input::Dynamic`]: the method was not called, as the text says.
+    InvalidArguments(String),
     /// The component has nothing to handle such an event with; the text says what it lacks.
     NotOffered(String),
     /// The result of a method has more values than it may.
@@ -70,6 +104,18 @@ pub enum Output {
 }
 
 impl Output {
+    /// The reply to [`Input::Dynamic`].
+    ///
+    /// # Panics
+    ///
+    /// If the event was of another kind, or there was no reply.
+    pub fn into_dynamic(self) -> DynamicValues {
+        match self {
+            Output::Dynamic(values) => values,
+            other => panic!("a dynamic method is answered with values, not {other:?}"),
+        }
+    }
+
     /// The reply to [`Input::Method`].
     ///
     /// # Panics

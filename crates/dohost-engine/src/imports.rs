@@ -144,7 +144,9 @@ pub trait CriticalSection: Send + Sync {
 
 /// The imports that objects and Workers share: other objects, and the network.
 pub trait Outside: Send + Sync + 'static {
-    /// See `namespace.id-from-name` in `wit/object.wit`, as for all below.
+    /// See `namespace.bindings` in `wit/object.wit`, as for all below.
+    fn bindings(&self) -> Vec<String>;
+    /// See `namespace.id-from-name`.
     fn id_from_name(&self, class: &str, name: &str) -> Result<String, NamespaceError>;
     /// See `namespace.id-from-string`.
     fn id_from_string(&self, class: &str, id: &str) -> Result<String, NamespaceError>;
@@ -185,6 +187,15 @@ pub trait ObjectStub: Send + Sync {
         method: &str,
         arguments: &str,
     ) -> BoxFuture<Result<Result<String, CallError>, Fatal>>;
+    /// Whether the methods of the object are those of `dohost:object/dynamic`.
+    fn is_dynamic(&self) -> bool;
+    /// Calls such a method, like `fetch`; arguments and result are structured clones.
+    fn call_dynamic(
+        &self,
+        caller: Caller,
+        method: &str,
+        arguments: Vec<u8>,
+    ) -> BoxFuture<Result<Result<Vec<u8>, CallError>, Fatal>>;
     /// Calls the object's method that this one stands for, if it has one with these types, like `fetch`.
     fn call_typed(
         &self,

@@ -33,6 +33,7 @@ use wasmtime_wasi_http::p3::{Request as HttpRequest, Response as HttpResponse};
 
 use crate::bindings::types::{Request, Response};
 use crate::component::{HandlerIndices, ObjectComponent, one_line};
+use crate::dynamic;
 use crate::event::{AlarmInfo, Body, Input, Output};
 use crate::guest::{self, CpuExceeded, GuestLimits, GuestState};
 use crate::host::NotAnObject;
@@ -165,6 +166,7 @@ struct Exports {
     methods: Arc<Methods>,
     construct: Option<TypedFunc<(), (Result<(), String>,)>>,
     alarm: Option<HandleAlarm>,
+    dynamic: Option<dynamic::CallFunc>,
 }
 
 /// The function that takes requests.
@@ -214,7 +216,9 @@ impl ObjectComponent {
         };
         let construct = self.construct.as_ref().map(|construct| instance.get_typed_func(&mut *store, construct));
         let alarm = self.alarm.as_ref().map(|alarm| instance.get_typed_func(&mut *store, alarm)).transpose()?;
-        Ok(Exports { instance, handler, methods: self.methods.clone(), construct: construct.transpose()?, alarm })
+        let dynamic = self.dynamic.as_ref().map(|call| instance.get_typed_func(&mut *store, call)).transpose()?;
+        let (methods, construct) = (self.methods.clone(), construct.transpose()?);
+        Ok(Exports { instance, handler, methods, construct, alarm, dynamic })
     }
 }
 
@@ -358,6 +362,18 @@ fn start<'a>(accessor: &'a Accessor<GuestState>, exports: &'a Exports, call: Cal
             let text = format!("the object takes no requests, it has methods only: {methods}");
             finish(event, Ok(Output::NotOffered(text)), events)
         }
+        (Input::Dynamic(call), _) => match exports.dynamic {
+            Some(function) => Box::pin(async move {
+                let started = |task| events.started(event, task);
+                let result = dynamic::call(accessor, function, call, started).await?;
+                events.finished(event, result);
+                Ok(())
+            }),
+            None => {
+                let text = format!("the object has no method {:?} any more", call.method);
+                finish(event, Ok(Output::NotOffered(text)), events)
+            }
+        },
         (Input::Method(call), _) => Box::pin(async move {
             let started = |task| events.started(event, task);
             let output = exports.methods.call(accessor, exports.instance, call, started).await?;

@@ -10,8 +10,11 @@
 #![forbid(unsafe_code)]
 
 pub mod bindings;
+pub mod code_cache;
 pub mod component;
+mod componentize;
 pub mod config;
+mod dynamic;
 pub mod event;
 mod guest;
 mod guest_log;
@@ -19,6 +22,7 @@ mod host;
 pub mod imports;
 pub mod instance;
 mod methods;
+pub mod program;
 mod slice;
 pub mod streams;
 mod value;
@@ -26,9 +30,10 @@ pub mod variables;
 pub mod worker;
 
 pub use bindings::types::{Header, Request, Response};
+pub use code_cache::CodeCache;
 pub use component::{GuestComponent, LoadError, ObjectComponent};
 pub use config::{Engine, EngineError, EngineOptions};
-pub use event::{AlarmInfo, Body, BodyError, Input, MethodCall, Output};
+pub use event::{AlarmInfo, Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Output};
 pub use guest::GuestLimits;
 pub use instance::{Call, Events, ObjectInstance, Trap};
 pub use variables::Variables;

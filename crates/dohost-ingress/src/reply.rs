@@ -59,6 +59,7 @@ impl Refusal {
     /// For an event that brought no response.
     pub fn from_event(error: &EventError, class: &str, name: &str) -> Refusal {
         let (status, text) = match error {
+            EventError::InvalidArguments(text) => return Refusal::new(StatusCode::BAD_REQUEST, text),
             EventError::NotOffered(text) => return Refusal::new(StatusCode::NOT_FOUND, text),
             EventError::ResultTooLarge(_) => (StatusCode::BAD_GATEWAY, "the result of the method is too large"),
             EventError::Exception(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the object threw an exception"),

@@ -11,9 +11,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use dohost_engine::MethodCall;
-use dohost_object::Target;
-use dohost_rpc::{Interface, Method, Type, Value, json, openapi};
+use dohost_engine::{DynamicCall, DynamicValues, MethodCall};
+use dohost_object::{Class, EventError, Target};
+use dohost_rpc::{DynamicMethods, Method, Type, Value, json, openapi};
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, Response, StatusCode, header};
 use hyper::body::Incoming;
 
@@ -30,7 +30,10 @@ const PREFIX: &str = "/rpc/";
 
 /// Whether a request calls a method.
 pub(crate) fn is_call(route: &Route) -> bool {
-    route.path.starts_with(PREFIX) && !route.class.interface().methods.is_empty()
+    let has_methods = |class: &Class| {
+        !class.interface().methods.is_empty() || class.dynamic().is_some_and(|methods| methods.has_any())
+    };
+    route.path.starts_with(PREFIX) && has_methods(&route.class)
 }
 
 /// Answers a request by calling a method.
@@ -41,10 +44,19 @@ pub(crate) async fn answer(
 ) -> Result<Response<Answer>, Refusal> {
     let Route { class, name, path } = route;
     let interface = class.interface();
-    let method = method(&interface, class.name(), &path[PREFIX.len()..])?;
-    if request.method() != HttpMethod::POST {
-        return Err(Refusal::method_not_allowed("POST", "a method is called with POST"));
-    }
+    let method = decode(&path[PREFIX.len()..])
+        .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "the name of the method is not valid"))?;
+    let method = match (interface.method(&method), class.dynamic()) {
+        (None, Some(methods)) => {
+            return answer_dynamic(shared, &class, &name, method.into_owned(), &methods, request).await;
+        }
+        (method_of_types, _) => method_of_types.cloned().ok_or_else(|| {
+            let names = interface.method_names();
+            let text = format!("class {} has no method {method:?}; it has {names}", class.name());
+            Refusal::new(StatusCode::NOT_FOUND, text)
+        })?,
+    };
+    check_is_post(&request)?;
     let (parts, body) = request.into_parts();
     let body_bytes_max = class.body_bytes_max();
     let _place = place_for(&body, body_bytes_max, shared)?;
@@ -60,14 +72,52 @@ pub(crate) async fn answer(
     Ok(response(value, &method))
 }
 
+/// The same for a method that only the object knows: what its arguments mean is for the object to say.
+async fn answer_dynamic(
+    shared: &Shared,
+    class: &Class,
+    name: &str,
+    method: String,
+    methods: &DynamicMethods,
+    request: http::Request<Incoming>,
+) -> Result<Response<Answer>, Refusal> {
+    check_is_post(&request)?;
+    let (parts, body) = request.into_parts();
+    let body_bytes_max = class.body_bytes_max();
+    let _place = place_for(&body, body_bytes_max, shared)?;
+    let body = read_body(body, body_bytes_max, shared.limits.body_timeout).await?;
+    let text = json_text(&parts.headers, &body)?;
+    let arguments = if text.trim().is_empty() { "[]" } else { text };
+    let no_such = methods.no_such(class.name(), &method);
+    let call = DynamicCall { method, arguments: DynamicValues::Json(arguments.into()) };
+    drop((parts, body));
+    let reply = shared.host.call_dynamic(class, Target::Name(name), call).await;
+    let reply = reply.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    match reply {
+        Ok(DynamicValues::Json(text)) => Ok(json_response(StatusCode::OK, text)),
+        Ok(DynamicValues::Cloned(_)) => unreachable!("the result comes in the form of the arguments"),
+        Err(EventError::NotOffered(_)) => Err(Refusal::new(StatusCode::NOT_FOUND, no_such)),
+        Err(error) => Err(Refusal::from_event(&error, class.name(), name)),
+    }
+}
+
+fn check_is_post<B>(request: &http::Request<B>) -> Result<(), Refusal> {
+    match request.method() {
+        &HttpMethod::POST => Ok(()),
+        _ => Err(Refusal::method_not_allowed("POST", "a method is called with POST")),
+    }
+}
+
 /// Answers with the description of all methods of all classes.
 pub(crate) fn openapi<B>(shared: &Shared, request: &http::Request<B>) -> Result<Response<Answer>, Refusal> {
     if request.method() != HttpMethod::GET {
         return Err(Refusal::method_not_allowed("GET", "the description of the methods is read with GET"));
     }
     let classes = shared.host.class_names().into_iter().filter_map(|name| {
-        let interface = shared.host.class(&name)?.interface();
-        Some((name.to_string(), interface)).filter(|(_, interface)| !interface.methods.is_empty())
+        let class = shared.host.class(&name)?;
+        let (interface, dynamic) = (class.interface(), class.dynamic());
+        let has_methods = !interface.methods.is_empty() || dynamic.as_ref().is_some_and(DynamicMethods::has_any);
+        has_methods.then(|| (name.to_string(), (interface, dynamic)))
     });
     let classes: BTreeMap<String, _> = classes.collect();
     if classes.is_empty() {
@@ -77,24 +127,18 @@ pub(crate) fn openapi<B>(shared: &Shared, request: &http::Request<B>) -> Result<
     Ok(json_response(StatusCode::OK, document.to_string()))
 }
 
-fn method(interface: &Interface, class: &str, name: &str) -> Result<std::sync::Arc<Method>, Refusal> {
-    let name =
-        decode(name).map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "the name of the method is not valid"))?;
-    interface.method(&name).cloned().ok_or_else(|| {
-        let names = interface.method_names();
-        Refusal::new(StatusCode::NOT_FOUND, format!("class {class} has no method {name:?}; it has {names}"))
-    })
+fn arguments(headers: &HeaderMap, body: &Bytes, method: &Method) -> Result<Vec<Value>, Refusal> {
+    let text = json_text(headers, body)?;
+    json::arguments(text, method).map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))
 }
 
-fn arguments(headers: &HeaderMap, body: &Bytes, method: &Method) -> Result<Vec<Value>, Refusal> {
+fn json_text<'a>(headers: &HeaderMap, body: &'a Bytes) -> Result<&'a str, Refusal> {
     // Pages of other sites may send a body that is called nothing, and an empty one, but then the browser says where from.
     if !is_json(headers) && (!body.is_empty() || headers.contains_key(header::ORIGIN)) {
         let text = "arguments are JSON: send them with content-type: application/json";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
-    let bad = |text: String| Refusal::new(StatusCode::BAD_REQUEST, text);
-    let text = str::from_utf8(body).map_err(|_| bad("not JSON: it is not UTF-8".into()))?;
-    json::arguments(text, method).map_err(|error| bad(error.to_string()))
+    str::from_utf8(body).map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "not JSON: it is not UTF-8"))
 }
 
 /// A browser sends no other site's JSON without asking first, so what is not called JSON is not taken for it.

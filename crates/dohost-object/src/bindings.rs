@@ -12,6 +12,13 @@ impl Bindings {
     pub(crate) fn class<'a>(&'a self, name: &'a str) -> &'a str {
         self.0.get(name).map_or(name, String::as_str)
     }
+
+    /// Their names, in order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.0.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
 }
 
 impl FromIterator<(String, String)> for Bindings {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use dohost_engine::{ObjectComponent, Variables};
-use dohost_rpc::Interface;
+use dohost_rpc::{DynamicMethods, Interface};
 use dohost_storage::ClassNumber;
 
 use crate::bindings::Bindings;
@@ -114,6 +114,13 @@ impl Class {
     /// The methods of its objects, as they are now: new code may have others.
     pub fn interface(&self) -> Arc<Interface> {
         self.0.code.load().component.interface().clone()
+    }
+
+    /// The methods of its objects that only the code itself knows, if it has such.
+    pub fn dynamic(&self) -> Option<DynamicMethods> {
+        let code = self.0.code.load();
+        let dynamic = code.component.interface().dynamic.as_ref()?;
+        Some(dynamic.methods(&code.own_name))
     }
 
     /// Whether its objects take requests. Those that do not have methods.

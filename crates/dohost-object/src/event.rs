@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dohost_engine::{Body, Input, Output, Request, Response};
+use dohost_engine::{Body, DynamicCall, Input, Output, Request, Response};
 use dohost_rpc::Value;
 use dohost_storage::{CommitError, CommitNumber};
 use http_body::Body as _;
@@ -64,6 +64,9 @@ pub enum EventError {
     /// The component of the object has nothing to handle such an event with: no such method, or no handler.
     #[error("{0}")]
     NotOffered(String),
+    /// The method was not called, as its arguments are not what it takes.
+    #[error("{0}")]
+    InvalidArguments(String),
     /// The result of a method is larger than it may be. What the method did stays.
     #[error("{0}")]
     ResultTooLarge(String),
@@ -117,6 +120,7 @@ impl Event {
             Input::Http(request) => streamed_bytes(request),
             Input::Method(call) => arguments_bytes(&call.arguments),
             Input::Alarm(_) => ALARM_BYTES,
+            Input::Dynamic(call) => dynamic_bytes(call),
         }
     }
 }
@@ -124,6 +128,11 @@ impl Event {
 /// What the arguments of a method take in the memory of the host, about.
 pub(crate) fn arguments_bytes(arguments: &[Value]) -> usize {
     arguments.iter().map(Value::bytes).sum()
+}
+
+/// The same of a call of a method that only the guest knows.
+pub(crate) fn dynamic_bytes(call: &DynamicCall) -> usize {
+    HEADER_OVERHEAD_BYTES + call.method.len() + call.arguments.bytes()
 }
 
 /// What a request takes in the memory of the host, about.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dohost_engine::imports::{BoxFuture, OutgoingError, Outside, RequestOptions};
-use dohost_engine::{Body, BodyError, Input, MethodCall, Output, Request, Response};
+use dohost_engine::{Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Output, Request, Response};
 use dohost_rpc::Value;
 use dohost_storage::{ClassNumber, NAME_BYTES_MAX, Store, StoreError};
 use parking_lot::Mutex;
@@ -175,6 +175,18 @@ impl Host {
         let (id, name) = target.resolve(&class.0.ids)?;
         let reply = self.0.clone().send(class, id, name, Input::Method(call), None).await;
         Ok(reply.map(Output::into_value))
+    }
+
+    /// Calls a method of an object that only the object knows, like [`Host::fetch`].
+    pub async fn call_dynamic(
+        &self,
+        class: &Class,
+        target: Target<'_>,
+        call: DynamicCall,
+    ) -> Result<Reply<DynamicValues>, InvalidId> {
+        let (id, name) = target.resolve(&class.0.ids)?;
+        let reply = self.0.clone().send(class, id, name, Input::Dynamic(call), None).await;
+        Ok(reply.map(Output::into_dynamic))
     }
 
     /// Makes the imports of one instance of a Worker with these bindings.

@@ -436,6 +436,7 @@ impl Object {
         }
         let reply = result.map_err(EventError::Exception).and_then(|output| match output {
             dohost_engine::Output::NotOffered(text) => Err(EventError::NotOffered(text)),
+            dohost_engine::Output::InvalidArguments(text) => Err(EventError::InvalidArguments(text)),
             dohost_engine::Output::TooLarge(text) => Err(EventError::ResultTooLarge(text)),
             output => Ok(output),
         });

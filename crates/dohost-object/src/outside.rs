@@ -9,7 +9,7 @@ use dohost_engine::imports::{
     BoxFuture, CallError, Called, Caller, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside, Request,
     RequestOptions, Response, Sent, Stub,
 };
-use dohost_engine::{Body, BodyError, Input, MethodCall, Output};
+use dohost_engine::{Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Output};
 use dohost_rpc::{Interface, Method, Value, json};
 use parking_lot::Mutex;
 use tokio::sync::oneshot::{self, error::TryRecvError};
@@ -18,7 +18,7 @@ use crate::bindings::Bindings;
 use crate::call_graph::Label;
 use crate::calls::CallPlace;
 use crate::class::Class;
-use crate::event::{Reply, arguments_bytes, request_bytes, streamed_bytes};
+use crate::event::{Reply, arguments_bytes, dynamic_bytes, request_bytes, streamed_bytes};
 use crate::feed::Enter;
 use crate::host::{HostInner, Target};
 use crate::object::Object;
@@ -34,6 +34,10 @@ pub(crate) struct WorkerOutside {
 }
 
 impl Outside for ObjectOutside {
+    fn bindings(&self) -> Vec<String> {
+        self.0.code.bindings.names()
+    }
+
     fn id_from_name(&self, class: &str, name: &str) -> Result<String, NamespaceError> {
         id_from_name(&self.0.host, &self.0.code.bindings, class, name)
     }
@@ -86,6 +90,10 @@ impl Outside for ObjectOutside {
 }
 
 impl Outside for WorkerOutside {
+    fn bindings(&self) -> Vec<String> {
+        self.bindings.names()
+    }
+
     fn id_from_name(&self, class: &str, name: &str) -> Result<String, NamespaceError> {
         id_from_name(&self.host, &self.bindings, class, name)
     }
@@ -173,6 +181,7 @@ impl ObjectStub for StubOf {
         let interface = self.callee.class.interface();
         let method = match interface.method(method) {
             Some(method) => method.clone(),
+            None if interface.dynamic.is_some() => return self.call_with_json(task, method, arguments),
             None => return not_made(no_such_method(&self.callee.class, &interface, method)),
         };
         let arguments = match json::arguments(arguments, &method) {
@@ -180,7 +189,29 @@ impl ObjectStub for StubOf {
             Err(error) => return not_made(error.to_string()),
         };
         let input = Input::Method(MethodCall { method: method.clone(), arguments });
-        self.send_call(task, input, move |value| json::result(value.as_ref(), method.result.as_ref()))
+        self.send_call(task, input, move |output| json::result(output.into_value().as_ref(), method.result.as_ref()))
+    }
+
+    fn is_dynamic(&self) -> bool {
+        self.callee.class.dynamic().is_some()
+    }
+
+    fn call_dynamic(
+        &self,
+        task: Caller,
+        method: &str,
+        arguments: Vec<u8>,
+    ) -> BoxFuture<Result<Result<Vec<u8>, CallError>, Fatal>> {
+        let class = &self.callee.class;
+        if class.dynamic().is_none() {
+            let class = class.name();
+            return not_made(format!("the methods of class {class} have types, and are called with values of JSON"));
+        }
+        let call = DynamicCall { method: method.into(), arguments: DynamicValues::Cloned(arguments) };
+        self.send_call(task, Input::Dynamic(call), |output| match output.into_dynamic() {
+            DynamicValues::Cloned(bytes) => bytes,
+            DynamicValues::Json(_) => unreachable!("the result comes in the form of the arguments"),
+        })
     }
 
     fn call_typed(
@@ -198,7 +229,7 @@ impl ObjectStub for StubOf {
             }
             None => return not_made(no_such_method(&self.callee.class, &interface, &wanted.name)),
         };
-        self.send_call(task, Input::Method(MethodCall { method, arguments }), |value| value)
+        self.send_call(task, Input::Method(MethodCall { method, arguments }), Output::into_value)
     }
 }
 
@@ -223,15 +254,30 @@ async fn enter(entered: Option<Enter>) {
 }
 
 impl StubOf {
+    /// Calls a method that only the object knows.
+    fn call_with_json(
+        &self,
+        task: Caller,
+        method: &str,
+        arguments: &str,
+    ) -> BoxFuture<Result<Result<String, CallError>, Fatal>> {
+        let call = DynamicCall { method: method.into(), arguments: DynamicValues::Json(arguments.into()) };
+        self.send_call(task, Input::Dynamic(call), |output| match output.into_dynamic() {
+            DynamicValues::Json(text) => text,
+            DynamicValues::Cloned(_) => unreachable!("the result comes in the form of the arguments"),
+        })
+    }
+
     /// Calls a method; `finish` makes of its result what the caller gets.
     fn send_call<R: Send + 'static>(
         &self,
         task: Caller,
         input: Input,
-        finish: impl FnOnce(Option<Value>) -> R + Send + 'static,
+        finish: impl FnOnce(Output) -> R + Send + 'static,
     ) -> BoxFuture<Result<Result<R, CallError>, Fatal>> {
         let bytes = match &input {
             Input::Method(call) => arguments_bytes(&call.arguments),
+            Input::Dynamic(call) => dynamic_bytes(call),
             _ => unreachable!("a call of a method"),
         };
         let called = self.send(task, bytes, Calling::Now(input));
@@ -239,7 +285,7 @@ impl StubOf {
             let Replied { reply, place, entered } = called.await?;
             drop(place);
             enter(entered).await;
-            Ok(call_result(reply.map(Output::into_value).map(finish)))
+            Ok(call_result(reply.map(finish)))
         })
     }
 

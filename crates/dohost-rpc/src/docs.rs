@@ -1,7 +1,8 @@
 //! What the author says about methods and types.
 //!
 //! A component has no place for it, but may bring the WIT package that it was made from, in binary form, in a custom section
-//! whose name begins with `component-type`. (Tools leave sections of such names in the modules that they make components of.)
+//! whose name begins with `component-type`, or with `dohost:wit`. (Tools take sections whose names begin with the former out of
+//! the modules that they make components of; the latter stay where the compiler put them.)
 
 use wasmparser::{Parser, Payload};
 use wit_parser::decoding::{DecodedWasm, decode};
@@ -10,7 +11,7 @@ use wit_parser::{InterfaceId, Resolve, TypeDef, TypeDefKind, TypeOwner, WorldIte
 use crate::interface::TypeName;
 
 /// How the names of the sections begin.
-const SECTION: &str = "component-type";
+const SECTIONS: [&str; 2] = ["component-type", "dohost:wit"];
 
 /// The WIT with comments that was found.
 #[derive(Default)]
@@ -21,7 +22,7 @@ pub(crate) fn sections(component: &[u8]) -> Docs {
     let mut found = Docs::default();
     for payload in Parser::new(0).parse_all(component).map_while(Result::ok) {
         if let Payload::CustomSection(section) = payload
-            && section.name().starts_with(SECTION)
+            && SECTIONS.iter().any(|name| section.name().starts_with(name))
             && let Ok(DecodedWasm::WitPackage(resolve, _)) = decode(section.data())
         {
             found.0.push(resolve);

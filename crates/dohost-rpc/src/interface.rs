@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::dynamic::Dynamic;
+
 /// What a component offers and asks for, as far as methods are concerned. Made by [`Interface::read`].
 #[derive(Clone, Debug, Default)]
 pub struct Interface {
@@ -19,6 +21,8 @@ pub struct Interface {
     pub imports: Vec<String>,
     /// The names of everything that it exports.
     pub exports: Vec<String>,
+    /// What it says of methods that are known only when it runs, if it has such.
+    pub dynamic: Option<Dynamic>,
     pub(crate) by_name: BTreeMap<String, usize>,
 }
 

@@ -17,6 +17,7 @@
 pub mod client;
 pub mod compare;
 mod docs;
+pub mod dynamic;
 mod interface;
 pub mod json;
 mod named;
@@ -29,6 +30,7 @@ pub mod wit;
 mod samples;
 
 pub use compare::Incompatibility;
+pub use dynamic::{Dynamic, DynamicMethods, Program};
 pub use interface::{
     Case, Client, Enum, Field, Flags, Interface, Label, Method, NotMethod, Record, Type, TypeName, Variant,
 };

@@ -6,14 +6,21 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::dynamic::DynamicMethods;
 use crate::interface::{Interface, Label, Method, Type};
 use crate::json::SAFE_INTEGER_MAX;
 use crate::named::Named;
 
+/// A class: its methods with types, and those that only it knows.
+pub type Class = (std::sync::Arc<Interface>, Option<DynamicMethods>);
+
 /// The document for these classes, each with its methods.
-pub fn document(title: &str, version: &str, classes: &BTreeMap<String, std::sync::Arc<Interface>>) -> Json {
+pub fn document(title: &str, version: &str, classes: &BTreeMap<String, Class>) -> Json {
     let (mut paths, mut schemas) = (Map::new(), Map::new());
-    for (class, interface) in classes {
+    for (class, (interface, dynamic)) in classes {
+        for method in dynamic.iter().flat_map(|dynamic| dynamic.names.iter().flatten()) {
+            paths.insert(format!("/{class}/{{name}}/rpc/{method}"), dynamic_path(class, method));
+        }
         let named = Named::of(interface.methods.iter().map(|method| &**method));
         let schema_name = |name: &str| format!("{class}.{name}");
         let writer = Writer { named: &named, schema_name: &schema_name };
@@ -31,6 +38,31 @@ pub fn document(title: &str, version: &str, classes: &BTreeMap<String, std::sync
         "info": { "title": title, "version": version },
         "paths": paths,
         "components": { "schemas": schemas },
+    })
+}
+
+/// A method whose types nobody knows.
+fn dynamic_path(class: &str, method: &str) -> Json {
+    let arguments = json!({ "type": "array", "items": {} });
+    json!({ "post": {
+        "operationId": format!("{class}.{method}"),
+        "tags": [class],
+        "parameters": [name_parameter()],
+        "requestBody": { "required": false, "content": content(&arguments) },
+        "responses": {
+            "200": { "description": "what the method gave", "content": content(&json!({})) },
+            "400": { "description": "the arguments are not an array of JSON" },
+            "404": { "description": "there is no such object or method" },
+            "500": { "description": "the object failed" },
+            "503": { "description": "the object is overloaded, or cannot be reached now" },
+        },
+    } })
+}
+
+fn name_parameter() -> Json {
+    json!({
+        "name": "name", "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 },
+        "description": "the name of the object",
     })
 }
 
@@ -66,10 +98,7 @@ impl Writer<'_> {
         let mut post = json!({
             "operationId": format!("{class}.{}", method.name),
             "tags": [class],
-            "parameters": [{
-                "name": "name", "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 },
-                "description": "the name of the object",
-            }],
+            "parameters": [name_parameter()],
             "responses": responses,
         });
         if !method.params.is_empty() {

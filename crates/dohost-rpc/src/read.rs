@@ -13,12 +13,13 @@ use wit_parser::{
 };
 
 use crate::docs::{self, Docs};
+use crate::dynamic::{self, Dynamic, Program};
 use crate::interface::{
     Case, Client, Enum, Field, Flags, Interface, Label, Method, NotMethod, Record, Type, TypeName, Variant,
 };
 
 /// Packages whose interfaces dohost knows: what is in them is no method.
-const KNOWN_PACKAGES: [&str; 2] = ["dohost:object/", "wasi:"];
+const KNOWN_PACKAGES: [&str; 3] = ["dohost:javascript/", "dohost:object/", "wasi:"];
 /// Where stubs and the errors of calls come from.
 const NAMESPACE: &str = "dohost:object/namespace@0.1.";
 
@@ -36,7 +37,12 @@ impl Interface {
             Err(error) => return Err(ReadError(format!("{error:#}"))),
         };
         let docs = docs::sections(component);
-        Ok(Reader { resolve: &resolve, docs: &docs, types: HashMap::new() }.interface(&resolve.worlds[world]))
+        let mut interface =
+            Reader { resolve: &resolve, docs: &docs, types: HashMap::new() }.interface(&resolve.worlds[world]);
+        if interface.exports.iter().any(|name| name == dynamic::INTERFACE) {
+            interface.dynamic = Some(Dynamic { program: Program::read(component) });
+        }
+        Ok(interface)
     }
 }
 

@@ -204,6 +204,7 @@ impl Operation {
                 | EventError::Loop(_)
                 | EventError::TooLarge(_)
                 | EventError::NotOffered(_)
+                | EventError::InvalidArguments(_)
                 | EventError::ResultTooLarge(_)),
             ) => Understood::Wrong(error.to_string()),
         }

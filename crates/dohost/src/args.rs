@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,12 +22,16 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Serve(Box<Serve>),
+    Build(Build),
     Call(Call),
     Describe(Describe),
+    Types(Box<Types>),
     Check(Box<Check>),
     Objects(Box<Objects>),
     Stats(Stats),
     Deploy(Deploy),
+    Test(Test),
+    Dev(Box<Dev>),
     /// List the limits of an object, with their defaults and what happens when they are hit.
     Limits,
 }
@@ -35,6 +40,9 @@ const SERVE_EXAMPLES: &str = "\
 Examples:
   Serve the objects of one component; /counter/A/increment reaches the object named A
       dohost serve counter.wasm
+
+  Serve every class of a program in JavaScript or TypeScript, and its default export as the Worker
+      dohost serve counter.js
 
   Serve what dohost.toml in this directory says, on another port
       dohost serve --listen 127.0.0.1:9000
@@ -54,7 +62,8 @@ Examples:
 /// Serve objects over HTTP.
 ///
 /// What is served says the file dohost.toml, or else the arguments: each FILE is a WebAssembly component built for the world
-/// dohost:object/object; it becomes a class named like the file. A request for /{class}/{name}/{path} reaches the object of
+/// dohost:object/object; it becomes a class named like the file. Or it is a program in JavaScript or TypeScript: each class
+/// that it exports is served under its name, and its default export is the Worker. A request for /{class}/{name}/{path} reaches the object of
 /// that name, which sees /{path}. Objects start when they are first asked, go to sleep when they are idle, and keep what they
 /// stored.
 #[derive(Debug, ClapArgs)]
@@ -113,7 +122,7 @@ pub struct Check {
 /// What is to be served, and how.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct Application {
-    /// Components to serve, each as a class named like its file without the extension
+    /// Components to serve, each as a class named like its file without the extension, and programs in JavaScript or TypeScript
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
@@ -121,11 +130,11 @@ pub struct Application {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "classes", "worker"])]
     pub config: Option<PathBuf>,
 
-    /// Serve FILE as the class NAME; may be given many times
-    #[arg(long = "class", value_name = "NAME=FILE", value_parser = parse_class)]
+    /// Serve FILE as the class NAME, or one of the classes of a program; may be given many times
+    #[arg(long = "class", value_name = "NAME=FILE[#CLASS]", value_parser = parse_class)]
     pub classes: Vec<(String, PathBuf)>,
 
-    /// A wasi:http component that gets every request and calls objects itself
+    /// A wasi:http component, or a program in JavaScript, that gets every request and calls objects itself
     #[arg(long, value_name = "FILE")]
     pub worker: Option<PathBuf>,
 
@@ -193,6 +202,53 @@ pub struct Application {
     /// Check the whole data file before serving, however large it is and however it was closed
     #[arg(long)]
     pub verify_store: bool,
+}
+
+const BUILD_EXAMPLES: &str = "\
+Examples:
+  Write counter.wasm, which is served like any other component
+      dohost build counter.js
+      dohost serve counter.wasm
+
+  Another file
+      dohost build src/index.ts -o target/shop.wasm";
+
+/// Make a component of a program in JavaScript or TypeScript.
+///
+/// `dohost serve` does this by itself; the component is for other machines. It holds every module that the program imports,
+/// as it is once all of them have been evaluated.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = BUILD_EXAMPLES, after_help = "`dohost build --help` shows examples.")]
+pub struct Build {
+    /// The module where the program begins
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The component [default: the same name with .wasm]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+const TYPES_EXAMPLES: &str = "\
+Examples:
+  For what dohost.toml in this directory says; it writes worker-configuration.d.ts
+      dohost types
+
+  For a program without a dohost.toml, into another file
+      dohost types src/index.ts -o src/env.d.ts";
+
+/// Write what TypeScript has to know: the types of objects, stores and stubs, and `Env` with the bindings of what is served.
+///
+/// Name the file in tsconfig.json under "include" or "types", with "lib": ["ESNext", "WebWorker"].
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = TYPES_EXAMPLES, after_help = "`dohost types --help` shows examples.")]
+pub struct Types {
+    #[command(flatten)]
+    pub application: Application,
+
+    /// The file to write [default: worker-configuration.d.ts, next to dohost.toml if there is one]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 const CALL_EXAMPLES: &str = "\
@@ -263,6 +319,103 @@ pub struct Describe {
     /// As the WIT that a guest imports to call the methods
     #[arg(long, conflicts_with_all = ["json", "openapi"])]
     pub client: bool,
+}
+
+const DEV_EXAMPLES: &str = "\
+Examples:
+  Serve what dohost.toml in this directory says, and follow its changes
+      dohost dev
+
+  One component that something else builds
+      dohost dev target/wasm32-wasip2/release/counter.wasm
+
+  In dohost.toml, how components are built, and from what
+      [build]
+      command = \"make\"
+      watch_dir = [\"src\", \"Makefile\"]";
+
+/// Serve, and build and serve anew whenever a file changes. Objects keep what they have stored.
+///
+/// Looks for changes where the components are built from, leaving out what .gitignore names. Objects move to the new code one
+/// by one, between their requests; if it cannot be built or does not start, the old one goes on. Every request and everything
+/// that guests print is shown.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = DEV_EXAMPLES, after_help = "`dohost dev --help` shows examples.")]
+pub struct Dev {
+    #[command(flatten)]
+    pub application: Application,
+
+    /// What is logged: a level, or targets with levels such as info,access=debug,guest=off
+    #[arg(long, value_name = "FILTER", default_value = "info,access=debug,guest=debug", env = "DOHOST_LOG")]
+    pub log: String,
+}
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  Run the scripts in tests/ against what dohost.toml in this directory says
+      dohost test
+
+  One script, against one component
+      dohost test counter.toml --class counter=counter.wasm
+
+  A script
+      [[steps]]
+      request = \"POST /counter/a/increment\"
+      expect = { text = \"1\" }
+
+      [[steps]]
+      crash = true
+
+      [[steps]]
+      request = \"GET /counter/a/value\"
+      expect = { text = \"1\" }";
+
+/// Run scripts of requests against an application, each on a host and data of its own.
+///
+/// A script is a TOML file: requests with the answers that are expected, and in between objects that are evicted and hosts that
+/// are restarted or killed. The exit code is 0 if all answers were as expected, 1 if not.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = TEST_EXAMPLES, after_help = "`dohost test --help` shows examples.")]
+pub struct Test {
+    /// The scripts [default: tests/*.toml beside dohost.toml]
+    #[arg(value_name = "SCRIPT")]
+    pub scripts: Vec<PathBuf>,
+
+    /// Serve what this file says [default: dohost.toml, unless --class or --worker is given]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["classes", "worker"])]
+    pub config: Option<PathBuf>,
+
+    /// Serve FILE as the class NAME; may be given many times
+    #[arg(long = "class", value_name = "NAME=FILE", value_parser = parse_class)]
+    pub classes: Vec<(String, PathBuf)>,
+
+    /// A wasi:http component that gets every request and calls objects itself
+    #[arg(long, value_name = "FILE")]
+    pub worker: Option<PathBuf>,
+
+    /// Print a line of JSON for each script
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Test {
+    /// The arguments of `dohost serve` that serve the same.
+    pub fn served(&self) -> Vec<OsString> {
+        let mut arguments = Vec::new();
+        let mut add = |name: &str, value: OsString| arguments.extend([name.into(), value]);
+        if let Some(config) = &self.config {
+            add("--config", config.into());
+        }
+        for (name, file) in &self.classes {
+            let mut class = OsString::from(format!("{name}="));
+            class.push(file);
+            add("--class", class);
+        }
+        if let Some(worker) = &self.worker {
+            add("--worker", worker.into());
+        }
+        arguments
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -3,16 +3,14 @@
 use std::io::Read as _;
 
 use anyhow::Context as _;
-use http::{Method, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Full};
+use http::{Request, StatusCode, Uri, header};
+use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::net::TcpStream;
 
 use crate::args::Call;
 use crate::failure::Failure;
+use crate::http_client::{self, SendError};
 use crate::output;
 
 /// The address that a host listens on unless it is told otherwise.
@@ -30,7 +28,8 @@ pub fn run(args: &Call) -> anyhow::Result<()> {
     });
     let request = request(args, &url)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (status, body) = runtime.block_on(send(request, &url))?;
+    let answer = runtime.block_on(http_client::send(request)).map_err(|error| unanswered(&url, error))?;
+    let (status, body) = (answer.status(), answer.into_body());
     let text = String::from_utf8_lossy(&body);
     match status {
         StatusCode::OK => {
@@ -63,30 +62,21 @@ fn request(args: &Call, url: &str) -> anyhow::Result<Request<Full<Bytes>>> {
     let uri: Uri = format!("{}/{class}/{name}/rpc/{method}", url.trim_end_matches('/'))
         .parse()
         .map_err(|error| bad_url(url, &format!("{error}")))?;
-    let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+    if uri.scheme_str() != Some("http") {
         return Err(bad_url(url, "only http:// is spoken").into());
-    };
-    let request = Request::builder().method(Method::POST).header(header::HOST, authority.as_str());
-    let request = request.header(header::CONTENT_TYPE, "application/json");
-    Ok(request.uri(uri).body(Full::new(arguments.into()))?)
+    }
+    let request = Request::post(uri).header(header::CONTENT_TYPE, "application/json");
+    Ok(request.body(Full::new(arguments.into()))?)
 }
 
-async fn send(mut request: Request<Full<Bytes>>, url: &str) -> anyhow::Result<(StatusCode, Bytes)> {
-    let authority = request.uri().authority().expect("it was checked").clone();
-    let address = (authority.host().trim_matches(['[', ']']), authority.port_u16().unwrap_or(80));
-    let stream = TcpStream::connect(address).await.map_err(|error| {
-        let help = "start one with dohost serve, or say where it is with --url http://ADDRESS";
-        Failure::new(format!("cannot reach a host at {url}: {error}"), Some(help.into()))
-    })?;
-    // The form in which a request names its path to the server itself.
-    let path = request.uri().path_and_query().expect("an http URL has a path").clone();
-    *request.uri_mut() = Uri::from(path);
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    let response = sender.send_request(request).await.with_context(|| format!("{url} did not answer"))?;
-    let status = response.status();
-    let body = response.into_body().collect().await.with_context(|| format!("the answer of {url} broke off"))?;
-    Ok((status, body.to_bytes()))
+fn unanswered(url: &str, error: SendError) -> Failure {
+    match error {
+        SendError::Unreachable(error) => {
+            let help = "start one with dohost serve, or say where it is with --url http://ADDRESS";
+            Failure::new(format!("cannot reach a host at {url}: {error}"), Some(help.into()))
+        }
+        SendError::Broken(error) => Failure::new(format!("the host at {url} gave no whole answer: {error}"), None),
+    }
 }
 
 fn bad_url(url: &str, reason: &str) -> Failure {

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::load;
 use crate::management;
 use crate::output;
+use crate::programs::Programs;
 
 use report::Report;
 
@@ -17,8 +18,9 @@ pub fn run(args: &Check) -> anyhow::Result<()> {
         output::say(file::schema())?;
         return Ok(());
     }
-    let plan = config::plan(&args.application, &config::host_environment)?;
-    could_be_served(&plan)?;
+    let programs = Programs::new();
+    let plan = config::plan(&args.application, &config::host_environment, &|path| programs.program(path))?;
+    could_be_served(&plan, &programs)?;
     let (changes, destroys) = management::changes(&plan)?;
     let refused = destroys.clone().filter(|_| !args.allow_delete);
     let report = Report::of(&plan).with_changes(changes, destroys);
@@ -37,9 +39,9 @@ pub fn run(args: &Check) -> anyhow::Result<()> {
 }
 
 /// Loads all that would be loaded, and lets it go.
-fn could_be_served(plan: &Plan) -> anyhow::Result<()> {
-    let engine = load::engine(plan)?;
-    load::components(&engine, plan, &[])?;
+fn could_be_served(plan: &Plan, programs: &Programs) -> anyhow::Result<()> {
+    let engine = load::engine(plan, programs.code_cache())?;
+    load::components(&engine, plan, programs, &[])?;
     load::outgoing(plan)?;
     management::token(plan)?;
     Ok(())

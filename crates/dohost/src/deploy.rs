@@ -3,6 +3,7 @@
 //! All or nothing: everything is read, compiled, checked and tried before anything changes, and when an object cannot be
 //! constructed with its new code, everything is as it was.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use dohost_engine::{Engine, GuestComponent};
@@ -16,6 +17,7 @@ use crate::args::Application;
 use crate::config::{self, Plan};
 use crate::failure::{self, Failure};
 use crate::load::{self, Loaded};
+use crate::programs::Programs;
 
 /// See the module.
 pub struct Deployer {
@@ -23,6 +25,7 @@ pub struct Deployer {
     host: Host,
     front: Front,
     application: Application,
+    programs: Programs,
     /// What the host was started with.
     started: Plan,
     served: Mutex<Served>,
@@ -44,9 +47,16 @@ pub struct Summary {
 
 impl Deployer {
     /// For a host that serves this.
-    pub fn new(engine: Engine, host: Host, front: Front, application: Application, served: Served) -> Arc<Deployer> {
+    pub fn new(
+        engine: Engine,
+        host: Host,
+        front: Front,
+        application: Application,
+        programs: Programs,
+        served: Served,
+    ) -> Arc<Deployer> {
         let started = served.plan.clone();
-        Arc::new(Deployer { engine, host, front, application, started, served: Mutex::new(served) })
+        Arc::new(Deployer { engine, host, front, application, programs, started, served: Mutex::new(served) })
     }
 
     /// Reads everything again and serves it from now on. Nothing changes if any of it does not fit, or if callers of methods
@@ -79,8 +89,10 @@ impl Deployer {
     }
 
     fn load(&self, known: &[GuestComponent]) -> anyhow::Result<(Plan, Loaded)> {
-        let plan = config::plan(&self.application, &config::host_environment)?;
-        let loaded = load::components(&self.engine, &plan, known)?;
+        self.programs.forget();
+        let program = |path: &Path| self.programs.program(path);
+        let plan = config::plan(&self.application, &config::host_environment, &program)?;
+        let loaded = load::components(&self.engine, &plan, &self.programs, known)?;
         Ok((plan, loaded))
     }
 

@@ -6,13 +6,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use dohost_egress::{EgressOptions, Policy, RootCertificates};
-use dohost_engine::{Engine, EngineError, EngineOptions, GuestComponent, LoadError};
+use dohost_engine::{CodeCache, Engine, EngineError, EngineOptions, GuestComponent, LoadError};
 use dohost_ingress::FrontWorker;
 use dohost_object::ClassOptions;
 
 use crate::config::Plan;
 use crate::config::plan::{ClassPlan, ComponentFile, WorkerPlan, exposed};
 use crate::failure::{Failure, Failures};
+use crate::programs::Programs;
 
 /// Instances beyond those of resident objects: Workers, and objects that are just going.
 const EXTRA_INSTANCES: u32 = 256;
@@ -30,11 +31,12 @@ pub struct Loaded {
 }
 
 /// An engine with room for what the plan asks for.
-pub fn engine(plan: &Plan) -> anyhow::Result<Engine> {
+pub fn engine(plan: &Plan, code_cache: Option<CodeCache>) -> anyhow::Result<Engine> {
     Engine::new(EngineOptions {
         instances_max: residents_max(plan).saturating_add(EXTRA_INSTANCES),
         maps_max: maps_max(),
         memory_bytes_max: memory_bytes_max(plan),
+        code_cache,
         ..EngineOptions::default()
     })
     .map_err(engine_failure)
@@ -59,38 +61,76 @@ fn maps_max() -> u64 {
 }
 
 /// Reads, compiles and checks every component, each file once, and those that are known not at all.
-pub fn components(engine: &Engine, plan: &Plan, known: &[GuestComponent]) -> Result<Loaded, Failures> {
-    let mut files = Files { engine, known, compiled: HashMap::new() };
+pub fn components(
+    engine: &Engine,
+    plan: &Plan,
+    programs: &Programs,
+    known: &[GuestComponent],
+) -> Result<Loaded, Failures> {
+    let mut files = Files { engine, programs, known, compiled: HashMap::new() };
     let mut failures = Vec::new();
     let mut loaded = Loaded { classes: Vec::new(), workers: Vec::new(), components: Vec::new() };
     for class in &plan.classes {
         match files.class(class) {
             Ok(class) => loaded.classes.push(class),
-            Err(error) => failures.push(load_failure(error, &class.component)),
+            Err(error) => failures.extend(error.failures(&class.component)),
         }
     }
     for worker in &plan.workers {
         match files.worker(worker) {
             Ok(worker) => loaded.workers.push(worker),
-            Err(error) => failures.push(load_failure(error, &worker.component)),
+            Err(error) => failures.extend(error.failures(&worker.component)),
         }
     }
     loaded.components = files.compiled.into_values().collect();
+    if let Some(cache) = programs.code_cache() {
+        cache.save();
+    }
     match failures.is_empty() {
         true => Ok(loaded),
         false => Err(Failures(failures)),
     }
 }
 
+/// Why something cannot be served.
+enum NotLoaded {
+    /// The component is not what it should be.
+    Component(LoadError),
+    /// The program cannot be built.
+    Program(Failures),
+}
+
+impl From<LoadError> for NotLoaded {
+    fn from(error: LoadError) -> NotLoaded {
+        NotLoaded::Component(error)
+    }
+}
+
+impl From<Failures> for NotLoaded {
+    fn from(failures: Failures) -> NotLoaded {
+        NotLoaded::Program(failures)
+    }
+}
+
+impl NotLoaded {
+    fn failures(self, file: &ComponentFile) -> Vec<Failure> {
+        match self {
+            NotLoaded::Component(error) => vec![load_failure(error, file)],
+            NotLoaded::Program(Failures(failures)) => failures,
+        }
+    }
+}
+
 /// Files that were compiled.
 struct Files<'a> {
     engine: &'a Engine,
+    programs: &'a Programs,
     known: &'a [GuestComponent],
     compiled: HashMap<PathBuf, GuestComponent>,
 }
 
 impl Files<'_> {
-    fn class(&mut self, plan: &ClassPlan) -> Result<ClassOptions, LoadError> {
+    fn class(&mut self, plan: &ClassPlan) -> Result<ClassOptions, NotLoaded> {
         let component = self.component(&plan.component.path)?.object()?;
         Ok(ClassOptions {
             limits: plan.limits.clone(),
@@ -102,7 +142,7 @@ impl Files<'_> {
         })
     }
 
-    fn worker(&mut self, plan: &WorkerPlan) -> Result<FrontWorker, LoadError> {
+    fn worker(&mut self, plan: &WorkerPlan) -> Result<FrontWorker, NotLoaded> {
         let component = self.component(&plan.component.path)?;
         Ok(FrontWorker {
             name: plan.name.clone(),
@@ -113,15 +153,19 @@ impl Files<'_> {
         })
     }
 
-    fn component(&mut self, path: &Path) -> Result<GuestComponent, LoadError> {
+    fn component(&mut self, path: &Path) -> Result<GuestComponent, NotLoaded> {
         // However it is written; one that cannot be found is no file at all, and reading it says so.
         let key = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if let Some(component) = self.compiled.get(&key) {
             return Ok(component.clone());
         }
         let started = std::time::Instant::now();
-        let component = self.engine.load_unless_known(path, self.known)?;
-        tracing::info!(file = %path.display(), ms = started.elapsed().as_millis() as u64, "loaded");
+        let component = match self.programs.component(path)? {
+            Some(binary) => self.engine.load_binary(path, &binary, self.known)?,
+            None => self.engine.load_unless_known(path, self.known)?,
+        };
+        let (ms, compiled_kib) = (started.elapsed().as_millis() as u64, component.compiled_bytes() >> 10);
+        tracing::info!(file = %path.display(), ms, compiled_kib, "loaded");
         self.compiled.insert(key, component.clone());
         Ok(component)
     }

@@ -6,12 +6,15 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod build;
 mod call;
 mod check;
 mod config;
 mod deploy;
 mod describe;
+mod dev;
 mod failure;
+mod http_client;
 mod limit;
 mod load;
 mod logging;
@@ -19,7 +22,10 @@ mod management;
 mod objects;
 mod output;
 mod place;
+mod programs;
 mod serve;
+mod testing;
+mod types;
 
 use std::process::ExitCode;
 
@@ -33,12 +39,16 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let result = match args.command {
         args::Command::Serve(serve) => serve::run(*serve),
+        args::Command::Build(build) => build::run(&build),
         args::Command::Call(call) => call::run(&call),
         args::Command::Describe(describe) => describe::run(&describe),
         args::Command::Check(check) => check::run(&check),
         args::Command::Objects(objects) => objects::run(*objects),
         args::Command::Stats(stats) => objects::stats(stats),
         args::Command::Deploy(deploy) => objects::deploy(&deploy),
+        args::Command::Dev(dev) => dev::run(*dev),
+        args::Command::Test(test) => testing::run(&test),
+        args::Command::Types(types) => types::run(&types),
         args::Command::Limits => output::say(limit::table()).map_err(Into::into),
     };
     match result {

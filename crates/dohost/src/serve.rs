@@ -10,40 +10,53 @@ use dohost_ingress::{BindError, Front, HttpLimits, listener};
 use dohost_object::{Host, HostLimits, HostOptions, Machine};
 use dohost_storage::{OpenError, Store, StoreOptions};
 
-use crate::args::Serve;
+use crate::args::{Application, Serve};
 use crate::config::{self, Plan};
 use crate::deploy::{Deployer, Served};
 use crate::failure::Failure;
 use crate::load::{self, Loaded};
 use crate::logging;
 use crate::management;
+use crate::programs::Programs;
 
 /// Serves until a signal asks to stop.
 pub fn run(args: Serve) -> anyhow::Result<()> {
     let _logs = logging::start(args.log_format, &args.log)?;
-    let plan = config::plan(&args.application, &config::host_environment)?;
-    let engine = load::engine(&plan)?;
-    let Loaded { classes, workers, components } = load::components(&engine, &plan, &[])?;
+    serve(args.application, args.allow_delete, Programs::new(), |_| {})
+}
+
+/// Serves until a signal asks to stop. Once it serves, `is_ready` gets what deploys new code; that is in a tokio runtime, which
+/// it must not block.
+pub fn serve(
+    application: Application,
+    allow_delete: bool,
+    programs: Programs,
+    is_ready: impl FnOnce(Arc<Deployer>),
+) -> anyhow::Result<()> {
+    let plan = config::plan(&application, &config::host_environment, &|path| programs.program(path))?;
+    let engine = load::engine(&plan, programs.code_cache())?;
+    let Loaded { classes, workers, components } = load::components(&engine, &plan, &programs, &[])?;
     let outgoing = load::outgoing(&plan)?;
     let listener = listener::bind(plan.listen).map_err(bind_failure)?;
     let address = listener.local_addr()?;
     let store =
         Store::open(&plan.data_dir, store_options(&plan)).map_err(|error| open_failure(&plan.data_dir, &error))?;
     let operators = management::Bound::bind(&plan)?;
-    management::migrate(&store, &plan, args.allow_delete)?;
+    management::migrate(&store, &plan, allow_delete)?;
     let host = Host::start(store.clone(), classes, host_options(&plan, outgoing)?)?;
     management::warn_of_unserved(&store, &plan)?;
     let front = Front::new(host.clone(), workers, HttpLimits::default());
     let patience = plan.shutdown_timeout;
     let served = Served { plan: plan.clone(), components };
-    let deployer = Deployer::new(engine, host.clone(), front.clone(), args.application, served);
+    let deployer = Deployer::new(engine, host.clone(), front.clone(), application, programs, served);
     let mut operators = operators.start(&host, Some(deployer.clone()))?;
     let ready = ready_line(address, operators.address, &host, &plan);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         let stop = stop_signal()?;
-        deployer.deploy_on_signal()?;
+        deployer.clone().deploy_on_signal()?;
         println!("{ready}");
+        is_ready(deployer);
         let cut_off = listener::serve(listener, front, stop, patience).await?;
         if cut_off > 0 {
             tracing::warn!("{cut_off} connections were cut off after {patience:?}");

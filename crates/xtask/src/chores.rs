@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::guests;
+use crate::languages;
 use crate::process::{cargo, run, say};
 use crate::toolchain::{TARGET, Toolchain};
 
@@ -30,6 +31,14 @@ pub fn serve(arguments: &[OsString]) -> Result<()> {
 
 pub fn test(arguments: &[OsString]) -> Result<()> {
     guests::build()?;
+    // What objects in Rust are written with is in the workspace of the guests; its examples are compiled for this machine.
+    let mut examples = cargo(&guests::workspace());
+    examples.env("CARGO_TARGET_DIR", guests::target().join("guests-build"));
+    run(examples.args(["test", "--release", "--package", "dohost-guest", "--package", "dohost-guest-macros"]))?;
+    // Whoever wants some tests only should not wait for compilers to be downloaded.
+    if arguments.is_empty() {
+        languages::build(&[])?;
+    }
     run(cargo(guests::root()).args(["test", "--release", "--workspace"]).args(arguments))
 }
 
@@ -47,6 +56,7 @@ pub fn lint() -> Result<()> {
     let (host, guest_workspace) = (guests::root(), guests::workspace());
     run(cargo(host).args(["fmt", "--all", "--check"]))?;
     run(cargo(&guest_workspace).args(["fmt", "--all", "--check"]))?;
+    run(cargo(&languages::tools::wit_bindgen_sources()).args(["fmt", "--check"]))?;
 
     let toolchain = guests::build()?;
     run(cargo(host).args(["clippy", "--workspace", "--all-targets", "--release", "--", "--deny", "warnings"]))?;

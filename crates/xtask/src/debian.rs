@@ -16,7 +16,11 @@ use crate::process::{answer, is_on_path, run, say, without_cargo};
 /// cargo's arguments that make it build the standard library along.
 pub const BUILD_STD: [&str; 1] = ["-Zbuild-std=std,panic_abort"];
 
-const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
+/// What Rust for wasm takes.
+pub const RUST: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
+/// What C for wasm takes.
+pub const C: [&str; 1] = ["clang-22"];
+
 const CARGO: &str = "/usr/bin/cargo";
 const RUSTC: &str = "/usr/bin/rustc";
 const LINKER: &str = "/usr/bin/wasm-ld-22";
@@ -32,13 +36,13 @@ pub fn cargo(folder: &Path) -> Command {
     command
 }
 
-pub fn is_installed() -> bool {
-    missing().is_empty()
+pub fn is_installed(packages: &[&str]) -> bool {
+    missing(packages).is_empty()
 }
 
 /// Installs what is missing, as root or with sudo.
-pub fn install() -> Result<()> {
-    let missing = missing();
+pub fn install(packages: &[&str]) -> Result<()> {
+    let missing = missing(packages);
     if missing.is_empty() {
         return Ok(());
     }
@@ -65,8 +69,8 @@ fn apt_get(as_root: &[&str], arguments: &[&str], packages: &[&str]) -> Command {
     command
 }
 
-fn missing() -> Vec<&'static str> {
-    PACKAGES.into_iter().filter(|package| !has(package)).collect()
+fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
+    packages.iter().copied().filter(|package| !has(package)).collect()
 }
 
 fn has(package: &str) -> bool {

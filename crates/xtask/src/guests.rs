@@ -1,4 +1,5 @@
-//! Building the guests: every folder in `guests/` that holds a package becomes `target/guests/<package>.wasm`.
+//! Building the guests: every folder in `guests/` that holds a package becomes `target/guests/<package>.wasm`, and so does the
+//! runtime for JavaScript.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::component;
+use crate::javascript;
 use crate::process::{run, say};
 use crate::toolchain::{self, Toolchain};
 
@@ -34,13 +36,17 @@ pub fn component(name: &str) -> PathBuf {
 pub fn build() -> Result<Toolchain> {
     let toolchain = toolchain::find(&target())?;
     run(&mut toolchain.build(&workspace(), &target()))?;
+    javascript::build(toolchain)?;
 
-    fs::create_dir_all(target().join("guests")).context("failed to make target/guests")?;
-    for name in names()? {
+    fs::create_dir_all(target().join("guests/modules")).context("failed to make target/guests")?;
+    for name in names()?.into_iter().chain([javascript::NAME.to_string()]) {
         let module = toolchain.modules(&target()).join(name.replace('-', "_")).with_extension("wasm");
         let component = component(&name);
         let wit = component::wit_package(&root().join("wit"), &workspace().join(&name))?;
         let is_new = component::write(&module, wit.as_deref(), &component)?;
+        // As rustc made it, for tests of what `dohost serve` does with one.
+        fs::copy(&module, target().join("guests/modules").join(&name).with_extension("wasm"))
+            .with_context(|| format!("failed to copy {}", module.display()))?;
         let kib = fs::metadata(&component)?.len().div_ceil(1024);
         let news = if is_new { "" } else { ", unchanged" };
         say(format!("target/guests/{name}.wasm ({kib} KiB{news})"));

@@ -9,6 +9,8 @@ mod chores;
 mod component;
 mod debian;
 mod guests;
+mod javascript;
+mod languages;
 mod process;
 mod toolchain;
 
@@ -16,6 +18,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use languages::Language;
 
 /// Chores of the dohost workspace.
 #[derive(Parser)]
@@ -34,6 +37,15 @@ enum Chore {
     /// DOHOST_GUEST_TOOLCHAIN to `rustup` or `debian` to have it one way only.
     Guests,
 
+    /// Build the counters in other languages to components in target/guests/
+    ///
+    /// Brings compilers and generators from PyPI, npm, crates.io and, for C, Debian to target/languages/tools, in versions that
+    /// are pinned. The first time takes some minutes; afterwards only what changed is built again.
+    Languages {
+        /// All if none is named
+        languages: Vec<Language>,
+    },
+
     /// Build guests and dohost, then run `dohost serve`
     ///
     /// Serves target/guests/counter.wasm unless the arguments name objects. All arguments go to `dohost serve`.
@@ -44,7 +56,7 @@ enum Chore {
 
     /// Build the guests, then run all tests
     ///
-    /// All arguments go to `cargo test --release --workspace`.
+    /// All arguments go to `cargo test --release --workspace`. Without any, the counters in other languages are built too.
     Test {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
         arguments: Vec<OsString>,
@@ -66,6 +78,7 @@ enum Chore {
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Guests => guests::build().map(drop),
+        Chore::Languages { languages } => languages::build(&languages),
         Chore::Serve { arguments } => chores::serve(&arguments),
         Chore::Test { arguments } => chores::test(&arguments),
         Chore::Sim { arguments } => chores::sim(&arguments),

@@ -79,7 +79,7 @@ pub fn find(target: &Path) -> Result<Toolchain> {
             Ok(Toolchain::OnPath)
         }
         Some("debian") => {
-            debian::install().with_context(|| format!("{CHOICE}=debian cannot be had"))?;
+            debian::install(&debian::RUST).with_context(|| format!("{CHOICE}=debian cannot be had"))?;
             say(format!("guests are built with Debian's Rust, as {CHOICE}=debian demands"));
             Ok(Toolchain::Debian)
         }
@@ -93,7 +93,7 @@ fn find_any(target: &Path) -> Result<Toolchain> {
         return Ok(Toolchain::OnPath);
     }
     // Waiting for rustup to fail once is enough.
-    if Toolchain::Debian.modules(target).is_dir() && debian::is_installed() {
+    if Toolchain::Debian.modules(target).is_dir() && debian::is_installed(&debian::RUST) {
         say(format!("guests are built with Debian's Rust, as before ({CHOICE}=rustup tries rustup again)"));
         return Ok(Toolchain::Debian);
     }
@@ -102,7 +102,7 @@ fn find_any(target: &Path) -> Result<Toolchain> {
         return Ok(Toolchain::OnPath);
     };
     say(format!("the Rust on the PATH cannot build guests: {no_rustup:#}"));
-    if let Err(no_debian) = debian::install() {
+    if let Err(no_debian) = debian::install(&debian::RUST) {
         bail!(
             "nothing here can compile for {TARGET}\n  \
              rustup: {no_rustup:#}\n  \

@@ -7,6 +7,7 @@ mod alarms;
 mod bodies;
 mod clients;
 mod concurrency;
+mod dynamic_calls;
 pub(crate) mod http;
 pub(crate) mod http_errors;
 mod namespace;
@@ -42,6 +43,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     http::add_to_linker(&mut linker)?;
     bindings::types::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state)?;
     bindings::namespace::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    dynamic_calls::add_to_linker(&mut linker)?;
     streaming::add_to_linker(&mut linker)?;
     bindings::outgoing::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::storage::add_to_linker::<_, Host>(&mut linker, |state| state)?;

@@ -9,6 +9,10 @@ use crate::guest::GuestState;
 use crate::imports::Stub;
 
 impl namespace::Host for &mut GuestState {
+    fn bindings(&mut self) -> wasmtime::Result<Vec<String>> {
+        Ok(self.outside.bindings())
+    }
+
     fn id_from_name(&mut self, class: String, name: String) -> wasmtime::Result<Result<String, Error>> {
         Ok(self.outside.id_from_name(&class, &name))
     }

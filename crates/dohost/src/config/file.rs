@@ -47,6 +47,8 @@ pub struct File {
     pub classes: BTreeMap<At<String>, ClassTable>,
     /// Workers: wasi:http components that stand in front of the objects.
     pub workers: BTreeMap<At<String>, WorkerTable>,
+    /// How the components are built.
+    pub build: BuildTable,
     /// Requests of objects and Workers to the network.
     pub outgoing: OutgoingTable,
     /// The listener for operators.
@@ -113,6 +115,18 @@ pub struct WorkerTable {
     /// Its limits: memory, turn-cpu, handles, body.
     #[serde(default)]
     pub limits: LimitsTable,
+}
+
+/// How the components are built, by `dohost build` and `dohost dev`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BuildTable {
+    /// The command, for `sh -c`. Default: nothing has to be built
+    pub command: Option<At<String>>,
+    /// Where it is run. Default: where this file is
+    pub cwd: Option<At<String>>,
+    /// Directories and files with what it builds from, for `dohost dev`. Default: where it is run
+    pub watch_dir: Vec<At<String>>,
 }
 
 /// Requests of objects and Workers to the network.

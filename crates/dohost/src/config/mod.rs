@@ -4,7 +4,7 @@
 //! anything, [`plan`] is what comes out. Neither writes anything nor opens a port: a plan can be made again at any time, to
 //! see what has changed.
 
-mod at;
+pub mod at;
 mod data_dir;
 pub mod file;
 pub mod plan;
@@ -15,4 +15,4 @@ mod tables;
 
 pub use data_dir::data_dir;
 pub use plan::Plan;
-pub use resolve::{host_environment, plan};
+pub use resolve::{build, file_of, host_environment, plan};

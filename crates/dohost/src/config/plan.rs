@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dohost_egress::Destination;
@@ -37,6 +37,25 @@ pub struct Plan {
     pub management: ManagementPlan,
     /// In the order in which they are to be applied.
     pub migrations: Vec<Migration>,
+}
+
+impl Plan {
+    /// The files with the components, some maybe several times.
+    pub fn components(&self) -> impl Iterator<Item = &Path> {
+        let of_classes = self.classes.iter().map(|class| &class.component);
+        let of_workers = self.workers.iter().map(|worker| &worker.component);
+        of_classes.chain(of_workers).map(|component| component.path.as_path())
+    }
+}
+
+/// How the components are built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildPlan {
+    /// For `sh -c`.
+    pub command: String,
+    pub directory: PathBuf,
+    /// What it builds from: directories and files.
+    pub watched: Vec<PathBuf>,
 }
 
 /// A class to be served.

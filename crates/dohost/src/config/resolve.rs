@@ -5,6 +5,7 @@
 mod guests;
 mod sections;
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,10 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dohost_object::HostLimits;
+use dohost_rpc::Program;
 
 use super::at::At;
 use super::file::{self, File};
-use super::plan::Plan;
+use super::plan::{BuildPlan, Plan};
 use crate::args::Application;
 use crate::failure::{Failure, Failures};
 use crate::place::{Place, Source};
@@ -35,25 +37,50 @@ const ALARMS_MAX: u32 = 100_000;
 /// Where secrets come from.
 pub type HostEnvironment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
+/// What a file exports, if it is a program.
+pub type ProgramOf<'a> = &'a dyn Fn(&Path) -> Result<Option<Program>, Failures>;
+
 /// The environment of this process.
 pub fn host_environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
 /// Makes the plan that these arguments ask for; reads the file that they name, or that is there.
-pub fn plan(arguments: &Application, environment: HostEnvironment<'_>) -> Result<Plan, Failures> {
+pub fn plan(
+    arguments: &Application,
+    environment: HostEnvironment<'_>,
+    program: ProgramOf<'_>,
+) -> Result<Plan, Failures> {
     let Some(path) = file_of(arguments) else {
-        return Resolver::new(None, environment).plan(&File::default(), arguments);
+        return Resolver::new(None, environment, program).plan(&File::default(), arguments);
     };
+    let (source, file) = read(path)?;
+    Resolver::new(Some(source), environment, program).plan(&file, arguments)
+}
+
+/// How what these arguments ask for is built, if the file that they name, or that is there, says so. Looks at nothing that is
+/// to be built.
+pub fn build(arguments: &Application) -> Result<Option<BuildPlan>, Failures> {
+    let Some(path) = file_of(arguments) else { return Ok(None) };
+    let (source, file) = read(path)?;
+    let mut resolver = Resolver::new(Some(source), &host_environment, &|_| Ok(None));
+    let plan = resolver.build(&file.build);
+    match resolver.failures.is_empty() {
+        true => Ok(plan),
+        false => Err(Failures(resolver.failures)),
+    }
+}
+
+fn read(path: PathBuf) -> Result<(Arc<Source>, File), Failures> {
     let text = std::fs::read_to_string(&path)
         .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display()), None))?;
     let source = Arc::new(Source { path, text });
     let file = file::parse(&source)?;
-    Resolver::new(Some(source), environment).plan(&file, arguments)
+    Ok((source, file))
 }
 
 /// The file that says what to serve, unless the arguments do.
-fn file_of(arguments: &Application) -> Option<PathBuf> {
+pub fn file_of(arguments: &Application) -> Option<PathBuf> {
     let names_components = !arguments.files.is_empty() || !arguments.classes.is_empty() || arguments.worker.is_some();
     match &arguments.config {
         Some(path) => Some(path.clone()),
@@ -68,13 +95,26 @@ struct Resolver<'a> {
     /// What paths in the file are relative to.
     directory: PathBuf,
     environment: HostEnvironment<'a>,
+    /// Whether the file says how the components are built.
+    is_built: bool,
+    program: ProgramOf<'a>,
+    /// Programs that were asked for, none if they could not be built, which was said.
+    programs: HashMap<PathBuf, Option<Program>>,
     failures: Vec<Failure>,
 }
 
 impl<'a> Resolver<'a> {
-    fn new(source: Option<Arc<Source>>, environment: HostEnvironment<'a>) -> Resolver<'a> {
+    fn new(source: Option<Arc<Source>>, environment: HostEnvironment<'a>, program: ProgramOf<'a>) -> Resolver<'a> {
         let directory = source.as_ref().and_then(|source| source.path.parent()).map(PathBuf::from).unwrap_or_default();
-        Resolver { source, directory, environment, failures: Vec::new() }
+        Resolver {
+            source,
+            directory,
+            environment,
+            is_built: false,
+            program,
+            programs: HashMap::new(),
+            failures: Vec::new(),
+        }
     }
 
     fn plan(mut self, file: &File, arguments: &Application) -> Result<Plan, Failures> {
@@ -89,6 +129,7 @@ impl<'a> Resolver<'a> {
             let default = if self.source.is_some() { DATA_DIR } else { "./.dohost" };
             self.path(file.data_dir.as_deref().unwrap_or(default))
         });
+        self.is_built = self.build(&file.build).is_some();
         let (classes, workers) = self.guests(file, arguments);
         let plan = Plan {
             file: self.source.as_ref().map(|source| source.path.clone()),
@@ -131,16 +172,33 @@ impl<'a> Resolver<'a> {
         self.directory.join(path)
     }
 
+    /// A path of the file to something that is there.
+    fn existing(&mut self, at: &At<String>) -> PathBuf {
+        let path = self.path(&at.value);
+        if let Err(error) = std::fs::metadata(&path) {
+            let help = match self.is_built {
+                true => "build it first: dohost build",
+                false => "paths are relative to the directory of this file",
+            };
+            self.fail(at, format!("cannot read {}: {error}", path.display()), Some(help.into()));
+        }
+        path
+    }
+
     /// A path of the file to a file that is there.
     fn file(&mut self, at: &At<String>) -> PathBuf {
-        let path = self.path(&at.value);
-        let help = || Some("paths are relative to the directory of this file".to_owned());
-        match std::fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => {
-                self.fail(at, format!("cannot read {}: it is a directory", path.display()), None);
-            }
-            Ok(_) => {}
-            Err(error) => self.fail(at, format!("cannot read {}: {error}", path.display()), help()),
+        let path = self.existing(at);
+        if path.is_dir() {
+            self.fail(at, format!("cannot read {}: it is a directory", path.display()), None);
+        }
+        path
+    }
+
+    /// A path of the file to a directory that is there.
+    fn directory(&mut self, at: &At<String>) -> PathBuf {
+        let path = self.existing(at);
+        if path.is_file() {
+            self.fail(at, format!("{} is a file, and a directory is expected", path.display()), None);
         }
         path
     }
@@ -174,6 +232,19 @@ impl<'a> Resolver<'a> {
             self.fail(at, error, None);
         }
         at.value.clone()
+    }
+
+    /// What a file exports, if it is a program. What is wrong with it is said once.
+    fn program(&mut self, path: &Path) -> Option<Program> {
+        if let Some(program) = self.programs.get(path) {
+            return program.clone();
+        }
+        let program = (self.program)(path).unwrap_or_else(|Failures(failures)| {
+            self.failures.extend(failures);
+            None
+        });
+        self.programs.insert(path.to_owned(), program.clone());
+        program
     }
 
     /// What the environment of the host has under this name.

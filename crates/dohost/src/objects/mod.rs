@@ -4,6 +4,7 @@
 
 pub mod args;
 mod ask;
+mod clone;
 mod show;
 
 use std::io::{IsTerminal, Read, Write};
@@ -211,9 +212,11 @@ fn class_and_name(object: &Meant) -> anyhow::Result<(&str, Option<&str>)> {
 /// The path of an object in the API.
 fn path(object: &Meant) -> anyhow::Result<String> {
     let (class, name) = class_and_name(object)?;
-    let object = match name {
-        Some(name) => format!("name:{}", encoded(name)),
-        None => encoded(object.id.as_deref().unwrap_or_default()),
-    };
-    Ok(format!("/v1/classes/{}/objects/{object}", encoded(class)))
+    let id = || encoded(object.id.as_deref().unwrap_or_default());
+    Ok(name.map_or_else(|| format!("/v1/classes/{}/objects/{}", encoded(class), id()), |name| named_path(class, name)))
+}
+
+/// The path of an object with a name.
+pub fn named_path(class: &str, name: &str) -> String {
+    format!("/v1/classes/{}/objects/name:{}", encoded(class), encoded(name))
 }

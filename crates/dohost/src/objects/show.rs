@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::clone;
+
 /// Above a list of objects.
 pub const OBJECTS_HEAD: &str = "ID                                                                    BYTES    KEYS  LAST ACTIVE               MEMORY  NAME";
 
@@ -116,8 +118,11 @@ pub fn stats(stats: &Value) -> String {
     names.map(|(label, name)| fact(label, &text(&stats[name]))).join("\n")
 }
 
-/// A value on a terminal: as it is if it is text that does nothing to the terminal.
+/// A value on a terminal: as one would write it if it is of a program in JavaScript, as it is if it is text that does nothing to the terminal.
 pub fn value(value: &[u8]) -> String {
+    if let Some(text) = clone::as_text(value) {
+        return text;
+    }
     let is_plain = |text: &&str| text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t'));
     match std::str::from_utf8(value).ok().filter(is_plain) {
         Some(text) => text.to_owned(),
@@ -127,6 +132,9 @@ pub fn value(value: &[u8]) -> String {
 
 /// A value as JSON: as text if it is text.
 pub fn value_as_json(key: &str, value: &[u8]) -> Value {
+    if let Some(text) = clone::as_text(value) {
+        return json!({ "key": key, "javascript": text, "base64": data_encoding::BASE64.encode(value) });
+    }
     match std::str::from_utf8(value) {
         Ok(text) => json!({ "key": key, "text": text }),
         Err(_) => json!({ "key": key, "base64": data_encoding::BASE64.encode(value) }),

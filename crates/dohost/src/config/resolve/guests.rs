@@ -1,10 +1,11 @@
 //! Classes and Workers: those of the file, or those of the command line.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dohost_ingress::RoutePattern;
 use dohost_object::{Limits, check_class_name};
+use dohost_rpc::Program;
 use heck::ToShoutySnakeCase;
 
 use super::{At, Resolver};
@@ -27,6 +28,20 @@ type Bindings = BTreeMap<String, String>;
 type BindingsTable = BTreeMap<At<String>, At<String>>;
 type Vars = BTreeMap<At<String>, Scalar>;
 
+/// What the command line gives to serve.
+struct Given {
+    classes: Vec<ClassFile>,
+    worker: Option<PathBuf>,
+}
+
+/// A class of the command line.
+struct ClassFile {
+    name: String,
+    /// The name that the component knows it by.
+    own_name: String,
+    path: PathBuf,
+}
+
 /// What every class and Worker starts from.
 struct Base {
     /// The binding that every class has by its name.
@@ -39,10 +54,10 @@ struct Base {
 impl Resolver<'_> {
     /// Everything that is to be served.
     pub(super) fn guests(&mut self, file: &File, arguments: &Application) -> (Vec<ClassPlan>, Vec<WorkerPlan>) {
-        let class_files = self.class_files(arguments);
+        let Given { classes: class_files, worker: worker_file } = self.given(arguments);
         let class_names: Vec<String> = match self.source {
             Some(_) => file.classes.keys().map(|name| name.value.clone()).collect(),
-            None => class_files.iter().map(|(name, _)| name.clone()).collect(),
+            None => class_files.iter().map(|class| class.name.clone()).collect(),
         };
         let mut limits = Limits::default();
         self.apply_limits(&file.limits, &mut limits, None);
@@ -51,18 +66,18 @@ impl Resolver<'_> {
 
         let mut classes: Vec<ClassPlan> =
             file.classes.iter().map(|(name, table)| self.class(name, table, &base)).collect();
-        classes.extend(class_files.into_iter().map(|(name, path)| ClassPlan {
-            own_name: name.clone(),
+        classes.extend(class_files.into_iter().map(|ClassFile { name, own_name, path }| ClassPlan {
+            bindings: with_own_name(base.bindings.clone(), &base, &own_name, &name),
+            own_name,
             name,
             component: ComponentFile { path, place: None },
             limits: base.limits.clone(),
             is_serial: false,
-            bindings: base.bindings.clone(),
             variables: base.variables.clone(),
         }));
         let mut workers: Vec<WorkerPlan> =
             file.workers.iter().map(|(name, table)| self.worker(name, table, &base)).collect();
-        workers.extend(arguments.worker.iter().map(|path| WorkerPlan {
+        workers.extend(worker_file.iter().map(|path| WorkerPlan {
             name: WORKER_NAME.into(),
             component: ComponentFile { path: path.clone(), place: None },
             routes: vec![RoutePattern::everything()],
@@ -80,27 +95,115 @@ impl Resolver<'_> {
         (classes, workers)
     }
 
-    /// Name and file of every class on the command line, each name once.
-    fn class_files(&mut self, arguments: &Application) -> Vec<(String, PathBuf)> {
-        let mut files: Vec<(String, PathBuf)> = Vec::new();
-        let named_by_file = arguments.files.iter().filter_map(|file| {
-            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let checked = check_class_name(&name).map_err(|error| {
+    /// What the command line gives to serve: each name once, one Worker at most.
+    fn given(&mut self, arguments: &Application) -> Given {
+        let mut given = Given { classes: Vec::new(), worker: arguments.worker.clone() };
+        for file in &arguments.files {
+            match self.program(file) {
+                Some(program) => self.given_program(file, &program, arguments, &mut given),
+                // What is wrong with it was said.
+                None if dohost_javascript::is_source(file) => {}
+                None => self.given_component(file, &mut given),
+            }
+        }
+        for (name, file) in &arguments.classes {
+            if let Some((path, own_name)) = self.class_in_file(name, file) {
+                self.give(ClassFile { name: name.clone(), own_name, path }, &mut given);
+            }
+        }
+        if let Some(file) = &arguments.worker
+            && let Some(program) = self.program(file)
+            && !program.worker
+        {
+            let text = format!("{} is no Worker: it has no default export with fetch", file.display());
+            self.failures.push(Failure::new(text, Some("export default { async fetch(request, env) { … } }".into())));
+        }
+        given
+    }
+
+    /// A program is each class that it exports, and the Worker if it is one.
+    fn given_program(&mut self, file: &Path, program: &Program, arguments: &Application, given: &mut Given) {
+        for class in &program.classes {
+            match check_class_name(&class.name) {
+                Ok(()) => {
+                    let name = class.name.clone();
+                    self.give(ClassFile { own_name: name.clone(), name, path: file.to_owned() }, given);
+                }
+                Err(error) => {
+                    let help = format!("name it yourself: --class NAME={}#{}", file.display(), class.name);
+                    self.failures.push(Failure::new(error, Some(help)));
+                }
+            }
+        }
+        if program.worker && arguments.worker.is_none() {
+            if let Some(other) = &given.worker {
+                let text = format!("two Workers: {} and {}", other.display(), file.display());
+                let help = "say which one it is with --worker FILE, or give them routes in dohost.toml";
+                self.failures.push(Failure::new(text, Some(help.into())));
+            }
+            given.worker = Some(file.to_owned());
+        }
+        if program.classes.is_empty() && !program.worker {
+            let text = format!("there is nothing to serve in {}", file.display());
+            let help = "export a class of objects, or export default { async fetch(request, env) { … } }";
+            self.failures.push(Failure::new(text, Some(help.into())));
+        }
+    }
+
+    /// A component is the class that is called like its file.
+    fn given_component(&mut self, file: &Path, given: &mut Given) {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        match check_class_name(&name) {
+            Ok(()) => self.give(ClassFile { own_name: name.clone(), name, path: file.to_owned() }, given),
+            Err(error) => {
                 let help = format!("name it yourself: --class NAME={}", file.display());
                 self.failures.push(Failure::new(error, Some(help)));
-            });
-            checked.is_ok().then(|| (name, file.clone()))
-        });
-        let given: Vec<_> = named_by_file.collect();
-        for (name, file) in given.into_iter().chain(arguments.classes.iter().cloned()) {
-            if let Some((_, other)) = files.iter().find(|(other, _)| *other == name) {
-                let text = format!("two files for the class {name}: {} and {}", other.display(), file.display());
-                let help = format!("give one of them another name with --class NAME={}", file.display());
-                self.failures.push(Failure::new(text, Some(help)));
             }
-            files.push((name, file));
         }
-        files
+    }
+
+    fn give(&mut self, class: ClassFile, given: &mut Given) {
+        if let Some(other) = given.classes.iter().find(|other| other.name == class.name) {
+            let ClassFile { name, path, .. } = &class;
+            let text = format!("two files for the class {name}: {} and {}", other.path.display(), path.display());
+            let help = format!("give one of them another name with --class NAME={}", path.display());
+            self.failures.push(Failure::new(text, Some(help)));
+        }
+        given.classes.push(class);
+    }
+
+    /// The file of `NAME=FILE#CLASS`, and the name of the class in it: NAME, or the only one, if it is not said.
+    fn class_in_file(&mut self, name: &str, file: &Path) -> Option<(PathBuf, String)> {
+        let text = file.to_string_lossy().into_owned();
+        let (path, class) = match text.rsplit_once('#') {
+            Some((path, class)) if !file.exists() => (PathBuf::from(path), Some(class)),
+            _ => (file.to_owned(), None),
+        };
+        let Some(program) = self.program(&path) else {
+            let is_wrong = dohost_javascript::is_source(&path);
+            return (!is_wrong).then(|| (path, class.unwrap_or(name).to_owned()));
+        };
+        match class_of_program(&program, name, class, &path) {
+            Ok(own_name) => Some((path, own_name)),
+            Err((text, help)) => {
+                self.failures.push(Failure::new(text, help));
+                None
+            }
+        }
+    }
+
+    /// What the component of a table calls its class.
+    fn own_name(&mut self, name: &At<String>, table: &ClassTable, component: &ComponentFile) -> String {
+        let own_name = self.class_name(table.class.as_ref().unwrap_or(name));
+        let Some(program) = self.program(&component.path) else { return own_name };
+        let class = table.class.as_ref().map(|class| class.value.as_str());
+        match class_of_program(&program, &name.value, class, &component.path) {
+            Ok(own_name) => own_name,
+            Err((text, help)) => {
+                self.fail(table.class.as_ref().unwrap_or(&table.component), text, help);
+                own_name
+            }
+        }
     }
 
     fn fail_of_nothing(&mut self) {
@@ -124,16 +227,14 @@ impl Resolver<'_> {
     fn class(&mut self, name: &At<String>, table: &ClassTable, base: &Base) -> ClassPlan {
         let mut limits = base.limits.clone();
         self.apply_limits(&table.limits, &mut limits, None);
-        let own_name = self.class_name(table.class.as_ref().unwrap_or(name));
-        let mut bindings = self.bindings(&table.bindings, base);
-        if !base.class_names.contains(&own_name) {
-            // An object may call others of its class by what it is told that the class is called.
-            bindings.entry(own_name.clone()).or_insert_with(|| name.value.clone());
-        }
+        let component = self.component(&table.component);
+        let own_name = self.own_name(name, table, &component);
+        let bindings = self.bindings(&table.bindings, base);
+        let bindings = with_own_name(bindings, base, &own_name, &name.value);
         ClassPlan {
             name: name.value.clone(),
             own_name,
-            component: self.component(&table.component),
+            component,
             limits,
             is_serial: table.concurrency == Concurrency::Serial,
             bindings,
@@ -158,9 +259,16 @@ impl Resolver<'_> {
                 routes.value.iter().filter_map(|route| self.route(route)).collect()
             }
         };
+        let component = self.component(&table.component);
+        if let Some(program) = self.program(&component.path)
+            && !program.worker
+        {
+            let text = format!("{} is no Worker: it has no default export with fetch", component.path.display());
+            self.fail(&table.component, text, Some("export default { async fetch(request, env) { … } }".into()));
+        }
         WorkerPlan {
             name: name.value.clone(),
-            component: self.component(&table.component),
+            component,
             routes,
             limits,
             bindings: self.bindings(&table.bindings, base),
@@ -290,6 +398,32 @@ impl Resolver<'_> {
         let help = format!("the classes are {}", names.join(", "));
         self.failures.push(Failure::new(format!("no class {name} is served"), Some(help)));
     }
+}
+
+/// The class of a program that is served under a name; if it is not said which one, that of this name, or the only one.
+fn class_of_program(
+    program: &Program,
+    name: &str,
+    class: Option<&str>,
+    path: &Path,
+) -> Result<String, (String, Option<String>)> {
+    match (program.class(class.unwrap_or(name)), class, &program.classes[..]) {
+        (Some(class), _, _) => Ok(class.name.clone()),
+        (None, None, [only]) => Ok(only.name.clone()),
+        (None, _, classes) => {
+            let text = format!("{} exports no class {}", path.display(), class.unwrap_or(name));
+            let names = classes.iter().map(|class| class.name.as_str());
+            Err((text, suggest::help(class.unwrap_or(name), "the classes", names)))
+        }
+    }
+}
+
+/// An object may call others of its class by what it is told that the class is called.
+fn with_own_name(mut bindings: Bindings, base: &Base, own_name: &str, name: &str) -> Bindings {
+    if !base.class_names.iter().any(|served| served == own_name) {
+        bindings.entry(own_name.to_owned()).or_insert_with(|| name.to_owned());
+    }
+    bindings
 }
 
 /// Every class is bound as its name in capitals. Where two classes come to the same binding, neither has it.

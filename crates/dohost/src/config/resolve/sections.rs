@@ -5,13 +5,34 @@ use std::collections::HashSet;
 use super::Resolver;
 use crate::args::Application;
 use crate::config::at::At;
-use crate::config::file::{ManagementTable, MigrationTable, OutgoingTable};
-use crate::config::plan::{ManagementPlan, Migration, MigrationStep, OutgoingPlan, Secret};
+use crate::config::file::{BuildTable, ManagementTable, MigrationTable, OutgoingTable};
+use crate::config::plan::{BuildPlan, ManagementPlan, Migration, MigrationStep, OutgoingPlan, Secret};
 
 /// Where the token of the management listener is, unless the file says otherwise.
 const TOKEN_VARIABLE: &str = "DOHOST_MANAGEMENT_TOKEN";
 
 impl Resolver<'_> {
+    pub(super) fn build(&mut self, table: &BuildTable) -> Option<BuildPlan> {
+        let Some(command) = &table.command else {
+            if let Some(at) = table.cwd.as_ref().or(table.watch_dir.first()) {
+                let help = "add command = \"…\" to [build], or leave [build] out if nothing has to be built";
+                self.fail(at, "there is no command to build with", Some(help.into()));
+            }
+            return None;
+        };
+        let here = std::path::PathBuf::from(".");
+        let directory = match &table.cwd {
+            Some(at) => self.directory(at),
+            None if self.directory.as_os_str().is_empty() => here,
+            None => self.directory.clone(),
+        };
+        let watched = match table.watch_dir.is_empty() {
+            true => vec![directory.clone()],
+            false => table.watch_dir.iter().map(|at| self.path(&at.value)).collect(),
+        };
+        Some(BuildPlan { command: command.value.clone(), directory, watched })
+    }
+
     pub(super) fn outgoing(&mut self, table: &OutgoingTable, arguments: &Application) -> OutgoingPlan {
         let is_enabled = table.enabled.as_ref().is_none_or(|enabled| enabled.value);
         let mut allow = Vec::new();

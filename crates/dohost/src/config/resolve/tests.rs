@@ -32,7 +32,7 @@ fn plan_of(directory: &Path, arguments: &[&str]) -> Result<Plan, Failures> {
     let file = directory.join(FILE_NAME);
     let line = [&["dohost", "serve", "--config", file.to_str().unwrap()], arguments].concat();
     let Command::Serve(serve) = Args::try_parse_from(line).unwrap().command else { panic!("it says serve") };
-    plan(&serve.application, &environment)
+    plan(&serve.application, &environment, &|_| Ok(None))
 }
 
 fn good(toml: &str, arguments: &[&str]) -> Plan {

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""What the same counter costs in each language. See README.md.
+
+One dohost for each component, on new data. The figures of a language do not depend on those of another, so any of them can
+be taken again by itself: `languages.py counter-go`.
+"""
+
+import argparse
+import datetime
+import http.client
+import os
+import re
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True  # nothing is left beside the sources
+
+import load
+import servers
+
+GUESTS = servers.ROOT / "target" / "guests"
+
+# Component → what the table calls it.
+LANGUAGES = {
+    "counter": "Rust",
+    "counter-sync": "Rust, sync ABI",
+    "counter-c": "C",
+    "counter-zig": "Zig",
+    "counter-assemblyscript": "AssemblyScript",
+    "counter-go": "Go",
+    "counter-python": "Python",
+}
+
+# Those that `cargo xtask languages` builds, by the name that it has for them.
+BUILT_BY_LANGUAGE = {name: name.removeprefix("counter-") for name in list(LANGUAGES)[2:]}
+
+OBJECTS = 1_000
+CONNECTIONS = 64
+SAMPLES = 5
+
+# Compiling Python takes half a minute of CPU.
+START_SECONDS_MAX = 300
+
+
+def main():
+    arguments = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    run_directory = Path(tempfile.mkdtemp(prefix="dohost-bench-"))
+    servers.START_SECONDS_MAX = START_SECONDS_MAX
+    try:
+        binary = build(arguments, run_directory)
+        rows = []
+        for name in arguments.components:
+            print(name, file=sys.stderr, flush=True)
+            rows.append(row(name, binary, run_directory, arguments.seconds))
+        show(rows)
+        return 0
+    except (servers.Missing, load.Wrong) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 1
+    finally:
+        shutil.rmtree(run_directory, ignore_errors=True)
+
+
+def parse():
+    parser = argparse.ArgumentParser(description="Costs of the counter in each language. See benches/README.md.")
+    text = "components in target/guests, such as counter-go [all]"
+    parser.add_argument("components", nargs="*", default=list(LANGUAGES), metavar="COMPONENT", help=text)
+    parser.add_argument("--seconds", type=int, default=2, metavar="N", help="length of a sample [2]")
+    parser.add_argument("--dohost", type=Path, metavar="FILE", help="use this binary instead of building one")
+    return parser.parse_args()
+
+
+def build(arguments, run_directory):
+    """A copy of the binary: a build meanwhile does no harm."""
+    servers.need("wrk", servers.HELP["wrk"])
+    binary = arguments.dohost
+    if binary is None:
+        servers.run(["cargo", "build", "--release", "--workspace"], servers.ROOT)
+        binary = servers.ROOT / "target" / "release" / "dohost"
+    return shutil.copy2(binary, run_directory / "dohost")
+
+
+def row(name, binary, run_directory, seconds):
+    """The cells of one line of the table, which is in the order of HEAD."""
+    built = build_again(name)
+    component = GUESTS / f"{name}.wasm"
+    if not component.is_file():
+        raise servers.Missing(f"there is no {component}\n  help: cargo xtask guests, cargo xtask languages")
+    options = ["--idle-timeout", "1h", "--max-resident", OBJECTS + 100]
+
+    def command(port, data):
+        listen = ["--listen", f"127.0.0.1:{port}", "--data-dir", data]
+        return [binary, "serve", "--class", f"counter={component}", *listen, *options]
+
+    server = servers.Server(name, command)
+    server.prepare(run_directory)
+    server.start()
+    try:
+        compile_cpu = server.cpu_seconds()
+        code_kib = int(re.search(r"compiled_kib=(\d+)", server.log_tail())[1])
+        start_ms, start_cpu_ms, object_kib = residents(server)
+        samples = [load.sample(server, 1, CONNECTIONS, seconds, seed) for seed in range(SAMPLES + 1)][1:]
+        increment_us = statistics.median(sample.cpu_us for sample in samples)
+        rate = statistics.median(sample.rate for sample in samples)
+    finally:
+        server.kill()
+    size = component.stat().st_size / 1024
+    return [LANGUAGES.get(name, name), built, kib(size), f"{compile_cpu:.1f}", kib(code_kib), f"{start_cpu_ms:.2f}", f"{start_ms:.2f}",
+            f"{increment_us:.0f}", f"{rate:,.0f}", f"{object_kib:,.0f}"]
+
+
+HEAD = ["language", "build, CPU s", ".wasm", "compile, CPU s", "compiled", "start, CPU ms", "start, ms", "increment, CPU µs", "per second", "KiB each"]
+
+
+def build_again(name):
+    """CPU seconds of building it with its tools in place."""
+    language = BUILT_BY_LANGUAGE.get(name)
+    if language is None:
+        return ""
+    (servers.ROOT / "target" / "languages" / f"{name}.stamp").unlink(missing_ok=True)
+    command = ["cargo", "xtask", "languages", language]
+    # What cargo and xtask take by themselves, as they do when there is nothing to build, is subtracted.
+    return f"{max(0, cpu_of(command) - cpu_of(command)):.1f}"
+
+
+def cpu_of(command):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    servers.run(command, servers.ROOT)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def residents(server):
+    """Starts objects, one after the other on one connection: ms, CPU ms and KiB for each.
+
+    A read starts them, so no disk is in the times; what a read takes that does not start an object is subtracted. Then each
+    has an increment before the memory is read.
+    """
+    ask_each(server, range(OBJECTS, OBJECTS + 50), "value")
+    before = resident_kib(server)
+    start_ms, start_cpu = ask_each(server, range(OBJECTS), "value")
+    again_ms, again_cpu = ask_each(server, range(OBJECTS), "value")
+    ask_each(server, range(OBJECTS), "increment")
+    return start_ms - again_ms, start_cpu - again_cpu, (resident_kib(server) - before) / OBJECTS
+
+
+def ask_each(server, objects, what):
+    """Median ms of a request, and the CPU ms for each."""
+    connection = http.client.HTTPConnection(server.address, timeout=load.REPLY_SECONDS_MAX)
+    cpu, times = server.cpu_seconds(), []
+    for index in objects:
+        begin = time.perf_counter()
+        load.ask(connection, server, index, what)
+        times.append(time.perf_counter() - begin)
+    connection.close()
+    return statistics.median(times) * 1e3, (server.cpu_seconds() - cpu) / len(times) * 1e3
+
+
+def resident_kib(server):
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
+
+
+def kib(number):
+    return f"{number:,.0f} KiB" if number < 10_000 else f"{number / 1024:,.1f} MiB"
+
+
+def show(rows):
+    version = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=servers.ROOT, capture_output=True, text=True)
+    print(f"\n{datetime.date.today()}, {os.cpu_count()} cores, dohost at {version.stdout.strip() or 'an unknown commit'}.\n")
+    print("| " + " | ".join(HEAD) + " |")
+    print("| --- |" + " ---: |" * (len(HEAD) - 1))
+    for cells in rows:
+        print("| " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+//! What makes a component an object or a Worker: the exports, written where the class or the function is.
+//!
+//! Not in `dohost-guest` itself: whatever that exports, every component would that is made with it.
+
+use std::sync::OnceLock;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::parse::ParseStream;
+use syn::{Error, Result, Token};
+
+use crate::wit::{interface, package};
+
+const OBJECT: &str = include_str!("../../../wit/object.wit");
+const CLOCKS: &str = include_str!("../../../wit/deps/clocks.wit");
+const HTTP: &str = include_str!("../../../wit/deps/http.wit");
+
+/// Which ABI the functions are exported with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Abi {
+    Async,
+    Sync,
+}
+
+impl Abi {
+    /// How one step of a macro tells the next.
+    pub fn word(self) -> TokenStream {
+        match self {
+            Abi::Async => quote!(async),
+            Abi::Sync => quote!(do),
+        }
+    }
+
+    /// The same the other way round.
+    pub fn parse(input: ParseStream) -> Result<Abi> {
+        match input.parse::<Option<Token![async]>>()? {
+            Some(_) => Ok(Abi::Async),
+            None => input.parse::<Token![do]>().map(|_| Abi::Sync),
+        }
+    }
+
+    /// The option of `generate!` where nothing is imported.
+    pub fn option(self) -> TokenStream {
+        match self {
+            Abi::Async => TokenStream::new(),
+            Abi::Sync => quote!(async: false,),
+        }
+    }
+
+    /// A function with this ABI.
+    pub fn function(self, head: TokenStream, gives: TokenStream, body: TokenStream) -> TokenStream {
+        match self {
+            Abi::Async => quote!(async fn #head #gives { #body }),
+            Abi::Sync => {
+                quote!(fn #head #gives { ::dohost_guest::__private::wit_bindgen::block_on(async move { #body }) })
+            }
+        }
+    }
+}
+
+/// The handler and the construction, which a component exports once however many classes it has. The compiler expands all
+/// macros of a crate in one process, so the first class to come writes them.
+pub fn object(abi: Abi) -> Result<TokenStream> {
+    static WRITTEN: OnceLock<Abi> = OnceLock::new();
+    let mut is_first = false;
+    let written = WRITTEN.get_or_init(|| {
+        is_first = true;
+        abi
+    });
+    if *written != abi {
+        let text = "of the classes of a component, either all are `#[durable_object(sync)]` or none is";
+        return Err(Error::new(proc_macro2::Span::call_site(), text));
+    }
+    if !is_first {
+        return Ok(TokenStream::new());
+    }
+    let wit = format!(
+        "package dohost:guest-object;\nworld object {{\n\
+         export dohost:object/handler@0.1.0;\nexport dohost:object/construction@0.1.0;\n}}\n{}",
+        package("dohost:object@0.1.0", &["types", "handler", "construction"].map(|name| interface(OBJECT, name)))
+    );
+    let option = abi.option();
+    let text = quote!(::std::string::String);
+    let construct = abi.function(
+        quote!(construct()),
+        quote!(-> ::core::result::Result<(), #text>),
+        quote!(::dohost_guest::__private::construct().await),
+    );
+    let fetch = abi.function(
+        quote!(fetch(request: ::dohost_guest::__private::bindings_types::Request)),
+        quote!(-> ::core::result::Result<::dohost_guest::__private::bindings_types::Response, #text>),
+        quote!(::dohost_guest::__private::fetch(request).await),
+    );
+    Ok(quote! {
+        #[doc(hidden)]
+        #[allow(warnings, clippy::all)]
+        mod __dohost_object {
+            ::dohost_guest::__private::wit_bindgen::generate!({
+                inline: #wit,
+                path: [],
+                world: "dohost:guest-object/object",
+                runtime_path: "::dohost_guest::__private::wit_bindgen::rt",
+                with: { "dohost:object/types@0.1.0": ::dohost_guest::__private::bindings_types },
+                #option
+            });
+
+            struct Exports;
+            export!(Exports);
+
+            impl exports::dohost::object::construction::Guest for Exports {
+                #construct
+            }
+
+            impl exports::dohost::object::handler::Guest for Exports {
+                #fetch
+            }
+        }
+    })
+}
+
+/// The handler of `wasi:http`, which calls a function in the same module.
+pub fn worker(function: &syn::Ident) -> TokenStream {
+    let wit = format!(
+        "package dohost:guest-worker;\nworld worker {{\nexport wasi:http/handler@0.3.0;\n}}\n{}{}",
+        package("wasi:http@0.3.0", &["types", "handler"].map(|name| interface(HTTP, name))),
+        package("wasi:clocks@0.3.0", &[interface(CLOCKS, "types")]),
+    );
+    quote! {
+        #[doc(hidden)]
+        #[allow(warnings, clippy::all)]
+        mod __dohost_worker {
+            ::dohost_guest::__private::wit_bindgen::generate!({
+                inline: #wit,
+                path: [],
+                world: "dohost:guest-worker/worker",
+                runtime_path: "::dohost_guest::__private::wit_bindgen::rt",
+                with: {
+                    "wasi:http/types@0.3.0": ::dohost_guest::__private::bindings_http,
+                    "wasi:clocks/types@0.3.0": ::dohost_guest::__private::bindings_clocks,
+                },
+            });
+
+            struct Exports;
+            export!(Exports);
+
+            use ::dohost_guest::__private::bindings_http as http;
+
+            impl exports::wasi::http::handler::Guest for Exports {
+                async fn handle(request: http::Request) -> ::core::result::Result<http::Response, http::ErrorCode> {
+                    ::dohost_guest::__private::handle(request, |request, env, context| {
+                        ::std::boxed::Box::pin(super::#function(request, env, context))
+                    })
+                    .await
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! `#[durable_object]`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Error, ImplItem, Item, ItemImpl, ItemStruct, Result, Type};
+
+use crate::exports::{self, Abi};
+use crate::method;
+
+pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let (arguments, abi) = match arguments.to_string().as_str() {
+        "sync" => (String::new(), Abi::Sync),
+        "methods , sync" | "methods, sync" => ("methods".to_owned(), Abi::Sync),
+        other => (other.to_owned(), Abi::Async),
+    };
+    match (arguments.as_str(), syn::parse2(item)?) {
+        ("", Item::Struct(item)) => class(&item, abi),
+        // Where a trait is implemented there is nothing to add; older code for Workers has the attribute there too.
+        ("", Item::Impl(item)) if item.trait_.is_some() => Ok(quote!(#item)),
+        ("methods", Item::Impl(item)) if item.trait_.is_none() => methods(&item, abi),
+        ("methods", Item::Impl(item)) => {
+            Err(Error::new_spanned(item.self_ty, "methods stand in an `impl` of the struct itself, not of a trait"))
+        }
+        ("" | "methods", item) => Err(Error::new_spanned(
+            item,
+            "`#[durable_object]` stands above a struct, `#[durable_object(methods)]` above an `impl` of it",
+        )),
+        (other, item) => Err(Error::new_spanned(
+            item,
+            format!("`{other}` is nothing that `#[durable_object]` knows: there are `methods` and `sync`"),
+        )),
+    }
+}
+
+fn class(item: &ItemStruct, abi: Abi) -> Result<TokenStream> {
+    if !item.generics.params.is_empty() {
+        return Err(Error::new_spanned(&item.generics, "a class has no type parameters"));
+    }
+    let name = &item.ident;
+    let text = name.to_string();
+    let exports = exports::object(abi)?;
+    Ok(quote! {
+        #item
+
+        #exports
+
+        ::dohost_guest::__private::inventory::submit! {
+            ::dohost_guest::__private::Class::of::<#name>(#text)
+        }
+    })
+}
+
+fn methods(item: &ItemImpl, abi: Abi) -> Result<TokenStream> {
+    let Type::Path(class) = &*item.self_ty else {
+        return Err(Error::new_spanned(&item.self_ty, "this is no struct"));
+    };
+    let mut signatures = Vec::new();
+    for item in &item.items {
+        if let ImplItem::Fn(function) = item
+            && method::is_method(function)?
+        {
+            let docs = function.attrs.iter().filter(|attribute| attribute.path().is_ident("doc"));
+            let signature = &function.sig;
+            signatures.push(quote!(#(#docs)* #signature;));
+        }
+    }
+    if signatures.is_empty() {
+        return Err(Error::new_spanned(class, "there is no `pub fn` with `&self` here, so there are no methods"));
+    }
+    let abi = abi.word();
+    Ok(quote! {
+        #item
+
+        ::dohost_guest::__private::methods! { { { #abi #class #(#signatures)* } {} } {} }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(arguments: TokenStream, item: TokenStream) -> String {
+        expand(arguments, item).expect_err("it makes no sense").to_string()
+    }
+
+    #[test]
+    fn what_cannot_be_a_class_or_a_method_says_why() {
+        let methods = || quote!(methods);
+        let cases = [
+            (
+                quote!(),
+                quote!(
+                    struct Many<T>(T);
+                ),
+                "no type parameters",
+            ),
+            (
+                quote!(),
+                quote!(
+                    fn f() {}
+                ),
+                "stands above a struct",
+            ),
+            (
+                quote!(method),
+                quote!(
+                    struct A;
+                ),
+                "there are `methods` and `sync`",
+            ),
+            (methods(), quote!(impl A { pub fn f(&mut self) {} }), "takes `&self`"),
+            (methods(), quote!(impl A { pub fn f<T>(&self, it: T) {} }), "no type parameters"),
+            (methods(), quote!(impl A { fn f(&self) {} pub fn g() {} }), "there are no methods"),
+            (methods(), quote!(impl DurableObject for A { fn f(&self) {} }), "not of a trait"),
+        ];
+        for (arguments, item, text) in cases {
+            let error = error(arguments, item);
+            assert!(error.contains(text), "{error}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Classes: the trait that an object implements, and which of a component's classes this instance is of.
+
+use std::any::{Any, type_name};
+use std::cell::OnceCell;
+use std::pin::Pin;
+
+use crate::bindings::dohost::object::{state, types};
+use crate::{Env, Error, Request, Response, Result, State};
+
+/// A Durable Object: what `#[durable_object]` above a struct makes a class of.
+#[expect(async_fn_in_trait, reason = "an object runs on one thread")]
+pub trait DurableObject: Sized + 'static {
+    /// The object in memory, at the beginning of each of its lives. It cannot wait; [`DurableObject::construct`] can.
+    fn new(state: State, env: Env) -> Self;
+
+    /// What a life begins with, before its first event: reading what the object remembers, for example. If it fails, the
+    /// life ends and the next event begins a new one.
+    async fn construct(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Answers a request. An error is answered with 500, and is in the log.
+    ///
+    /// A class that has methods only leaves it out.
+    async fn fetch(&self, request: Request) -> Result<Response> {
+        let _ = request;
+        Response::error("This object takes no requests. It may have methods: POST …/rpc/{method}\n", 404)
+    }
+}
+
+/// A class of this component.
+pub struct Class {
+    name: &'static str,
+    make: fn(State, Env) -> &'static dyn DynObject,
+}
+
+inventory::collect!(Class);
+
+impl Class {
+    /// The class of a struct with this name.
+    pub const fn of<T: DurableObject>(name: &'static str) -> Class {
+        // An object lives as long as the instance of its component, which the host throws away as a whole.
+        Class { name, make: |state, env| Box::leak(Box::new(T::new(state, env))) }
+    }
+}
+
+/// An object of any class.
+trait DynObject: Any {
+    fn construct(&'static self) -> Pin<Box<dyn Future<Output = Result<()>>>>;
+    fn fetch(&'static self, request: Request) -> Pin<Box<dyn Future<Output = Result<Response>>>>;
+}
+
+impl<T: DurableObject> DynObject for T {
+    fn construct(&'static self) -> Pin<Box<dyn Future<Output = Result<()>>>> {
+        Box::pin(DurableObject::construct(self))
+    }
+
+    fn fetch(&'static self, request: Request) -> Pin<Box<dyn Future<Output = Result<Response>>>> {
+        Box::pin(DurableObject::fetch(self, request))
+    }
+}
+
+thread_local! {
+    /// The object that this instance is.
+    static OBJECT: OnceCell<&'static dyn DynObject> = const { OnceCell::new() };
+}
+
+/// What a life begins with, as the component exports it.
+pub async fn construct() -> Result<(), String> {
+    let object = this_object().map_err(|error| error.to_string())?;
+    object.construct().await.map_err(|error| error.to_string())
+}
+
+/// The handler, as the component exports it.
+pub async fn fetch(request: types::Request) -> Result<types::Response, String> {
+    let object = this_object().map_err(|error| error.to_string())?;
+    match object.fetch(request.into()).await {
+        Ok(response) => Ok(response.into_wire()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The object that this instance is. It was made when this life began.
+fn this_object() -> Result<&'static dyn DynObject> {
+    if let Some(object) = OBJECT.with(|object| object.get().copied()) {
+        return Ok(object);
+    }
+    crate::log::panics_too();
+    let class = own_class()?;
+    let object = (class.make)(State::new(), Env::new());
+    Ok(OBJECT.with(|cell| *cell.get_or_init(|| object)))
+}
+
+/// The object that this instance is, for a method of the class `T`. One of another class ends this life of the object: a
+/// method must not work on what another class has stored.
+pub fn object<T: DurableObject>() -> &'static T {
+    let object = this_object().unwrap_or_else(|error| State::new().abort(Some(error.message())));
+    let object: &'static dyn Any = object;
+    object.downcast_ref().unwrap_or_else(|| {
+        let of = type_name::<T>().rsplit("::").next().unwrap_or_default();
+        State::new().abort(Some(&format!("This is a method of {of}, and not of {}.", state::class())))
+    })
+}
+
+/// Of several classes the one that the host says; the only one whatever it is served as.
+fn own_class() -> Result<&'static Class> {
+    let classes: Vec<&'static Class> = inventory::iter::<Class>.into_iter().collect();
+    if let [class] = classes[..] {
+        return Ok(class);
+    }
+    let wanted = state::class();
+    classes.iter().copied().find(|class| letters(class.name).eq(letters(&wanted))).ok_or_else(|| {
+        let names: Vec<&str> = classes.iter().map(|class| class.name).collect();
+        Error::new(format!("this component has no class {wanted} (it has {})", names.join(", ")))
+    })
+}
+
+/// `ChatRoom`, `chat-room` and `CHAT_ROOM` are the same.
+fn letters(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase)
+}

@@ -1,0 +1,255 @@
+// What the host calls, and the names that programs find.
+
+import native from "dohost:native";
+import { DOMException, framesOf, inWords, logUncaught } from "dohost:errors";
+import { CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent } from "dohost:event";
+import { AbortController, AbortSignal } from "dohost:abort";
+import { atob, btoa } from "dohost:base64";
+import { Blob, File } from "dohost:blob";
+import { contentOf, isUsed, takeBody, wholeContent } from "dohost:body";
+import { console } from "dohost:console";
+import { CryptoKey, SubtleCrypto, crypto } from "dohost:crypto";
+import { TextDecoder, TextEncoder } from "dohost:encoding";
+import { fetch as fetchOut } from "dohost:fetch";
+import { FormData } from "dohost:form_data";
+import { Headers, rawOf } from "dohost:headers";
+import { DurableObjectId } from "dohost:id";
+import { DurableObjectNamespace, DurableObjectStub, makeNamespace } from "dohost:namespace";
+import { Request, incoming } from "dohost:request";
+import { Response } from "dohost:response";
+import { HANDLERS, call as callMethod, methodsOf } from "dohost:rpc";
+import { DurableObjectState, sectionsOfConstruction } from "dohost:state";
+import { DurableObjectStorage, DurableObjectTransaction } from "dohost:storage";
+import * as streams from "dohost:streams";
+import { refuse, structuredClone } from "dohost:structured";
+import { clearTimeout, fire, scheduler, setInterval, setTimeout } from "dohost:timers";
+import { URL, URLSearchParams } from "dohost:url";
+import { DurableObject, WorkerEntrypoint, env } from "cloudflare:workers";
+
+const { asBytes, collect: _collect, isDisturbed: _isDisturbed, ...streamClasses } = streams;
+
+const names = {
+  AbortController, AbortSignal, Blob, CloseEvent, CryptoKey, CustomEvent, DOMException, DurableObjectId, DurableObjectNamespace,
+  DurableObjectState, DurableObjectStorage, DurableObjectStub, DurableObjectTransaction, ErrorEvent, Event, EventTarget, File,
+  FormData, Headers, MessageEvent, Request, Response, SubtleCrypto, TextDecoder, TextEncoder, URL, URLSearchParams,
+  ...streamClasses, atob, btoa, clearInterval: clearTimeout, clearTimeout, console, crypto, fetch: fetchOut, scheduler,
+  setInterval, setTimeout, structuredClone,
+  queueMicrotask(callback) {
+    if (typeof callback !== "function") throw new TypeError("queueMicrotask takes a function.");
+    Promise.resolve().then(callback).catch((error) => logUncaught(error));
+  },
+  reportError: (error) => logUncaught(error),
+  navigator: { userAgent: "Cloudflare-Workers", language: "en", hardwareConcurrency: 1 },
+  performance: { now: () => Date.now(), timeOrigin: 0, mark() {}, measure() {}, toJSON: () => ({ timeOrigin: 0 }) },
+  self: globalThis,
+};
+for (const [name, value] of Object.entries(names)) {
+  Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
+}
+Object.defineProperty(Math, "random", { value: native.random, writable: true, configurable: true });
+refuse(
+  Headers, Request, Response, streams.ReadableStream, streams.WritableStream, streams.TransformStream, EventTarget, Event,
+  Blob, FormData, URL, URLSearchParams, DurableObjectId, DurableObjectNamespace, DurableObjectState, DurableObjectStorage,
+  DurableObjectStub, CryptoKey,
+);
+
+// The program: its classes by their names, and what answers requests from outside.
+let classes;
+let entry;
+
+export function program(namespace) {
+  classes = new Map();
+  entry = undefined;
+  const told = [];
+  for (const name of Object.keys(namespace)) {
+    const exported = namespace[name];
+    if (name === "default") {
+      if (typeof exported === "function" && exported.prototype instanceof WorkerEntrypoint) entry = exported;
+      else if (typeof exported === "object" && exported !== null && typeof exported.fetch === "function") entry = exported;
+    }
+    if (!isObjectClass(exported)) continue;
+    classes.set(name, exported);
+    const handlers = HANDLERS.filter((handler) => typeof exported.prototype[handler] === "function");
+    const methods = exported.prototype instanceof DurableObject ? methodsOf(exported) : [];
+    told.push({ name, methods, handlers });
+  }
+  return { classes: told, worker: entry !== undefined };
+}
+
+function isObjectClass(exported) {
+  if (typeof exported !== "function" || typeof exported.prototype !== "object" || exported.prototype === null) return false;
+  if (exported === DurableObject || exported.prototype instanceof WorkerEntrypoint) return false;
+  return exported.prototype instanceof DurableObject ||
+    ["fetch", "alarm", "webSocketMessage"].some((handler) => typeof exported.prototype[handler] === "function");
+}
+
+let hasEnvironment = false;
+
+// Variables and namespaces, once in the life of an instance.
+function environment() {
+  if (!hasEnvironment) {
+    hasEnvironment = true;
+    const variables = native.variables();
+    for (let index = 0; index < variables.length; index += 2) env[variables[index]] = variables[index + 1];
+    for (const binding of native.bindings()) env[binding] = makeNamespace(binding);
+  }
+  return env;
+}
+
+let instance;
+
+// Gives null, or the exception in words.
+export function construct() {
+  const fail = (error) => {
+    logUncaught(error, "Uncaught (in the constructor)");
+    return inWords(error);
+  };
+  try {
+    const Class = classes.get(native.objectClass());
+    if (Class === undefined) return `the program exports no class ${native.objectClass()}`;
+    const state = new DurableObjectState();
+    instance = new Class(state, environment());
+    const sections = sectionsOfConstruction(state);
+    if (sections.length === 0) return null;
+    return Promise.all(sections).then(() => null, fail);
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+// Gives status, headers and body, or the exception in words.
+export function fetch(method, url, headers, body) {
+  try {
+    if (typeof instance.fetch !== "function") throw new Error("Handler does not export a fetch() function.");
+    const response = instance.fetch(incoming(method, url, headers, body));
+    return isPromise(response) ? Promise.resolve(response).then(packObject).catch(failObject) : packObject(response);
+  } catch (error) {
+    return failObject(error);
+  }
+}
+
+const isPromise = (value) => typeof value === "object" && value !== null && typeof value.then === "function";
+
+function failObject(error) {
+  logUncaught(error);
+  return inWords(error);
+}
+
+function requireResponse(response) {
+  if (!(response instanceof Response)) {
+    throw new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
+  }
+  if (response.type === "error") throw new TypeError("Return value from serve handler must not be an error response (like Response.error())");
+  return response;
+}
+
+function packObject(response) {
+  requireResponse(response);
+  const content = wholeContent(takeBody(response));
+  if (content instanceof Promise) {
+    return content.then((bytes) => [response.status, rawOf(response.headers), bytes]);
+  }
+  return [response.status, rawOf(response.headers), content];
+}
+
+export function call(method, given, isJson) {
+  return callMethod(instance, method, given, isJson);
+}
+
+// Bodies of responses that are being written.
+const open = new Map();
+let last = 0;
+
+// Gives status, headers and body (a number if it is a stream), or the exception in words.
+export function worker(method, url, headers, number) {
+  try {
+    const hasNoBody = (method === "GET" || method === "HEAD") && !/^(content-length|transfer-encoding)$/mi.test(headers);
+    if (hasNoBody) native.bodyDrop(number);
+    const request = incoming(method, url, headers, hasNoBody ? null : { host: number });
+    const response = answerOf(request);
+    const pack = (response) => packWorker(response, method === "HEAD");
+    return isPromise(response) ? Promise.resolve(response).then(pack).catch(failObject) : pack(response);
+  } catch (error) {
+    return failObject(error);
+  }
+}
+
+function answerOf(request) {
+  if (entry === undefined) throw new Error("Handler does not export a fetch() function.");
+  const ctx = new ExecutionContext();
+  if (typeof entry === "function") return new entry(ctx, environment()).fetch(request);
+  return entry.fetch(request, environment(), ctx);
+}
+
+class ExecutionContext {
+  waitUntil(promise) {
+    Promise.resolve(promise).catch((error) => logUncaught(error, "Uncaught (in waitUntil)"));
+  }
+  passThroughOnException() {}
+  get props() {
+    return {};
+  }
+}
+
+function packWorker(response, isHead) {
+  requireResponse(response);
+  const headers = rawOf(response.headers);
+  let content = contentOf(response);
+  if (isUsed(response) || content === null || typeof content === "string" || content instanceof Uint8Array) {
+    content = takeBody(response);
+    return [response.status, headers, isHead ? null : content];
+  }
+  if (isHead) return [response.status, headers, null];
+  const stream = response.body;
+  takeBody(response);
+  const number = ++last;
+  open.set(number, stream.getReader());
+  return [response.status, headers, number];
+}
+
+// The next bytes of a response's body; null at the end, or what went wrong in words.
+export async function nextChunk(number) {
+  try {
+    const { done, value } = await open.get(number).read();
+    if (done) {
+      open.delete(number);
+      return null;
+    }
+    const bytes = asBytes(value);
+    return bytes.length === 0 ? nextChunk(number) : bytes;
+  } catch (error) {
+    open.delete(number);
+    return failObject(error);
+  }
+}
+
+export async function dropStream(number) {
+  const reader = open.get(number);
+  open.delete(number);
+  try {
+    await reader?.cancel();
+  } catch (error) {
+    logUncaught(error);
+  }
+}
+
+export const timer = fire;
+
+// Promises that were rejected while nobody listened.
+const unheard = new Map();
+
+export function rejection(promise, reason, isHandled) {
+  if (isHandled) unheard.delete(promise);
+  else unheard.set(promise, reason);
+}
+
+export function reportRejections() {
+  const reasons = [...unheard.values()];
+  unheard.clear();
+  for (const reason of reasons) logUncaught(reason, "Uncaught (in promise)");
+}
+
+export function explain(thrown) {
+  return [inWords(thrown), framesOf(thrown)];
+}
+

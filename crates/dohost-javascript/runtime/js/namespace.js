@@ -1,0 +1,184 @@
+// Namespaces and stubs: how objects are reached.
+
+import native from "dohost:native";
+import { unlessAborted } from "dohost:abort";
+import { takeBody, wholeContent } from "dohost:body";
+import { fromWords } from "dohost:errors";
+import { rawOf } from "dohost:headers";
+import { isId, makeId } from "dohost:id";
+import { Request } from "dohost:request";
+import { received } from "dohost:response";
+
+const PRIVATE = Symbol("private");
+
+// Stubs that nobody has any more are let go on the other side too.
+const forgotten = new FinalizationRegistry((number) => native.stubDrop(number));
+
+export class DurableObjectNamespace {
+  #binding;
+
+  constructor(key, binding) {
+    if (key !== PRIVATE) throw new TypeError("Illegal constructor");
+    this.#binding = binding;
+  }
+  newUniqueId(options) {
+    refuseJurisdiction(options?.jurisdiction);
+    return makeId(native.newUniqueId(this.#binding), undefined, this.#binding);
+  }
+  idFromName(name) {
+    name = String(name);
+    return makeId(native.idFromName(this.#binding, name.toWellFormed()), name, this.#binding);
+  }
+  idFromString(text) {
+    return makeId(native.idFromString(this.#binding, String(text)), undefined, this.#binding);
+  }
+  get(id, options) {
+    refuseJurisdiction(options?.jurisdiction);
+    if (!isId(id)) throw new TypeError("get() takes an id, as idFromName() and the like give it.");
+    // What made the id may be another class, which the host sees.
+    const number = id.name === undefined
+      ? native.stubById(this.#binding, id.toString())
+      : this.#named(id);
+    return makeStub(number, id);
+  }
+  #named(id) {
+    if (native.idFromName(this.#binding, id.name) !== id.toString()) return native.stubById(this.#binding, id.toString());
+    return native.stubByName(this.#binding, id.name);
+  }
+  getByName(name, options) {
+    refuseJurisdiction(options?.jurisdiction);
+    return this.get(this.idFromName(name), options);
+  }
+  getExisting(id, options) {
+    return this.get(id, options);
+  }
+  jurisdiction(jurisdiction) {
+    refuseJurisdiction(jurisdiction);
+    return this;
+  }
+  get [Symbol.toStringTag]() {
+    return "DurableObjectNamespace";
+  }
+}
+
+function refuseJurisdiction(jurisdiction) {
+  if (jurisdiction === undefined || jurisdiction === null) return;
+  throw new Error("Jurisdiction restrictions are not implemented in dohost.");
+}
+
+export function makeNamespace(binding) {
+  return new DurableObjectNamespace(PRIVATE, binding);
+}
+
+// The face of stubs, for instanceof.
+export class DurableObjectStub {
+  constructor(key) {
+    if (key !== PRIVATE) throw new TypeError("Illegal constructor");
+  }
+}
+
+class Stub {
+  constructor(number, id) {
+    this.number = number;
+    this.id = id;
+    this.methods = new Map();
+    this.fetch = (input, init) => fetchOf(this, input, init);
+  }
+
+  method(name) {
+    let method = this.methods.get(name);
+    if (method === undefined) {
+      method = (...parameters) => callOf(this, name, parameters);
+      this.methods.set(name, method);
+    }
+    return method;
+  }
+}
+
+const traps = {
+  get({ stub }, name) {
+    switch (name) {
+      case "fetch": return stub.fetch;
+      case "id": return stub.id;
+      case "name": return stub.id.name;
+      // A stub that is awaited is no promise.
+      case "then": return undefined;
+      case "constructor": return DurableObjectStub;
+      case Symbol.toStringTag: return "DurableObject";
+      case Symbol.dispose: return () => {};
+      case "dup": return () => makeStub(stub.number, stub.id);
+      case "connect": return () => {
+        throw new Error("connect() is not there: objects take requests and calls.");
+      };
+      default: return typeof name === "symbol" ? undefined : stub.method(name);
+    }
+  },
+  set() {
+    return false;
+  },
+  has(_, name) {
+    return name === "fetch" || name === "id" || name === "name";
+  },
+  getPrototypeOf() {
+    return DurableObjectStub.prototype;
+  },
+  ownKeys() {
+    return [];
+  },
+};
+
+function makeStub(number, id) {
+  const stub = new Stub(number, id);
+  forgotten.register(stub, number);
+  return new Proxy({ stub }, traps);
+}
+
+function fetchOf(stub, input, init) {
+  let request;
+  try {
+    request = input instanceof Request && init === undefined ? input : new Request(input, init);
+    const content = wholeContent(takeBody(request));
+    const send = (content) => native.stubFetch(stub.number, request.method, request.url, rawOf(request.headers), content);
+    const reply = content instanceof Promise ? content.then(send) : Promise.resolve(send(content));
+    const response = reply.then((parts) => {
+      if (!Array.isArray(parts)) throw failure(parts);
+      // The stub has to live until there is an answer.
+      void stub.number;
+      return received(parts[0], parts[1], parts[2], request.url, false);
+    });
+    return init?.signal ? unlessAborted(init.signal, response) : response;
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+async function callOf(stub, name, parameters) {
+  if (native.stubIsDynamic(stub.number)) {
+    const reply = await native.stubCall(stub.number, name, native.encode(parameters));
+    if (!Array.isArray(reply)) throw failure(reply);
+    return reply[0];
+  }
+  // Methods with types, which have names of their own style: `addItem` is `add-item`.
+  const reply = await native.stubCallJson(stub.number, kebab(name), toJson(parameters));
+  if (typeof reply !== "string") throw failure(reply);
+  return JSON.parse(reply);
+}
+
+const kebab = (name) => name.replace(/([a-z0-9])([A-Z])/g, "$1-$2").toLowerCase();
+
+function toJson(parameters) {
+  return JSON.stringify(parameters, (_, value) => {
+    if (typeof value === "bigint") return JSON.rawJSON ? JSON.rawJSON(String(value)) : Number(value);
+    if (value instanceof Uint8Array) return Array.from(value);
+    return value;
+  });
+}
+
+// The exception of a call that brought no reply.
+function failure({ message, remote, retryable, overloaded }) {
+  const error = remote ? fromWords(message) : new Error(message);
+  if (remote) error.remote = true;
+  if (retryable) error.retryable = true;
+  if (overloaded) error.overloaded = true;
+  return error;
+}

@@ -1,0 +1,173 @@
+// ctx.storage: the object's store.
+
+import native from "dohost:native";
+
+const KEY_BYTES_MAX = 2048;
+const KEYS_MAX = 128;
+
+function keyOf(key, method) {
+  if (typeof key !== "string") {
+    if (key === undefined) throw new TypeError(`${method}() called with undefined key.`);
+    key = String(key);
+  }
+  // Three bytes at most for each unit.
+  if (key.length * 3 > KEY_BYTES_MAX) {
+    const length = native.utf8Encode(key.toWellFormed()).length;
+    if (length > KEY_BYTES_MAX) {
+      throw new RangeError(`Keys cannot be larger than ${KEY_BYTES_MAX} bytes. A key of size ${length} was provided.`);
+    }
+  }
+  return key;
+}
+
+function keysOf(keys, method) {
+  if (keys.length > KEYS_MAX) throw new RangeError(`Maximum number of keys is ${KEYS_MAX}.`);
+  return keys.map((key) => keyOf(key, method));
+}
+
+function toMap(flat) {
+  const map = new Map();
+  for (let index = 0; index < flat.length; index += 2) map.set(flat[index], flat[index + 1]);
+  return map;
+}
+
+const isOptions = (value) => typeof value === "object" && value !== null;
+
+// The calls that storage and transactions share. `check` throws where they may not be made any more.
+export class Operations {
+  #check;
+
+  constructor(check) {
+    this.#check = check;
+  }
+
+  // Async, so that what is wrong rejects and is not thrown. A value that is there already costs no trip.
+  async get(key, _options) {
+    this.#check();
+    if (Array.isArray(key)) return toMap(await native.storageGetMany(keysOf(key, "get")));
+    return native.storageGet(keyOf(key, "get"));
+  }
+
+  async put(key, value, options) {
+    this.#check();
+    if (typeof key === "object" && key !== null) {
+      if (arguments.length > 1 && value !== undefined && !isOptions(value)) throw new TypeError(
+        "put() may only be called with a single key-value pair and optional options as put(key, value, options) or with multiple key-value pairs and optional options as put(entries, options)");
+      const keys = keysOf(Object.keys(key), "put");
+      const flat = [];
+      for (const name of keys) {
+        // As for a single key, undefined is no value; here it is left out.
+        if (key[name] !== undefined) flat.push(name, key[name]);
+      }
+      if (flat.length > 0) await native.storagePutMany(flat, Boolean(value?.allowUnconfirmed));
+      return;
+    }
+    key = keyOf(key, "put");
+    if (value === undefined) throw new TypeError("put() called with undefined value.");
+    if (options?.allowUnconfirmed) await native.storagePutMany([key, value], true);
+    else await native.storagePut(key, value);
+  }
+
+  async delete(key, options) {
+    this.#check();
+    const isUnconfirmed = Boolean(options?.allowUnconfirmed);
+    if (Array.isArray(key)) return native.storageDeleteMany(keysOf(key, "delete"), isUnconfirmed);
+    key = keyOf(key, "delete");
+    if (isUnconfirmed) return (await native.storageDeleteMany([key], true)) > 0;
+    return native.storageDelete(key);
+  }
+
+  async list(options = {}) {
+    this.#check();
+    options ??= {};
+    const text = (name) => (options[name] === undefined || options[name] === null ? undefined : String(options[name]));
+    const start = text("start");
+    const startAfter = text("startAfter");
+    if (start !== undefined && startAfter !== undefined) {
+      throw new TypeError("list() cannot be called with both start and startAfter values.");
+    }
+    let limit;
+    if (options.limit !== undefined && options.limit !== null) {
+      limit = Math.trunc(Number(options.limit));
+      if (!(limit > 0)) throw new TypeError("List limit must be positive.");
+      limit = Math.min(limit, 2 ** 32 - 1);
+    }
+    const range = { start, startAfter, end: text("end"), prefix: text("prefix"), reverse: Boolean(options.reverse), limit };
+    return toMap(await native.storageList(range));
+  }
+}
+
+export class DurableObjectTransaction extends Operations {
+  #state;
+
+  constructor(state) {
+    super(() => state.check());
+    this.#state = state;
+  }
+  rollback() {
+    this.#state.rollback();
+  }
+  async deleteAll() {
+    throw new Error("Cannot call deleteAll() within a transaction");
+  }
+  get [Symbol.toStringTag]() {
+    return "DurableObjectTransaction";
+  }
+}
+
+class TransactionState {
+  constructor(number) {
+    this.number = number;
+    this.isRolledBack = false;
+    this.isDone = false;
+  }
+  check() {
+    if (this.isRolledBack) throw new Error("Cannot perform operation on rolled back transaction");
+    if (this.isDone) throw new Error("Cannot call storage operations on a transaction that has ended.");
+  }
+  rollback() {
+    if (this.isRolledBack) return;
+    this.check();
+    this.isRolledBack = true;
+    native.transactionRollback(this.number);
+  }
+}
+
+export class DurableObjectStorage extends Operations {
+  constructor() {
+    super(() => {});
+  }
+  async deleteAll(_options) {
+    await native.storageDeleteAll();
+  }
+  async sync() {
+    await native.storageSync();
+  }
+  async transaction(closure) {
+    const state = new TransactionState(await native.transactionBegin());
+    const transaction = new DurableObjectTransaction(state);
+    let result;
+    try {
+      result = await closure(transaction);
+    } catch (error) {
+      if (!state.isRolledBack) state.rollback();
+      state.isDone = true;
+      throw error;
+    }
+    if (!state.isRolledBack) native.transactionCommit(state.number);
+    state.isDone = true;
+    return result;
+  }
+  transactionSync() {
+    throw new Error("transactionSync() is not there: storage.transaction() is.");
+  }
+  get sql() {
+    throw new Error("SQL storage is not implemented in dohost: the key-value methods of ctx.storage are there.");
+  }
+  get kv() {
+    throw new Error("ctx.storage.kv is not implemented in dohost: ctx.storage.get() and the like are there, and wait.");
+  }
+  get [Symbol.toStringTag]() {
+    return "DurableObjectStorage";
+  }
+}

@@ -1,0 +1,132 @@
+// What programs on dohost have beyond the language: objects, their stores, and each other.
+// Request, Response, fetch and the rest of the web come from TypeScript itself: "lib": ["ESNext", "WebWorker"].
+
+/** The id of an object: 64 hexadecimal digits. */
+interface DurableObjectId {
+  /** The name that the id was made from, if it was made from one. */
+  readonly name?: string;
+  toString(): string;
+  equals(other: DurableObjectId): boolean;
+}
+
+/** What an object may be asked by way of its stub: its methods, which all give promises there. */
+type DurableObjectMethods<T> = {
+  [K in keyof T as K extends DurableObjectReserved ? never : T[K] extends (...parameters: any[]) => any ? K : never]:
+    T[K] extends (...parameters: infer P) => infer R ? (...parameters: P) => Promise<Awaited<R>> : never;
+};
+
+/** What only the host calls. */
+type DurableObjectReserved = "fetch" | "alarm" | "webSocketMessage" | "webSocketClose" | "webSocketError" | "connect" | "dup";
+
+/** Speaks to one object of the class T. */
+type DurableObjectStub<T = undefined> = DurableObjectMethods<T> & {
+  readonly id: DurableObjectId;
+  readonly name?: string;
+  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
+};
+
+/** All objects of the class T. */
+interface DurableObjectNamespace<T = undefined> {
+  newUniqueId(): DurableObjectId;
+  idFromName(name: string): DurableObjectId;
+  idFromString(id: string): DurableObjectId;
+  get(id: DurableObjectId): DurableObjectStub<T>;
+  getByName(name: string): DurableObjectStub<T>;
+}
+
+interface DurableObjectGetOptions {
+  allowConcurrency?: boolean;
+  noCache?: boolean;
+}
+
+interface DurableObjectPutOptions {
+  allowConcurrency?: boolean;
+  allowUnconfirmed?: boolean;
+  noCache?: boolean;
+}
+
+interface DurableObjectListOptions {
+  start?: string;
+  startAfter?: string;
+  end?: string;
+  prefix?: string;
+  reverse?: boolean;
+  limit?: number;
+  allowConcurrency?: boolean;
+  noCache?: boolean;
+}
+
+/** The store while a transaction is open. */
+interface DurableObjectTransaction {
+  get<T = unknown>(key: string, options?: DurableObjectGetOptions): Promise<T | undefined>;
+  get<T = unknown>(keys: string[], options?: DurableObjectGetOptions): Promise<Map<string, T>>;
+  list<T = unknown>(options?: DurableObjectListOptions): Promise<Map<string, T>>;
+  put<T>(key: string, value: T, options?: DurableObjectPutOptions): Promise<void>;
+  put<T>(entries: Record<string, T>, options?: DurableObjectPutOptions): Promise<void>;
+  delete(key: string, options?: DurableObjectPutOptions): Promise<boolean>;
+  delete(keys: string[], options?: DurableObjectPutOptions): Promise<number>;
+  rollback(): void;
+}
+
+/** What an object has stored: values that structured clone knows, by keys. */
+interface DurableObjectStorage extends Omit<DurableObjectTransaction, "rollback"> {
+  deleteAll(options?: DurableObjectPutOptions): Promise<void>;
+  transaction<T>(closure: (transaction: DurableObjectTransaction) => Promise<T>): Promise<T>;
+  sync(): Promise<void>;
+}
+
+/** What an object is given: who it is, and what it has stored. */
+interface DurableObjectState {
+  readonly id: DurableObjectId;
+  readonly storage: DurableObjectStorage;
+  blockConcurrencyWhile<T>(callback: () => Promise<T>): Promise<T>;
+  waitUntil(promise: Promise<unknown>): void;
+  abort(reason?: string): void;
+}
+
+/** What a Worker is given beside the request. */
+interface ExecutionContext {
+  waitUntil(promise: Promise<unknown>): void;
+  passThroughOnException(): void;
+}
+
+/** A default export. */
+interface ExportedHandler<Env = unknown> {
+  fetch?(request: Request, env: Env, ctx: ExecutionContext): Response | Promise<Response>;
+}
+
+declare module "cloudflare:workers" {
+  /** The class of an object that other guests call by its methods. */
+  export abstract class DurableObject<E = Env> {
+    protected readonly ctx: DurableObjectState;
+    protected readonly env: E;
+    constructor(ctx: DurableObjectState, env: E);
+    fetch?(request: Request): Response | Promise<Response>;
+  }
+
+  /** A Worker as a class. */
+  export abstract class WorkerEntrypoint<E = Env> {
+    protected readonly ctx: ExecutionContext;
+    protected readonly env: E;
+    constructor(ctx: ExecutionContext, env: E);
+    fetch?(request: Request): Response | Promise<Response>;
+  }
+
+  /** Bindings and variables, wherever one is. */
+  export const env: Env;
+}
+
+declare module "*.txt" {
+  const text: string;
+  export default text;
+}
+
+declare module "*.html" {
+  const text: string;
+  export default text;
+}
+
+declare module "*.sql" {
+  const text: string;
+  export default text;
+}
