@@ -182,7 +182,7 @@ impl Setup {
 }
 
 /// Where hosts keep what can be made again.
-fn cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-cache")
 }
 

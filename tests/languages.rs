@@ -15,6 +15,9 @@ use crate::http::{Connection, at_once};
 const CLIENTS: usize = 16;
 const INCREMENTS_EACH: u64 = 25;
 
+/// Objects in memory at once, at most.
+const RESIDENTS: usize = 200;
+
 /// Of each request, and how many come: 150 MiB, where an object may have 128.
 const BODY_BYTES: usize = 512 << 10;
 const BODIES: u64 = 300;
@@ -63,7 +66,8 @@ fn counts_like_the_others(file: &str) {
         component.is_file(),
         "there is no target/guests/{file}.wasm: run `cargo xtask guests` and `cargo xtask languages` first"
     );
-    let setup = Setup::new().class("counter", file).ready_within(START_MAX);
+    let residents = ["--max-resident".to_string(), RESIDENTS.to_string()];
+    let setup = Setup::new().class("counter", file).with(residents).ready_within(START_MAX);
     let host = setup.start();
     counts(&host);
     keeps_objects_apart(&host);
@@ -72,6 +76,7 @@ fn counts_like_the_others(file: &str) {
     keeps_its_count_when_evicted(&host);
     counts_exactly_for_many_clients(&host);
     frees_what_it_was_sent(&host);
+    has_room_for_as_many_as_may_be(&host);
     let host = keeps_what_it_acknowledged_when_killed(host);
     assert_eq!(host.get("/counter/A/value").ok(), "1", "the other objects are there, too");
 }
@@ -156,6 +161,14 @@ fn frees_what_it_was_sent(host: &Host) {
     let mut connection = host.connect();
     for count in 1..=BODIES {
         assert_eq!(connection.post("/counter/fed/increment", &body).number(), count);
+    }
+}
+
+/// Runtimes of languages are made of many modules, memories and tables, of which the host has so many and no more.
+fn has_room_for_as_many_as_may_be(host: &Host) {
+    let mut connection = host.connect();
+    for index in 0..RESIDENTS {
+        assert_eq!(connection.get(&format!("/counter/one-of-many-{index}/value")).ok(), "0", "{index}");
     }
 }
 

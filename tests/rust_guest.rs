@@ -88,6 +88,17 @@ fn a_core_module_that_names_its_world_is_served_as_it_is() {
 }
 
 #[test]
+fn a_core_module_that_names_its_world_is_built_to_the_component() {
+    let setup = Setup::new();
+    let component = setup.file("rust-counter.wasm", "");
+    let built =
+        dohost(["build".into(), guest("modules/rust-counter").into_os_string(), "-o".into(), component.clone().into()]);
+    assert!(built.status.success() && built.stdout.contains("rust-counter.wasm ("), "{built:?}");
+    let host = setup.with([component]).start();
+    assert_eq!(host.get("/rust-counter/A/increment").ok(), "1");
+}
+
+#[test]
 fn a_core_module_whose_world_makes_no_sense_is_refused() {
     let module = guest("modules/rust-counter");
     let mut bytes = std::fs::read(module).expect("the guest was built");

@@ -84,10 +84,10 @@ pub struct ObjectComponent {
     pub(crate) handler: Option<HandlerIndices>,
     /// Its `construct`, if it has one.
     pub(crate) construct: Option<ComponentExportIndex>,
-    /// Its alarm handler, if it has one.
-    pub(crate) alarm: Option<ComponentExportIndex>,
     /// Its `call` of `dohost:object/dynamic`, if it has one.
     pub(crate) dynamic: Option<ComponentExportIndex>,
+    /// Its alarm handler, if it has one.
+    pub(crate) alarm: Option<ComponentExportIndex>,
     pub(crate) methods: Arc<Methods>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
@@ -297,8 +297,8 @@ impl GuestComponent {
             handler: handler.map_err(|error| wrong_type(path, error))?,
             pre,
             construct,
-            alarm,
             dynamic,
+            alarm,
             methods: methods.clone(),
             takes_strict_turns: *takes_strict_turns,
             digest: *digest,

@@ -13,10 +13,8 @@ const SECTION: &str = "component-type";
 
 /// Whether a core module says what component it is meant to be.
 pub fn has_world(module: &[u8]) -> bool {
-    let sections = Parser::new(0).parse_all(module).map_while(Result::ok);
-    sections
-        .into_iter()
-        .any(|section| matches!(section, Payload::CustomSection(section) if section.name().starts_with(SECTION)))
+    let mut sections = Parser::new(0).parse_all(module).map_while(Result::ok);
+    sections.any(|section| matches!(section, Payload::CustomSection(section) if section.name().starts_with(SECTION)))
 }
 
 /// Wraps such a module; imports that it never uses are left out.

@@ -33,6 +33,12 @@ const TABLES_PER_COMPONENT_MAX: u32 = 50;
 /// Elements of one table.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
 
+/// Bytes that functions of a guest may have on its stack. An interpreter in the guest has larger frames than compiled code, and
+/// wants to find out itself that a program recurses too deep. Pages that are not touched cost nothing.
+const GUEST_STACK_BYTES: usize = 1536 << 10;
+/// Bytes of a whole stack, the host's functions included.
+const STACK_BYTES: usize = 2 << 20;
+
 /// Mappings of a stack: itself and its guard page.
 const MAPS_PER_STACK: u64 = 2;
 /// Mappings of a memory: what the module's data fill, what is accessible beyond, what is not, and the one behind.
@@ -80,6 +86,8 @@ pub fn config(options: &EngineOptions) -> Config {
     config.wasm_component_model_async(true);
     config.wasm_exceptions(true);
     config.epoch_interruption(true);
+    config.async_stack_size(STACK_BYTES);
+    config.max_wasm_stack(GUEST_STACK_BYTES);
     config.memory_reservation(options.memory_bytes_max as u64);
     config.memory_reservation_for_growth(0);
     config.memory_guard_size(64 << 10);
@@ -91,7 +99,8 @@ fn pooling(options: &EngineOptions) -> PoolingAllocationConfig {
     let instances = options.instances_max;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .total_core_instances(instances.saturating_mul(4))
+        // Only counted, nothing is reserved for them: Python is made of 14.
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT_MAX))
         .total_memories(memories(options))
         .total_tables(instances.saturating_mul(4))
         .total_stacks(stacks(instances))

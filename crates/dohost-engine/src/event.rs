@@ -17,10 +17,10 @@ pub enum Input {
     Http(http::Request<Body>),
     /// For a method.
     Method(MethodCall),
-    /// For the alarm handler; nothing if it turned out that there is nothing to do.
-    Alarm(Option<AlarmInfo>),
     /// For a method that only the guest knows.
     Dynamic(DynamicCall),
+    /// For the alarm handler; nothing if it turned out that there is nothing to do.
+    Alarm(Option<AlarmInfo>),
 }
 
 /// Why the alarm handler is called: `alarm-info` of `dohost:object/alarm-handler`.
@@ -88,15 +88,15 @@ pub enum Output {
     Http(http::Response<Body>),
     /// To [`Input::Method`]: its result, if it has one.
     Value(Option<Value>),
+    /// To [`Input::Dynamic`]: its result, in the form of the arguments.
+    Dynamic(DynamicValues),
+    /// To [`Input::Dynamic`]: the method was not called, as the text says.
+    InvalidArguments(String),
     /// To [`Input::Alarm`]: the handler returned, or was not called as there was nothing to do.
     Alarm {
         /// It was called.
         was_called: bool,
     },
-    /// To [`Input::Dynamic`]: its result, in the form of the arguments.
-    Dynamic(DynamicValues),
-    /// To [`Input::Dynamic`]: the method was not called, as the text says.
-    InvalidArguments(String),
     /// The component has nothing to handle such an event with; the text says what it lacks.
     NotOffered(String),
     /// The result of a method has more values than it may.

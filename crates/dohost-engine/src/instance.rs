@@ -165,8 +165,8 @@ struct Exports {
     handler: Option<Handler>,
     methods: Arc<Methods>,
     construct: Option<TypedFunc<(), (Result<(), String>,)>>,
-    alarm: Option<HandleAlarm>,
     dynamic: Option<dynamic::CallFunc>,
+    alarm: Option<HandleAlarm>,
 }
 
 /// The function that takes requests.
@@ -215,10 +215,10 @@ impl ObjectComponent {
             }
         };
         let construct = self.construct.as_ref().map(|construct| instance.get_typed_func(&mut *store, construct));
-        let alarm = self.alarm.as_ref().map(|alarm| instance.get_typed_func(&mut *store, alarm)).transpose()?;
         let dynamic = self.dynamic.as_ref().map(|call| instance.get_typed_func(&mut *store, call)).transpose()?;
-        let (methods, construct) = (self.methods.clone(), construct.transpose()?);
-        Ok(Exports { instance, handler, methods, construct, alarm, dynamic })
+        let alarm = self.alarm.as_ref().map(|alarm| instance.get_typed_func(&mut *store, alarm)).transpose()?;
+        let construct = construct.transpose()?;
+        Ok(Exports { instance, handler, methods: self.methods.clone(), construct, dynamic, alarm })
     }
 }
 

@@ -8,8 +8,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{
-    Component, ComponentType, Instance, Lift, Linker, Lower, ResourceTable, TypedFunc, WasmList,
+    Component, ComponentType, Instance, Lift, Linker, Lower, ResourceTable, ResourceType, TypedFunc, WasmList,
 };
 use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 use wasmtime_wasi::random::Deterministic;
@@ -22,8 +23,10 @@ use crate::guest_log::GuestLog;
 
 /// The interface that a runtime exports.
 const PROGRAM: &str = "dohost:javascript/program";
+/// What of WASI is there.
+const WASI: [&str; 6] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
 /// How long the modules of a program may take to be evaluated.
-const LOAD_MAX: Duration = Duration::from_secs(10);
+const LOAD_MAX: Duration = Duration::from_secs(5);
 /// Bytes of memory that they may take.
 const MEMORY_BYTES_MAX: usize = 128 << 20;
 
@@ -114,9 +117,8 @@ impl Runtime {
         store.set_epoch_deadline(u64::try_from(LOAD_MAX.as_millis() / EPOCH.as_millis()).expect("a few"));
         store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Interrupt));
         let mut linker = Linker::new(&self.engine.wasmtime);
-        linker.allow_shadowing(true);
         add_wasi(&mut linker).map_err(broken)?;
-        linker.define_unknown_imports_as_traps(&self.instrumented).map_err(broken)?;
+        self.refuse_the_rest(&mut linker).map_err(broken)?;
         let instance = linker.instantiate_async(&mut store, &self.instrumented).await.map_err(broken)?;
         let load = self.load_func(&mut store, &instance)?;
         let loaded = load.call_async(&mut store, (modules,)).await.map_err(trapped)?;
@@ -126,6 +128,37 @@ impl Runtime {
         state.store.set_epoch_deadline(u64::MAX / 2);
         let component = Wizer::new().snapshot_component(&self.context, &mut state).await.map_err(broken)?;
         Ok((component, exports))
+    }
+
+    /// What is not WASI can be imported, and traps when it is called.
+    fn refuse_the_rest(&self, linker: &mut Linker<State>) -> wasmtime::Result<()> {
+        let engine = &self.engine.wasmtime;
+        for (interface, import) in self.instrumented.component_type().imports(engine) {
+            let ComponentItem::ComponentInstance(instance) = import.ty else { continue };
+            if WASI.iter().any(|prefix| interface.starts_with(prefix)) {
+                continue;
+            }
+            let mut refused = linker.instance(interface)?;
+            for (name, item) in instance.exports(engine) {
+                let text = format!("{interface}.{name} is not there while the modules are evaluated");
+                match item.ty {
+                    ComponentItem::ComponentFunc(function) if function.async_() => {
+                        refused.func_new_concurrent(name, move |_, _, _, _| {
+                            let text = text.clone();
+                            Box::pin(async move { Err(wasmtime::Error::msg(text)) })
+                        })?;
+                    }
+                    ComponentItem::ComponentFunc(_) => {
+                        refused.func_new(name, move |_, _, _, _| Err(wasmtime::Error::msg(text.clone())))?;
+                    }
+                    ComponentItem::Resource(_) => {
+                        refused.resource(name, ResourceType::host::<()>(), |_, _| Ok(()))?;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     fn load_func(&self, store: &mut Store<State>, instance: &Instance) -> Result<LoadFunc, ProgramError> {
@@ -142,6 +175,7 @@ impl Runtime {
 type LoadFunc = TypedFunc<(Vec<Module>,), (Result<Exports, LoadError>,)>;
 
 fn trapped(error: wasmtime::Error) -> ProgramError {
+    tracing::debug!("the runtime of JavaScript went down: {error:?}");
     let reason = match error.downcast_ref::<wasmtime::Trap>() {
         Some(wasmtime::Trap::Interrupt) => {
             format!("the modules were not evaluated within {} s: they must not wait or loop", LOAD_MAX.as_secs())
@@ -152,9 +186,10 @@ fn trapped(error: wasmtime::Error) -> ProgramError {
     ProgramError::Trapped(reason)
 }
 
-/// Enough of WASI for the runtime itself.
+/// WASI, with clocks that stand still and nothing behind it.
 fn add_wasi(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p2::add_to_linker_async(linker)
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi::p3::add_to_linker(linker)
 }
 
 struct State {

@@ -116,6 +116,6 @@ fn own_class() -> Result<&'static Class> {
 }
 
 /// `ChatRoom`, `chat-room` and `CHAT_ROOM` are the same.
-fn letters(name: &str) -> impl Iterator<Item = char> {
-    name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase)
+fn letters(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(|letter| !matches!(letter, b'-' | b'_')).map(|letter| letter.to_ascii_lowercase())
 }

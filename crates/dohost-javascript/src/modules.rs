@@ -20,41 +20,9 @@ const BYTES_MAX: usize = 64 << 20;
 const BUILT_IN: [&str; 1] = ["cloudflare:workers"];
 
 /// What Node.js provides under a name of its own, `node:` or not.
-const NODE: [&str; 33] = [
-    "assert",
-    "async_hooks",
-    "buffer",
-    "child_process",
-    "cluster",
-    "console",
-    "crypto",
-    "dgram",
-    "diagnostics_channel",
-    "dns",
-    "events",
-    "fs",
-    "http",
-    "http2",
-    "https",
-    "module",
-    "net",
-    "os",
-    "path",
-    "perf_hooks",
-    "process",
-    "punycode",
-    "querystring",
-    "readline",
-    "stream",
-    "string_decoder",
-    "timers",
-    "tls",
-    "tty",
-    "url",
-    "util",
-    "worker_threads",
-    "zlib",
-];
+const NODE: &str = "assert async_hooks buffer child_process cluster console crypto dgram diagnostics_channel dns events \
+                    fs http http2 https module net os path perf_hooks process punycode querystring readline stream \
+                    string_decoder timers tls tty url util worker_threads zlib";
 
 /// The modules of a program.
 pub(crate) struct Modules {
@@ -162,7 +130,8 @@ impl Collector {
 }
 
 fn is_of_node(specifier: &str) -> bool {
-    NODE.contains(&specifier.split('/').next().unwrap_or_default())
+    let name = specifier.split('/').next().unwrap_or_default();
+    NODE.split_whitespace().any(|known| known == name)
 }
 
 fn not_there(specifier: &str) -> Problem {

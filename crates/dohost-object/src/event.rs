@@ -119,8 +119,8 @@ impl Event {
             Input::Fetch(request) => request_bytes(request),
             Input::Http(request) => streamed_bytes(request),
             Input::Method(call) => arguments_bytes(&call.arguments),
-            Input::Alarm(_) => ALARM_BYTES,
             Input::Dynamic(call) => dynamic_bytes(call),
+            Input::Alarm(_) => ALARM_BYTES,
         }
     }
 }

@@ -9,6 +9,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use dohost_egress::Destination;
 
 use crate::limit::LimitSetting;
+use crate::new::Language;
 use crate::objects::args::{Deploy, Objects, Stats};
 
 /// Durable Objects on a machine you own, in any language that compiles to WebAssembly.
@@ -30,6 +31,7 @@ pub enum Command {
     Objects(Box<Objects>),
     Stats(Stats),
     Deploy(Deploy),
+    New(New),
     Test(Test),
     Dev(Box<Dev>),
     /// List the limits of an object, with their defaults and what happens when they are hit.
@@ -211,22 +213,33 @@ Examples:
       dohost serve counter.wasm
 
   Another file
-      dohost build src/index.ts -o target/shop.wasm";
+      dohost build src/index.ts -o target/shop.wasm
 
-/// Make a component of a program in JavaScript or TypeScript.
+  An object in Rust
+      dohost build target/wasm32-unknown-unknown/release/counter.wasm -o counter.wasm
+
+  Run the command in [build] of dohost.toml in this directory
+      dohost build";
+
+/// Make a component of a program in JavaScript or TypeScript, or run the command that dohost.toml has for building.
 ///
-/// `dohost serve` does this by itself; the component is for other machines. It holds every module that the program imports,
-/// as it is once all of them have been evaluated.
+/// `dohost serve` builds JavaScript by itself; the component is for other machines. It holds every module that the program
+/// imports, as it is once all of them have been evaluated. The same goes for a core module that says which world it is made for,
+/// such as cargo makes of an object in Rust.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = BUILD_EXAMPLES, after_help = "`dohost build --help` shows examples.")]
 pub struct Build {
-    /// The module where the program begins
+    /// The module where the program begins, or a core module of WebAssembly
     #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    pub file: Option<PathBuf>,
 
-    /// The component [default: the same name with .wasm]
-    #[arg(short, long, value_name = "FILE")]
+    /// The component [default: the same name with .wasm; with .component.wasm of a core module]
+    #[arg(short, long, value_name = "FILE", requires = "file")]
     pub output: Option<PathBuf>,
+
+    /// The file with the command [default: dohost.toml]
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub config: Option<PathBuf>,
 }
 
 const TYPES_EXAMPLES: &str = "\
@@ -319,6 +332,29 @@ pub struct Describe {
     /// As the WIT that a guest imports to call the methods
     #[arg(long, conflicts_with_all = ["json", "openapi"])]
     pub client: bool,
+}
+
+const NEW_EXAMPLES: &str = "\
+Examples:
+  A counter in JavaScript
+      dohost new my-counter
+      cd my-counter
+      dohost dev
+
+  In another language
+      dohost new my-counter --lang rust";
+
+/// Write a small project: a counter that builds, serves, and has a test.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = NEW_EXAMPLES, after_help = "`dohost new --help` shows examples.")]
+pub struct New {
+    /// The directory to make; its name is that of the project
+    #[arg(value_name = "NAME")]
+    pub directory: PathBuf,
+
+    /// The language
+    #[arg(long, value_enum, default_value = "js")]
+    pub lang: Language,
 }
 
 const DEV_EXAMPLES: &str = "\

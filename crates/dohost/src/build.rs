@@ -1,24 +1,38 @@
-//! `dohost build`: a program of JavaScript or TypeScript becomes a component.
+//! `dohost build`: a program of JavaScript or TypeScript becomes a component, and so does a core module that says which world it
+//! is made for; or the command is run that builds whatever the application is made of.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::args::{Build, LogFormat};
+use crate::args::{Application, Build, LogFormat};
+use crate::config::plan::BuildPlan;
 use crate::failure::Failure;
 use crate::logging;
-use crate::output;
 use crate::programs::Programs;
+use crate::{config, output};
 
 /// Builds it, writes it, and says what it exports.
 pub fn run(args: &Build) -> anyhow::Result<()> {
+    let Some(file) = &args.file else {
+        let application = Application { config: args.config.clone(), ..Application::default() };
+        if !run_command(&application)? {
+            let help = "give a program of JavaScript: dohost build FILE; or a command in [build] of dohost.toml";
+            return Err(Failure::new("there is nothing to build", Some(help.into())).into());
+        }
+        return Ok(());
+    };
+    if file.extension().is_some_and(|extension| extension == "wasm") {
+        return wrap(args, file);
+    }
     // What the program prints while it is evaluated.
     let _logs = logging::start(LogFormat::Text, "warn,guest=info")?;
     let started = std::time::Instant::now();
-    if !dohost_javascript::is_source(&args.file) {
-        let text = format!("{} is not JavaScript or TypeScript by its name", args.file.display());
-        return Err(Failure::new(text, Some("give a .js, .mjs, .ts or .mts file".into())).into());
+    if !dohost_javascript::is_source(file) {
+        let text = format!("{} is not JavaScript or TypeScript by its name", file.display());
+        return Err(Failure::new(text, Some("give a .js, .mjs, .ts, .mts or .wasm file".into())).into());
     }
-    let built = Programs::new().built(&args.file)?;
-    let to = args.output.clone().unwrap_or_else(|| args.file.with_extension("wasm"));
+    let built = Programs::new().built(file)?;
+    let to = args.output.clone().unwrap_or_else(|| file.with_extension("wasm"));
     write(&to, &built.component)?;
     let size = bytesize::ByteSize(built.component.len() as u64);
     let modules = match built.files.len() {
@@ -34,6 +48,32 @@ pub fn run(args: &Build) -> anyhow::Result<()> {
     if built.program.worker {
         output::say("  a Worker: fetch")?;
     }
+    Ok(())
+}
+
+/// Runs the command that builds the components, if there is one.
+pub fn run_command(application: &Application) -> anyhow::Result<bool> {
+    let Some(BuildPlan { command, directory, .. }) = config::build(application)? else { return Ok(false) };
+    eprintln!("building: {command}");
+    let status = Command::new("sh").args(["-c", &command]).current_dir(&directory).status();
+    let status = status
+        .map_err(|error| Failure::new(format!("cannot run {command:?} in {}: {error}", directory.display()), None))?;
+    match status.success() {
+        true => Ok(true),
+        false => Err(Failure::new(format!("the build failed: {command}: {status}"), None).into()),
+    }
+}
+
+/// Makes a component of a core module, as `dohost serve` does.
+fn wrap(args: &Build, file: &Path) -> anyhow::Result<()> {
+    let component = dohost_engine::component::read(file).map_err(|error| {
+        let help = error.help();
+        Failure::new(error, help)
+    })?;
+    let to = args.output.clone().unwrap_or_else(|| file.with_extension("component.wasm"));
+    write(&to, &component)?;
+    let size = bytesize::ByteSize(component.len() as u64);
+    output::say(format_args!("{} ({})", to.display(), size.display().iec_short()))?;
     Ok(())
 }
 

@@ -19,6 +19,7 @@ mod limit;
 mod load;
 mod logging;
 mod management;
+mod new;
 mod objects;
 mod output;
 mod place;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         args::Command::Objects(objects) => objects::run(*objects),
         args::Command::Stats(stats) => objects::stats(stats),
         args::Command::Deploy(deploy) => objects::deploy(&deploy),
+        args::Command::New(new) => new::run(&new),
         args::Command::Dev(dev) => dev::run(*dev),
         args::Command::Test(test) => testing::run(&test),
         args::Command::Types(types) => types::run(&types),

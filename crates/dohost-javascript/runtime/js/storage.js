@@ -4,6 +4,7 @@ import native from "dohost:native";
 
 const KEY_BYTES_MAX = 2048;
 const KEYS_MAX = 128;
+const NO_ALARMS = "Alarms of JavaScript objects are not implemented in dohost yet.";
 
 function keyOf(key, method) {
   if (typeof key !== "string") {
@@ -160,6 +161,15 @@ export class DurableObjectStorage extends Operations {
   }
   transactionSync() {
     throw new Error("transactionSync() is not there: storage.transaction() is.");
+  }
+  async getAlarm() {
+    throw new Error(NO_ALARMS);
+  }
+  async setAlarm() {
+    throw new Error(NO_ALARMS);
+  }
+  async deleteAlarm() {
+    throw new Error(NO_ALARMS);
   }
   get sql() {
     throw new Error("SQL storage is not implemented in dohost: the key-value methods of ctx.storage are there.");

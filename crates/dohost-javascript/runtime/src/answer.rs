@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use rquickjs::function::This;
-use rquickjs::{Ctx, Function, Persistent, Promise, Result, Value};
+use rquickjs::{Ctx, Function, IntoJs, Persistent, Promise, Result, Value};
 
 use crate::engine;
 
@@ -45,20 +45,19 @@ pub fn of<'js, T: 'static>(
 
 /// Enters JavaScript with `run`, waits for the promise that it may give, and reads the value.
 ///
-/// Functions that are called so throw nothing and reject nothing: how they failed is part of the value.
-pub async fn wait<T: 'static>(
-    run: impl for<'js> FnOnce(&Ctx<'js>) -> Result<Value<'js>>,
-    read: Read<T>,
-) -> T {
+/// Functions that are called so throw nothing and reject nothing: how they failed is part of the value. Should they do so
+/// all the same (the stack is at its end, say), the value is the exception in words.
+pub async fn wait<T: 'static>(run: impl for<'js> FnOnce(&Ctx<'js>) -> Result<Value<'js>>, read: Read<T>) -> T {
     let slot: Rc<RefCell<Slot<T>>> = Rc::new(RefCell::new(Slot { value: None, waker: None }));
     engine::enter(|ctx| {
-        let value = run(ctx).unwrap_or_else(|error| panic!("{}", engine::explain(ctx, error).0));
+        let value = run(ctx).unwrap_or_else(|error| failure(ctx, error));
         engine::settle(ctx);
         match value.as_promise() {
             None => slot.borrow_mut().value = Some(read(ctx, value)),
             Some(promise) => match promise.result::<Value<'_>>() {
                 Some(Ok(value)) => slot.borrow_mut().value = Some(read(ctx, value)),
-                _ => fill_later(ctx, promise, &slot, read).expect("a promise can be waited for"),
+                Some(Err(error)) => slot.borrow_mut().value = Some(read(ctx, failure(ctx, error))),
+                None => fill_later(ctx, promise, &slot, read).expect("a promise can be waited for"),
             },
         }
     });
@@ -91,14 +90,29 @@ fn fill_later<'js, T: 'static>(
     slot: &Rc<RefCell<Slot<T>>>,
     read: Read<T>,
 ) -> Result<()> {
-    let slot = slot.clone();
-    let fill = Function::new(ctx.clone(), move |value: Value<'js>| {
-        let ctx = value.ctx().clone();
-        let mut slot = slot.borrow_mut();
-        slot.value = Some(read(&ctx, value));
-        if let Some(waker) = slot.waker.take() {
-            waker.wake();
+    let fill = |slot: Rc<RefCell<Slot<T>>>, is_rejected: bool| {
+        move |mut value: Value<'js>| {
+            let ctx = value.ctx().clone();
+            if is_rejected {
+                value = words(&ctx, engine::explain_value(&ctx, value).0);
+            }
+            let mut slot = slot.borrow_mut();
+            slot.value = Some(read(&ctx, value));
+            if let Some(waker) = slot.waker.take() {
+                waker.wake();
+            }
         }
-    })?;
-    promise.then()?.call((This(promise.clone()), fill))
+    };
+    let done = Function::new(ctx.clone(), fill(slot.clone(), false))?;
+    let failed = Function::new(ctx.clone(), fill(slot.clone(), true))?;
+    promise.then()?.call((This(promise.clone()), done, failed))
+}
+
+fn failure<'js>(ctx: &Ctx<'js>, error: rquickjs::Error) -> Value<'js> {
+    let exception = engine::explain(ctx, error).0;
+    words(ctx, exception)
+}
+
+fn words<'js>(ctx: &Ctx<'js>, text: String) -> Value<'js> {
+    text.into_js(ctx).unwrap_or_else(|_| Value::new_undefined(ctx.clone()))
 }

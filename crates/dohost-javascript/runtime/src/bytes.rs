@@ -20,6 +20,12 @@ pub fn of_body(value: &Value<'_>) -> Option<Vec<u8>> {
     if let Some(text) = value.as_string() {
         return Some(text.to_string().unwrap_or_default().into_bytes());
     }
-    let array = TypedArray::<u8>::from_value(value.clone()).ok()?;
+    in_array(value)
+}
+
+/// The bytes of a `Uint8Array`; none for anything else.
+pub fn in_array(value: &Value<'_>) -> Option<Vec<u8>> {
+    // The engine takes whatever it is asked about for an object.
+    let array = TypedArray::<u8>::from_object(value.as_object()?.clone()).ok()?;
     Some(copied(&array))
 }

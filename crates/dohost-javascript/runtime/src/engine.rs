@@ -10,9 +10,11 @@ use rquickjs::{Context, Ctx, FromJs, Function, Module, Object, Persistent, Runti
 
 use crate::modules::{self, Modules};
 
-/// How deep JavaScript may recurse, by the memory of the native stack that it takes. Deeper is a `RangeError`. The linker is told to
-/// make the stack larger, see `.cargo/config.toml`.
-const STACK_BYTES_MAX: usize = 640 << 10;
+/// How deep JavaScript may recurse, by what it takes of the stack in memory. Deeper is a `RangeError`.
+///
+/// A call takes about 290 bytes there, and twice as much of the stack that wasmtime has for compiled code, which is at its end at 512 KiB:
+/// that would be a trap, so this has to come before it.
+const STACK_BYTES_MAX: usize = 192 << 10;
 
 /// Garbage in circles is looked for when the heap has grown by so much since the program was loaded. A search touches all
 /// of the heap, which then is no longer shared with other instances.
@@ -73,14 +75,13 @@ thread_local! {
 }
 
 /// Makes the context and evaluates the runtime's own modules.
-pub fn start(modules: Modules) {
-    ENGINE.with(|engine| {
-        engine.get_or_init(|| Engine::new(modules));
-    });
+pub fn start(modules: Modules) -> Result<(), String> {
+    let started = Engine::new(modules)?;
+    ENGINE.with(|engine| engine.set(started)).map_err(|_| "a program was loaded already".to_string())
 }
 
 impl Engine {
-    fn new(modules: Modules) -> Engine {
+    fn new(modules: Modules) -> Result<Engine, String> {
         let runtime = Runtime::new().expect("there is memory to start with");
         runtime.set_max_stack_size(STACK_BYTES_MAX);
         // No search for garbage while loading.
@@ -100,9 +101,9 @@ impl Engine {
                 done.finish::<()>()?;
                 Hooks::find(&ctx, &main.namespace()?)
             };
-            start().unwrap_or_else(|error| panic!("the runtime's own modules fail: {error}: {}", described(&ctx)))
-        });
-        Engine { context, hooks }
+            start().map_err(|error| format!("the runtime's own modules fail: {error}: {}", described(&ctx)))
+        })?;
+        Ok(Engine { context, hooks })
     }
 }
 
@@ -141,9 +142,8 @@ pub fn settle(ctx: &Ctx<'_>) {
 
 /// Calls one of the functions of `js/main.js`.
 pub fn call<'js, A: IntoArgs<'js>, R: FromJs<'js>>(ctx: &Ctx<'js>, hook: Hook, arguments: A) -> rquickjs::Result<R> {
-    let hook = ENGINE.with(|engine| {
-        engine.get().expect("hooks are called once there are some").hooks.get(hook).clone()
-    });
+    let hook =
+        ENGINE.with(|engine| engine.get().expect("hooks are called once there are some").hooks.get(hook).clone());
     hook.restore(ctx)?.call(arguments)
 }
 

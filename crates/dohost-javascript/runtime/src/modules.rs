@@ -29,9 +29,33 @@ macro_rules! own {
 }
 
 own!(
-    "main", "abort", "base64", "blob", "body", "console", "crypto", "encoding", "errors", "event", "fetch", "form_data", "headers",
-    "id", "inspect", "namespace", "native", "request", "response", "rpc", "state", "storage", "streams", "structured",
-    "timers", "url", "workers"
+    "main",
+    "abort",
+    "base64",
+    "blob",
+    "body",
+    "console",
+    "crypto",
+    "encoding",
+    "errors",
+    "event",
+    "fetch",
+    "form_data",
+    "headers",
+    "id",
+    "inspect",
+    "namespace",
+    "native",
+    "request",
+    "response",
+    "rpc",
+    "state",
+    "storage",
+    "streams",
+    "structured",
+    "timers",
+    "url",
+    "workers"
 );
 
 struct Found {
@@ -65,7 +89,8 @@ impl Resolver for Modules {
         name: &str,
         _attributes: Option<ImportAttributes<'js>>,
     ) -> Result<String> {
-        if base.starts_with(OWN) || name == PUBLIC {
+        // No base has what the host imports itself: the entry.
+        if base.is_empty() || base.starts_with(OWN) || base == PUBLIC || name == PUBLIC {
             return Ok(name.to_string());
         }
         let modules = self.0.borrow();

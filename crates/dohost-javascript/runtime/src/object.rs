@@ -14,10 +14,13 @@ type Exception = String;
 
 impl construction::Guest for Runtime {
     async fn construct() -> Result<(), Exception> {
-        answer::wait(|ctx| engine::call(ctx, Hook::construct, ()), |_, value| match text(&value) {
-            Some(exception) => Err(exception),
-            None => Ok(()),
-        })
+        answer::wait(
+            |ctx| engine::call(ctx, Hook::construct, ()),
+            |_, value| match text(&value) {
+                Some(exception) => Err(exception),
+                None => Ok(()),
+            },
+        )
         .await
     }
 }
@@ -80,6 +83,9 @@ impl dynamic::Guest for Runtime {
 
 /// A result of a number that says what it is, and the rest.
 fn result(value: &Value<'_>) -> Result<Values, dynamic::Error> {
+    if let Some(exception) = text(value) {
+        return Err(dynamic::Error::Exception(exception));
+    }
     let read = || -> rquickjs::Result<Result<Values, dynamic::Error>> {
         let parts: Array<'_> = value.get()?;
         Ok(match parts.get::<u32>(0)? {

@@ -13,7 +13,11 @@ impl Guest for Runtime {
         let Some(entry) = modules.first().map(|module| module.specifier.clone()) else {
             return Err(LoadError { message: "Error: there are no modules".to_string(), stack: String::new() });
         };
-        engine::start(Modules::new(modules));
+        // Without this a panic would be a trap that nobody can explain.
+        std::panic::set_hook(Box::new(|panic| {
+            crate::host::print(&format!("the runtime of JavaScript failed: {panic}"), true)
+        }));
+        engine::start(Modules::new(modules)).map_err(|message| LoadError { message, stack: String::new() })?;
         let exports = engine::enter(|ctx| {
             evaluate(ctx, &entry).map_err(|error| {
                 let (message, stack) = engine::explain(ctx, error);

@@ -10,9 +10,17 @@ use crate::{Runtime, answer, bytes, wit_future, wit_stream};
 
 /// What `js/main.js` gives for a request.
 enum Reply {
-    Whole { status: u16, headers: String, body: Vec<u8> },
+    Whole {
+        status: u16,
+        headers: String,
+        body: Vec<u8>,
+    },
     /// The body comes from the stream of this number, see `nextChunk` in `js/main.js`.
-    Streamed { status: u16, headers: String, stream: u32 },
+    Streamed {
+        status: u16,
+        headers: String,
+        stream: u32,
+    },
     /// The exception in words.
     Failed(String),
 }
@@ -72,6 +80,10 @@ fn reply(value: &Value<'_>) -> JsResult<Reply> {
 
 fn whole(status: u16, headers: &str, body: Vec<u8>) -> Result<Response, ErrorCode> {
     let fields = fields(headers)?;
+    if !body.is_empty() && !fields.has("content-length") {
+        // Cannot fail: a header of this name is allowed.
+        let _ = fields.set("content-length", &[body.len().to_string().into_bytes()]);
+    }
     let (end, trailers) = wit_future::new(|| Ok(None));
     drop(end);
     if body.is_empty() {
@@ -130,7 +142,8 @@ fn chunk(value: &Value<'_>) -> Chunk {
 
 fn fields(headers: &str) -> Result<Fields, ErrorCode> {
     let headers: Vec<_> = split(headers).into_iter().map(|header| (header.name, header.value)).collect();
-    Fields::from_list(&headers).map_err(|error| ErrorCode::InternalError(Some(format!("the response's headers: {error:?}"))))
+    Fields::from_list(&headers)
+        .map_err(|error| ErrorCode::InternalError(Some(format!("the response's headers: {error:?}"))))
 }
 
 fn with_status(response: Response, status: u16) -> Result<Response, ErrorCode> {

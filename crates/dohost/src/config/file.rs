@@ -61,7 +61,7 @@ pub struct File {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassTable {
-    /// The component that implements it.
+    /// The component that implements it, or a program in JavaScript or TypeScript that exports it.
     pub component: At<String>,
     /// The name of the class in the component, which its objects learn from `state.class`. Default: the name under which it
     /// is served
@@ -98,7 +98,7 @@ pub enum Concurrency {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerTable {
-    /// The component that implements it. It may be that of a class too.
+    /// The component that implements it, or a program in JavaScript or TypeScript. It may be that of a class too.
     pub component: At<String>,
     /// The requests that it gets, such as "/api/*" or "shop.example.com/*". The most specific route of all Workers wins; a
     /// request that takes none reaches an object by its path. Default: everything

@@ -3,17 +3,17 @@
 mod sources;
 mod watch;
 
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
 
 use crate::args::{Application, Dev, LogFormat};
+use crate::build;
 use crate::config;
-use crate::config::plan::BuildPlan;
 use crate::deploy::Deployer;
-use crate::failure::{self, Failure};
+use crate::failure;
+use crate::programs::Programs;
 use crate::{load, logging, serve};
 use sources::Sources;
 use watch::Watcher;
@@ -23,23 +23,25 @@ pub fn run(args: Dev) -> anyhow::Result<()> {
     let _logs = logging::start(LogFormat::Text, &args.log)?;
     let application = args.application;
     let mut watcher = Watcher::new(Sources::of(application.clone()));
-    while let Err(error) = first(&application) {
+    let programs = Programs::new();
+    while let Err(error) = first(&application, &programs) {
         failure::print(&error);
         eprintln!("waiting for a change");
         watcher.wait();
     }
     watcher.look_again();
-    serve::serve(application.clone(), false, |deployer| {
+    serve::serve(application.clone(), false, programs, |deployer| {
         let runtime = Handle::current();
         std::thread::spawn(move || follow(watcher, &application, &deployer, &runtime));
     })
 }
 
 /// Builds and reads everything once. What is compiled here is found compiled afterwards.
-fn first(application: &Application) -> anyhow::Result<()> {
-    build(application)?;
-    let plan = config::plan(application, &config::host_environment)?;
-    load::components(&load::engine(&plan)?, &plan, &[])?;
+fn first(application: &Application, programs: &Programs) -> anyhow::Result<()> {
+    build::run_command(application)?;
+    programs.forget();
+    let plan = config::plan(application, &config::host_environment, &|path| programs.program(path))?;
+    load::components(&load::engine(&plan, programs.code_cache())?, &plan, programs, &[])?;
     Ok(())
 }
 
@@ -49,7 +51,7 @@ fn follow(mut watcher: Watcher, application: &Application, deployer: &Arc<Deploy
         let changed = watcher.wait();
         let started = Instant::now();
         eprintln!("{} changed", changed.display());
-        let deployed = build(application).and_then(|()| runtime.block_on(deployer.deploy(true)));
+        let deployed = build::run_command(application).and_then(|_| runtime.block_on(deployer.deploy(true)));
         // What was built is no change of its own.
         watcher.look_again();
         match deployed {
@@ -59,18 +61,5 @@ fn follow(mut watcher: Watcher, application: &Application, deployer: &Arc<Deploy
                 eprintln!("the old code goes on; waiting for a change");
             }
         }
-    }
-}
-
-/// Runs the command that builds the components, if there is one.
-pub fn build(application: &Application) -> anyhow::Result<()> {
-    let Some(BuildPlan { command, directory, .. }) = config::build(application)? else { return Ok(()) };
-    eprintln!("building: {command}");
-    let status = Command::new("sh").args(["-c", &command]).current_dir(&directory).status();
-    let status = status
-        .map_err(|error| Failure::new(format!("cannot run {command:?} in {}: {error}", directory.display()), None))?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(Failure::new(format!("the build failed: {command}: {status}"), None).into()),
     }
 }

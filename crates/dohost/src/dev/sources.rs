@@ -1,6 +1,6 @@
 //! Where changes are looked for.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::args::Application;
 use crate::config;
@@ -38,14 +38,15 @@ impl Sources {
         let config = config::file_of(&self.application);
         self.known.paths.extend(config.clone().filter(|config| !self.known.paths.contains(config)));
         let Ok(build) = config::build(&self.application) else { return };
-        let plan = config::plan(&self.application, &config::host_environment).ok();
+        // Where programs are is all that is wanted of them.
+        let plan = config::plan(&self.application, &config::host_environment, &|_| Ok(None)).ok();
         let mut paths: Vec<PathBuf> = config.clone().into_iter().collect();
         let components: Vec<PathBuf> = plan.iter().flat_map(|plan| plan.components()).map(PathBuf::from).collect();
         match (&build, &plan) {
             (Some(build), _) => paths.extend(build.watched.iter().cloned()),
             (None, Some(_)) => {
                 // Modules may import others beside them.
-                let sources = components.iter().filter(|path| is_source(path));
+                let sources = components.iter().filter(|path| dohost_javascript::is_source(path));
                 paths.extend(sources.filter_map(|path| path.parent()).map(PathBuf::from));
                 paths.extend(components.iter().cloned());
             }
@@ -61,9 +62,4 @@ impl Sources {
         }
         self.known.paths = paths;
     }
-}
-
-/// Whether this is built where it is loaded.
-fn is_source(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension != "wasm")
 }

@@ -12,6 +12,7 @@ use anyhow::Context;
 use crate::args::New;
 use crate::failure::Failure;
 use crate::output;
+pub use templates::Language;
 use templates::Template;
 
 /// What stands for the name of the project in files.
@@ -24,8 +25,8 @@ pub fn run(args: &New) -> anyhow::Result<()> {
     let name = project_name(&args.directory)?;
     let template = Template::of(args.lang);
     make_directory(&args.directory)?;
-    for file in template.files() {
-        let path = args.directory.join(&file.path);
+    for file in template.files {
+        let path = args.directory.join(file.path.as_ref());
         let directory = path.parent().expect("it is below the directory");
         fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
         let text = file.text.replace(NAME, name).replace(IDENTIFIER, &name.replace('-', "_"));
@@ -35,7 +36,10 @@ pub fn run(args: &New) -> anyhow::Result<()> {
         }
     }
     let directory = args.directory.display();
-    output::say(format_args!("{directory} is a counter in {}. To serve it and follow its changes:", template.language))?;
+    output::say(format_args!(
+        "{directory} is a counter in {}. To serve it and follow its changes:",
+        template.language
+    ))?;
     output::say(format_args!("\n  cd {directory}\n  dohost dev\n"))?;
     output::say(format_args!("Then {}", template.request))?;
     output::say("`dohost test` runs its tests. README.md says more.")?;

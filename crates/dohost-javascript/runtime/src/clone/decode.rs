@@ -118,11 +118,12 @@ impl<'js> Decoder<'_, 'js> {
             }
             tag::OBJECT => {
                 let (_, number, _) = self.head()?;
+                let count = self.count(number)?;
                 let name = self.value(depth + 1, None)?;
                 let made: Value<'js> = help(self.ctx, "named", (name.clone(),))?;
                 self.keep(mark, &made);
                 let parts = Array::new(self.ctx.clone())?;
-                for index in 1..self.count(number)? {
+                for index in 1..count {
                     parts.set(index - 1, self.value(depth + 1, None)?)?;
                 }
                 help(self.ctx, "complete", (made, name, parts))

@@ -185,8 +185,8 @@ impl<'a, 'js> Encoder<'a, 'js> {
                 cbor::head(&mut self.out, Major::Array, parts.len() as u64);
                 for index in 0..parts.len() {
                     let part: Value<'js> = parts.get(index)?;
-                    match (TypedArray::<u8>::from_value(part.clone()), u64::from(tag)) {
-                        (Ok(content), tag::OBJECT) => self.bytes(&bytes::copied(&content)),
+                    match bytes::in_array(&part) {
+                        Some(content) if u64::from(tag) == tag::OBJECT => self.bytes(&content),
                         _ => self.value(&part, depth + 1)?,
                     }
                 }

@@ -19,7 +19,7 @@ use rquickjs::{Ctx, FromJs, Function, Object, Persistent, Result};
 const MARK: [u8; 3] = [0xd9, 0xd9, 0xf7];
 
 /// How deep values may lie inside each other.
-const DEPTH_MAX: usize = 512;
+const DEPTH_MAX: usize = 400;
 
 mod tag {
     pub const SECONDS: u64 = 1;

@@ -1,6 +1,7 @@
 //! Lines for the log.
 
 use rquickjs::Result;
+use rquickjs::function::Opt;
 
 use super::Natives;
 use crate::wasi::cli0_2_0::{stderr, stdout};
@@ -9,7 +10,7 @@ use crate::wasi::cli0_2_0::{stderr, stdout};
 const WRITE_BYTES_MAX: usize = 4 << 10;
 
 pub fn install(natives: &Natives<'_>) -> Result<()> {
-    natives.add("print", |text: String, is_error: Option<bool>| print(&text, is_error.unwrap_or(true)))
+    natives.add("print", |text: String, is_error: Opt<bool>| print(&text, is_error.unwrap_or(true)))
 }
 
 /// Prints a line, or several.

@@ -35,9 +35,11 @@ fn random_bytes<'js>(ctx: Ctx<'js>, count: u32) -> Result<Value<'js>> {
 /// `Math.random`: xorshift64*. The engine's own would be the same in all instances, as they begin with the same memory; this one
 /// is seeded when an instance first uses it. While the program is loaded it is always the same.
 fn next_random() -> f64 {
-    let mut state = RANDOM.get().filter(|(_, was_running)| *was_running == engine::is_running()).map(|(state, _)| state).unwrap_or_else(
-        || if engine::is_running() { random::get_random_u64() | 1 } else { 0x9e37_79b9_7f4a_7c15 },
-    );
+    let mut state = RANDOM
+        .get()
+        .filter(|(_, was_running)| *was_running == engine::is_running())
+        .map(|(state, _)| state)
+        .unwrap_or_else(|| if engine::is_running() { random::get_random_u64() | 1 } else { 0x9e37_79b9_7f4a_7c15 });
     state ^= state >> 12;
     state ^= state << 25;
     state ^= state >> 27;
@@ -57,7 +59,12 @@ fn digest<'js>(ctx: Ctx<'js>, algorithm: String, data: TypedArray<'js, u8>) -> R
     bytes::array(&ctx, digest)
 }
 
-fn hmac<'js>(ctx: Ctx<'js>, algorithm: String, key: TypedArray<'js, u8>, data: TypedArray<'js, u8>) -> Result<Value<'js>> {
+fn hmac<'js>(
+    ctx: Ctx<'js>,
+    algorithm: String,
+    key: TypedArray<'js, u8>,
+    data: TypedArray<'js, u8>,
+) -> Result<Value<'js>> {
     let (key, data) = (bytes::copied(&key), bytes::copied(&data));
     let sign = match algorithm.as_str() {
         "SHA-1" => sign::<Hmac<Sha1>>,

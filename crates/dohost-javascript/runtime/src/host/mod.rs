@@ -22,6 +22,7 @@ use rquickjs::function::IntoJsFunc;
 use rquickjs::{Ctx, Exception, Function, Object, Result};
 
 pub use bodies::keep as keep_body;
+pub use console::print;
 pub use headers::{joined, split};
 pub use timers::now_ms;
 

@@ -99,6 +99,7 @@ fn failed<'js>(ctx: &Ctx<'js>, error: CallError) -> Result<Value<'js>> {
 }
 
 fn thrown(ctx: &Ctx<'_>, error: namespace::Error) -> rquickjs::Error {
-    let (namespace::Error::UnknownClass(why) | namespace::Error::InvalidId(why) | namespace::Error::TooLarge(why)) = error;
+    let (namespace::Error::UnknownClass(why) | namespace::Error::InvalidId(why) | namespace::Error::TooLarge(why)) =
+        error;
     Exception::throw_type(ctx, &why)
 }

@@ -12,13 +12,7 @@ pub fn install(natives: &Natives<'_>) -> Result<()> {
 }
 
 /// A promise of status, headers and body.
-fn fetch<'js>(
-    ctx: Ctx<'js>,
-    method: String,
-    url: String,
-    headers: String,
-    body: Value<'js>,
-) -> Result<Value<'js>> {
+fn fetch<'js>(ctx: Ctx<'js>, method: String, url: String, headers: String, body: Value<'js>) -> Result<Value<'js>> {
     require_event(&ctx)?;
     let request = request(method, &url, &headers, &body);
     answer::of(&ctx, outgoing::fetch(request), |ctx, result| match result {

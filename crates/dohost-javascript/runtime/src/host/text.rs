@@ -35,7 +35,8 @@ fn utf8_decode(text: TypedArray<'_, u8>) -> String {
 /// A decoder's number; it is gone when its last bytes are decoded.
 fn decoder_new(label: String, keeps_mark: bool) -> Option<u32> {
     let encoding = Encoding::for_label_no_replacement(label.as_bytes())?;
-    let decoder = if keeps_mark { encoding.new_decoder_without_bom_handling() } else { encoding.new_decoder_with_bom_removal() };
+    let decoder =
+        if keeps_mark { encoding.new_decoder_without_bom_handling() } else { encoding.new_decoder_with_bom_removal() };
     Some(DECODERS.with(|decoders| decoders.insert(decoder)))
 }
 
