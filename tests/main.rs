@@ -20,6 +20,7 @@ mod command_line;
 mod concurrency;
 mod config;
 mod construction;
+mod corpus;
 mod counter;
 mod crash;
 mod deploy;

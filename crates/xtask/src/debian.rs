@@ -20,6 +20,8 @@ pub const BUILD_STD: [&str; 1] = ["-Zbuild-std=std,panic_abort"];
 pub const RUST: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
 /// What C for wasm takes.
 pub const C: [&str; 1] = ["clang-22"];
+/// What packages of npm take.
+pub const NPM: [&str; 1] = ["npm"];
 
 const CARGO: &str = "/usr/bin/cargo";
 const RUSTC: &str = "/usr/bin/rustc";

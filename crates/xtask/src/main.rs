@@ -7,6 +7,7 @@
 
 mod chores;
 mod component;
+mod corpus;
 mod debian;
 mod guests;
 mod javascript;
@@ -71,6 +72,24 @@ enum Chore {
         arguments: Vec<OsString>,
     },
 
+    /// Compare the JavaScript programs of tests/corpus on dohost and on workerd
+    ///
+    /// Installs workerd with npm into target/ (and npm with apt-get, if it is missing). Fails if dohost answers otherwise
+    /// than workerd, except for what tests/corpus/differences has, and if workerd answers otherwise than it was recorded.
+    Corpus {
+        /// Write what workerd answers to tests/corpus/answers, instead of comparing it
+        #[arg(long)]
+        record: bool,
+
+        /// Compare what workerd answers with what was recorded, and leave dohost out
+        #[arg(long, conflicts_with = "record")]
+        workerd: bool,
+
+        /// Only programs whose names contain this
+        #[arg(default_value = "")]
+        only: String,
+    },
+
     /// Check the formatting and run clippy with warnings as errors, on host and guests
     Lint,
 }
@@ -82,6 +101,7 @@ fn main() -> ExitCode {
         Chore::Serve { arguments } => chores::serve(&arguments),
         Chore::Test { arguments } => chores::test(&arguments),
         Chore::Sim { arguments } => chores::sim(&arguments),
+        Chore::Corpus { record, workerd, only } => corpus::compare(record, workerd, &only),
         Chore::Lint => chores::lint(),
     };
     match done {

@@ -54,13 +54,17 @@ export function inWords(thrown) {
 
 // The exception that another object threw, of its words.
 export function fromWords(words) {
-  const found = /^([A-Za-z_$][\w$]*): ([^]*)$/.exec(words);
+  const found = /^([A-Za-z_$][\w$]*)(?:: ([^]*))?$/.exec(words);
   if (found) {
-    const [, name, message] = found;
+    const [, name, message = ""] = found;
     if (Object.hasOwn(BUILT_IN, name)) return new BUILT_IN[name](message);
     if (Object.hasOwn(CODES, name)) return new DOMException(message, name);
-    // workerd's words for an exception of a class that it does not know.
-    if (/Error$/.test(name)) return new Error(`${name}: ${message}`);
+    // Of a class that only the program knows: its name stays.
+    if (/Error$/.test(name)) {
+      const error = new Error(message);
+      Object.defineProperty(error, "name", { value: name, writable: true, configurable: true });
+      return error;
+    }
   }
   return new Error(words);
 }

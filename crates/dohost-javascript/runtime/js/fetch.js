@@ -17,23 +17,36 @@ export function fetch(input, init) {
   } catch (error) {
     return Promise.reject(error);
   }
-  return unlessAborted(init?.signal ?? (input instanceof Request ? input.signal : undefined), follow(request));
+  return unlessAborted(init?.signal ?? (input instanceof Request ? input.signal : undefined), fromNetwork(request));
 }
 
-async function follow(request) {
+async function fromNetwork(request) {
+  const send = async (method, url, headers, content) => {
+    if (!/^https?:/.test(url)) throw new TypeError(`Fetch API cannot load: ${url}`);
+    // The host is in the URL; a request that is passed on may still have another one.
+    return native.fetch(method, url, without(headers, ["host"]), content);
+  };
+  const content = await wholeContent(takeBody(request));
+  const [status, headers, body] = await send(request.method, request.url, rawOf(request.headers), content);
+  return redirected(request, content, received(status, headers, body, request.url, false), send);
+}
+
+// Follows the redirect that a response may be, if its request wants that. `send` gives status, headers and body.
+export function redirected(request, content, response, send) {
+  if (!isRedirect(response) || request.redirect === "manual") return response;
+  if (request.redirect === "error") throw new TypeError("The response is a redirect, which the request does not want.");
+  return follow(request, content, response, send);
+}
+
+const isRedirect = (response) => [301, 302, 303, 307, 308].includes(response.status) && response.headers.has("location");
+
+async function follow(request, content, response, send) {
   let { method, url } = request;
   let headers = rawOf(request.headers);
-  let content = await wholeContent(takeBody(request));
-  for (let redirects = 0; ; redirects++) {
-    if (!/^https?:/.test(url)) throw new TypeError(`Fetch API cannot load: ${url}`);
-    const [status, replyHeaders, body] = await native.fetch(method, url, headers, content);
-    const response = received(status, replyHeaders, body, url, redirects > 0);
-    const location = response.headers.get("location");
-    const isRedirect = [301, 302, 303, 307, 308].includes(status) && location !== null;
-    if (!isRedirect || request.redirect === "manual") return response;
-    if (request.redirect === "error") throw new TypeError("The response is a redirect, which the request does not want.");
+  for (let redirects = 0; isRedirect(response); redirects++) {
     if (redirects === REDIRECTS_MAX) throw new TypeError("Too many redirects.");
-    const next = new URL(location, url);
+    const next = new URL(response.headers.get("location"), url);
+    const { status } = response;
     if (status === 303 && method !== "HEAD" || (status === 301 || status === 302) && method === "POST") {
       method = "GET";
       content = null;
@@ -41,7 +54,10 @@ async function follow(request) {
     }
     if (next.origin !== new URL(url).origin) headers = without(headers, ["authorization", "cookie"]);
     url = next.href;
+    const [nextStatus, nextHeaders, body] = await send(method, url, headers, content);
+    response = received(nextStatus, nextHeaders, body, url, true);
   }
+  return response;
 }
 
 function without(raw, names) {

@@ -46,6 +46,17 @@ const names = {
 for (const [name, value] of Object.entries(names)) {
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
 }
+// The engine's own recurses without looking at the stack, whose end would be a trap.
+const JSON_DEPTH_MAX = 1000;
+const parse = JSON.parse;
+function parseJson(text, reviver) {
+  if (typeof text === "string" && text.length > JSON_DEPTH_MAX && native.jsonDepth(text) > JSON_DEPTH_MAX) {
+    throw new RangeError(`JSON is nested more than ${JSON_DEPTH_MAX} levels deep.`);
+  }
+  return parse(text, reviver);
+}
+Object.defineProperty(parseJson, "name", { value: "parse" });
+Object.defineProperty(JSON, "parse", { value: parseJson, writable: true, configurable: true });
 Object.defineProperty(Math, "random", { value: native.random, writable: true, configurable: true });
 refuse(
   Headers, Request, Response, streams.ReadableStream, streams.WritableStream, streams.TransformStream, EventTarget, Event,

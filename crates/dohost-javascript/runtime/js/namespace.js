@@ -4,6 +4,7 @@ import native from "dohost:native";
 import { unlessAborted } from "dohost:abort";
 import { takeBody, wholeContent } from "dohost:body";
 import { fromWords } from "dohost:errors";
+import { redirected } from "dohost:fetch";
 import { rawOf } from "dohost:headers";
 import { isId, makeId } from "dohost:id";
 import { Request } from "dohost:request";
@@ -26,6 +27,7 @@ export class DurableObjectNamespace {
     return makeId(native.newUniqueId(this.#binding), undefined, this.#binding);
   }
   idFromName(name) {
+    if (arguments.length === 0) throw new TypeError("idFromName() takes a name.");
     name = String(name);
     return makeId(native.idFromName(this.#binding, name.toWellFormed()), name, this.#binding);
   }
@@ -88,7 +90,7 @@ class Stub {
   method(name) {
     let method = this.methods.get(name);
     if (method === undefined) {
-      method = (...parameters) => callOf(this, name, parameters);
+      method = propertyOf((...parameters) => callOf(this, name, parameters), () => callOf(this, name));
       this.methods.set(name, method);
     }
     return method;
@@ -138,13 +140,13 @@ function fetchOf(stub, input, init) {
   try {
     request = input instanceof Request && init === undefined ? input : new Request(input, init);
     const content = wholeContent(takeBody(request));
-    const send = (content) => native.stubFetch(stub.number, request.method, request.url, rawOf(request.headers), content);
-    const reply = content instanceof Promise ? content.then(send) : Promise.resolve(send(content));
+    const send = (method, url, headers, content) => native.stubFetch(stub.number, method, url, headers, content);
+    const first = (content) => send(request.method, request.url, rawOf(request.headers), content);
+    const reply = content instanceof Promise ? content.then(first) : Promise.resolve(first(content));
+    const again = async (method, url, headers, content) => partsOf(await send(method, url, headers, await content));
     const response = reply.then((parts) => {
-      if (!Array.isArray(parts)) throw failure(parts);
-      // The stub has to live until there is an answer.
-      void stub.number;
-      return received(parts[0], parts[1], parts[2], request.url, false);
+      const [status, headers, body] = partsOf(parts);
+      return redirected(request, content, received(status, headers, body, request.url, false), again);
     });
     return init?.signal ? unlessAborted(init.signal, response) : response;
   } catch (error) {
@@ -152,6 +154,27 @@ function fetchOf(stub, input, init) {
   }
 }
 
+// Status, headers and body, if there are.
+function partsOf(reply) {
+  if (!Array.isArray(reply)) throw failure(reply);
+  return reply;
+}
+
+// What a stub has under a name: a function that can be called, or be awaited, which reads the property of the object.
+function propertyOf(call, read) {
+  return new Proxy(call, {
+    get(_, name) {
+      if (name === "then" || name === "catch" || name === "finally") {
+        return (...callbacks) => read()[name](...callbacks);
+      }
+      if (typeof name === "symbol" || name in call) return call[name];
+      const inner = async () => (await read())[name];
+      return propertyOf(async (...parameters) => (await inner())(...parameters), inner);
+    },
+  });
+}
+
+// Without parameters the property is read.
 async function callOf(stub, name, parameters) {
   if (native.stubIsDynamic(stub.number)) {
     const reply = await native.stubCall(stub.number, name, native.encode(parameters));
@@ -176,7 +199,9 @@ function toJson(parameters) {
 
 // The exception of a call that brought no reply.
 function failure({ message, remote, retryable, overloaded }) {
-  const error = remote ? fromWords(message) : new Error(message);
+  // What an object was reset for is what its program said, if it was the program that did it.
+  const reason = /^the object was reset: ([^]*)$/.exec(message);
+  const error = remote || reason ? fromWords(reason?.[1] ?? message) : new Error(message);
   if (remote) error.remote = true;
   if (retryable) error.retryable = true;
   if (overloaded) error.overloaded = true;

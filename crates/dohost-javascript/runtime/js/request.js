@@ -23,6 +23,8 @@ export class Request extends Body {
       this.#method = init.method;
       this.#url = init.url;
       this.#headers = makeFromRaw(init.headers, true);
+      // A redirect that is the answer to what came from outside goes back there.
+      this.#redirect = "manual";
       return;
     }
     init ??= {};

@@ -60,7 +60,7 @@ export class Response extends Body {
       throw new TypeError("Response with null body status (101, 204, 205, or 304) cannot have a body.");
     }
     this.#status = status;
-    this.#statusText = init.statusText === undefined ? TEXTS[status] ?? "" : String(init.statusText);
+    this.#statusText = init.statusText === undefined ? "" : String(init.statusText);
     this.#webSocket = init.webSocket ?? null;
     this.#cf = init.cf;
     if (init.headers === undefined) {

@@ -47,30 +47,35 @@ export function call(instance, name, given, isJson) {
   if (!(instance instanceof DurableObject)) {
     return [EXCEPTION, "TypeError: The receiving Durable Object does not support RPC, because its class was not declared with `extends DurableObject`. In order to enable RPC, make sure your class extends the special class `DurableObject`, which can be imported from the module \"cloudflare:workers\"."];
   }
+  if (reserved.has(name) && !isJson) {
+    return [EXCEPTION, `TypeError: '${name}' is a reserved method and cannot be called over RPC.`];
+  }
   const property = find(instance, name);
   if (property === undefined) {
     return isJson ? [NO_SUCH_METHOD] : [EXCEPTION, `TypeError: The RPC receiver does not implement the method "${name}".`];
-  }
-  const method = property.get ? property.get.call(instance) : property.value;
-  if (typeof method !== "function") return [EXCEPTION, `TypeError: "${name}" is not a function.`];
-  let parameters;
-  try {
-    parameters = isJson ? JSON.parse(given) : native.decode(given);
-    if (!Array.isArray(parameters)) throw new TypeError("the arguments are no array");
-  } catch (error) {
-    return [INVALID_ARGUMENTS, inWords(error)];
   }
   const give = (result) => [RESULT, isJson ? JSON.stringify(result) ?? "null" : native.encode(result)];
   const fail = (error) => {
     logUncaught(error);
     return [EXCEPTION, inWords(error)];
   };
+  const answer = (result) => {
+    const isPromise = result !== null && typeof result === "object" && typeof result.then === "function";
+    return isPromise ? Promise.resolve(result).then(give).catch(fail) : give(result);
+  };
+  let parameters;
   try {
-    const result = Reflect.apply(method, instance, parameters);
-    if (result !== null && typeof result === "object" && typeof result.then === "function") {
-      return Promise.resolve(result).then(give).catch(fail);
-    }
-    return give(result);
+    parameters = isJson ? JSON.parse(given) : native.decode(given);
+    if (!Array.isArray(parameters) && (isJson || parameters !== undefined)) throw new TypeError("the arguments are no array");
+  } catch (error) {
+    return [INVALID_ARGUMENTS, inWords(error)];
+  }
+  try {
+    const method = property.get ? property.get.call(instance) : property.value;
+    // Without arguments it is no call, but the property is read.
+    if (parameters === undefined) return answer(method);
+    if (typeof method !== "function") return [EXCEPTION, `TypeError: "${name}" is not a function.`];
+    return answer(Reflect.apply(method, instance, parameters));
   } catch (error) {
     return fail(error);
   }

@@ -9,7 +9,8 @@ const NO_ALARMS = "Alarms of JavaScript objects are not implemented in dohost ye
 function keyOf(key, method) {
   if (typeof key !== "string") {
     if (key === undefined) throw new TypeError(`${method}() called with undefined key.`);
-    key = String(key);
+    // A symbol is no key.
+    key = `${key}`;
   }
   // Three bytes at most for each unit.
   if (key.length * 3 > KEY_BYTES_MAX) {
@@ -34,7 +35,7 @@ function toMap(flat) {
 
 const isOptions = (value) => typeof value === "object" && value !== null;
 
-// The calls that storage and transactions share. `check` throws where they may not be made any more.
+// The calls that storage and transactions share. `check` is given their names, and throws where they may not be made any more.
 export class Operations {
   #check;
 
@@ -44,13 +45,13 @@ export class Operations {
 
   // Async, so that what is wrong rejects and is not thrown. A value that is there already costs no trip.
   async get(key, _options) {
-    this.#check();
+    this.#check("get");
     if (Array.isArray(key)) return toMap(await native.storageGetMany(keysOf(key, "get")));
     return native.storageGet(keyOf(key, "get"));
   }
 
   async put(key, value, options) {
-    this.#check();
+    this.#check("put");
     if (typeof key === "object" && key !== null) {
       if (arguments.length > 1 && value !== undefined && !isOptions(value)) throw new TypeError(
         "put() may only be called with a single key-value pair and optional options as put(key, value, options) or with multiple key-value pairs and optional options as put(entries, options)");
@@ -70,7 +71,7 @@ export class Operations {
   }
 
   async delete(key, options) {
-    this.#check();
+    this.#check("delete");
     const isUnconfirmed = Boolean(options?.allowUnconfirmed);
     if (Array.isArray(key)) return native.storageDeleteMany(keysOf(key, "delete"), isUnconfirmed);
     key = keyOf(key, "delete");
@@ -79,9 +80,9 @@ export class Operations {
   }
 
   async list(options = {}) {
-    this.#check();
+    this.#check("list");
     options ??= {};
-    const text = (name) => (options[name] === undefined || options[name] === null ? undefined : String(options[name]));
+    const text = (name) => (options[name] === undefined ? undefined : String(options[name]));
     const start = text("start");
     const startAfter = text("startAfter");
     if (start !== undefined && startAfter !== undefined) {
@@ -102,7 +103,7 @@ export class DurableObjectTransaction extends Operations {
   #state;
 
   constructor(state) {
-    super(() => state.check());
+    super((method) => state.check(method));
     this.#state = state;
   }
   rollback() {
@@ -122,13 +123,15 @@ class TransactionState {
     this.isRolledBack = false;
     this.isDone = false;
   }
-  check() {
-    if (this.isRolledBack) throw new Error("Cannot perform operation on rolled back transaction");
-    if (this.isDone) throw new Error("Cannot call storage operations on a transaction that has ended.");
+  check(method) {
+    if (this.isRolledBack) throw new Error(`Cannot ${method}() on rolled back transaction`);
+    if (this.isDone) {
+      throw new Error(`Cannot call ${method}() on transaction that has already committed: did you move \`txn\` outside of the closure?`);
+    }
   }
   rollback() {
     if (this.isRolledBack) return;
-    this.check();
+    this.check("rollback");
     this.isRolledBack = true;
     native.transactionRollback(this.number);
   }

@@ -436,7 +436,7 @@ class Reader {
 
 export class ReadableStreamDefaultReader extends Reader {
   read() {
-    return this._take((value) => ({ done: false, value }), () => ({ done: true, value: undefined }));
+    return this._take((value) => ({ value, done: false }), () => ({ value: undefined, done: true }));
   }
 }
 
@@ -456,8 +456,8 @@ export class ReadableStreamBYOBReader extends Reader {
       const count = Math.min(bytes.length, view.byteLength);
       new Uint8Array(view.buffer, view.byteOffset, count).set(bytes.subarray(0, count));
       if (count < bytes.length) stream.unread(bytes.subarray(count));
-      return { done: false, value: filled(count) };
-    }, () => ({ done: true, value: filled(0) }));
+      return { value: filled(count), done: false };
+    }, () => ({ value: filled(0), done: true }));
   }
 }
 

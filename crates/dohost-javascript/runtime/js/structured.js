@@ -41,6 +41,7 @@ function kind(object) {
   for (const Class of refused) {
     if (object instanceof Class) return EXOTIC;
   }
+  if (/Generator|Iterator/.test(object[Symbol.toStringTag])) return EXOTIC;
   return INSTANCE;
 }
 
@@ -86,7 +87,10 @@ function dissect(value) {
   if (value instanceof Error) {
     const name = Object.hasOwn(ERRORS, value.name) ? value.name : "Error";
     const parts = [name, String(value.message), typeof value.stack === "string" ? value.stack : ""];
-    if (Object.hasOwn(value, "cause")) parts.push(value.cause);
+    const { message: _message, stack: _stack, cause: _cause, ...own } = value;
+    const hasOwn = Object.keys(own).length > 0;
+    if (Object.hasOwn(value, "cause") || hasOwn) parts.push(Object.hasOwn(value, "cause") ? [value.cause] : []);
+    if (hasOwn) parts.push(own);
     return [OBJECT, parts];
   }
   if (value instanceof ArrayBuffer) return [OBJECT, ["ArrayBuffer", new Uint8Array(value)]];
@@ -160,9 +164,10 @@ function complete(made, name, parts) {
       return Object(parts[0]);
     default: {
       if (!Object.hasOwn(ERRORS, name)) throw new Error(`A structured clone has an object of an unknown type, ${name}.`);
-      const error = new ERRORS[name](parts[0], parts.length > 2 ? { cause: parts[2] } : undefined);
-      Object.defineProperty(error, "stack", { value: parts[1], writable: true, configurable: true });
-      return error;
+      const [message, stack, cause = [], own = {}] = parts;
+      const error = new ERRORS[name](message, cause.length > 0 ? { cause: cause[0] } : undefined);
+      Object.defineProperty(error, "stack", { value: stack, writable: true, configurable: true });
+      return Object.assign(error, own);
     }
   }
 }

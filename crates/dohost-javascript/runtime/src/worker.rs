@@ -33,7 +33,9 @@ impl Guest for Runtime {
         let target = request.get_path_with_query().unwrap_or_default();
         let url = format!("{scheme}://{authority}{target}");
         let fields = request.get_headers().copy_all();
-        let headers = joined(fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())));
+        // The host is no header of `wasi:http`, and one that programs look at.
+        let host = std::iter::once(("host", authority.as_bytes()));
+        let headers = joined(host.chain(fields.iter().map(|(name, value)| (name.as_str(), value.as_slice()))));
         let body = crate::host::keep_body(request);
 
         let reply = answer::wait(

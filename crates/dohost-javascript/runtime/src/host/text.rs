@@ -14,6 +14,7 @@ thread_local! {
 pub fn install(natives: &Natives<'_>) -> Result<()> {
     natives.add("utf8Encode", utf8_encode)?;
     natives.add("utf8Decode", utf8_decode)?;
+    natives.add("jsonDepth", |text: JsString<'_>| text.to_string().map_or(0, |text| json_depth(&text)))?;
     natives.add("encodingName", |label: String| {
         Encoding::for_label_no_replacement(label.as_bytes()).map(|encoding| encoding.name().to_ascii_lowercase())
     })?;
@@ -30,6 +31,25 @@ fn utf8_decode(text: TypedArray<'_, u8>) -> String {
     let text = bytes::copied(&text);
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     String::from_utf8_lossy(text).into_owned()
+}
+
+/// How deep arrays and objects are nested in JSON; anything if it is none.
+fn json_depth(text: &str) -> u32 {
+    let (mut depth, mut deepest, mut is_in_string) = (0_u32, 0, false);
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' if is_in_string => drop(bytes.next()),
+            b'"' => is_in_string = !is_in_string,
+            b'[' | b'{' if !is_in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !is_in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// A decoder's number; it is gone when its last bytes are decoded.
