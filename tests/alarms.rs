@@ -415,9 +415,8 @@ fn ticks_that_passed_while_the_host_was_down_are_made_up_for_as_the_policy_says(
     host.kill();
     pause(4_000);
     let host = setup.start();
-    let calls = ["fire-once", "catch-up"].map(|policy| {
-        std::iter::once(wait_for(&host, policy, 6)).flatten().map(|call| call.scheduled).collect::<Vec<_>>()
-    });
+    let calls = ["fire-once", "catch-up"]
+        .map(|policy| wait_for(&host, policy, 6).into_iter().map(|call| call.scheduled).collect::<Vec<_>>());
     let gaps = |times: &[u64]| times.windows(2).map(|two| (two[1] - two[0]) / 1_000).collect::<Vec<_>>();
     assert!(
         gaps(&calls[0]).iter().any(|gap| *gap >= 3),

@@ -1,6 +1,7 @@
 //! Alarms where time is virtual: what takes minutes, and what a clock does that is set.
 
 use std::future::Future;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -61,7 +62,7 @@ struct World {
 
 impl World {
     /// Does something with a host of virtual time, in which commits take a few milliseconds.
-    fn run<F: Future<Output = ()>>(act: impl FnOnce(Arc<World>) -> F) {
+    fn run<F: Future<Output = ()>>(act: impl FnOnce(Rc<World>) -> F) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let world = runtime.block_on(async {
             let disk = FaultyDisk::new();
@@ -91,7 +92,7 @@ impl World {
                     }
                 }
             });
-            let world = Arc::new(World { here, disk, clock });
+            let world = Rc::new(World { here, disk, clock });
             act(world.clone()).await;
             world
         });

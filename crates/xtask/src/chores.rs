@@ -79,8 +79,13 @@ fn name_objects(arguments: &[OsString]) -> bool {
         let option = std::mem::replace(&mut before, argument);
         argument.starts_with("--class")
             || argument.starts_with("--config")
-            || (argument.ends_with(".wasm") && !argument.starts_with('-') && option != "--worker")
+            || (is_program(argument) && !argument.starts_with('-') && option != "--worker")
     })
+}
+
+/// Whether it is a file that dohost serves.
+fn is_program(argument: &str) -> bool {
+    [".wasm", ".js", ".mjs", ".ts", ".mts"].iter().any(|extension| argument.ends_with(extension))
 }
 
 /// Where cargo puts what it builds for the host.
@@ -97,6 +102,7 @@ mod tests {
         let named = |line: &str| name_objects(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>());
         for line in [
             "chat.wasm",
+            "counter.js",
             "--listen 0.0.0.0:80 ../chat.wasm",
             "--class room=chat",
             "--config chat.toml",

@@ -34,7 +34,7 @@ fn alarms_fire_in_the_order_of_time_and_not_before() {
 #[test]
 fn one_that_has_gone_is_over_and_one_that_has_not_fires_again_after_a_while() {
     let one = alarm(1, "", 10, 1);
-    let mut agenda = agenda(10, &[one.clone()]);
+    let mut agenda = agenda(10, std::slice::from_ref(&one));
     assert_eq!(agenda.next(10), Next::Fire(one.clone()));
     agenda.ended(&one, 50, None);
     assert_eq!(agenda.next(50), Next::Wait(Some(50 + AGAIN_AFTER_MS)));
@@ -47,7 +47,7 @@ fn one_that_has_gone_is_over_and_one_that_has_not_fires_again_after_a_while() {
 #[test]
 fn one_that_goes_while_it_waits_to_fire_again_is_over() {
     let one = alarm(1, "", 10, 1);
-    let mut agenda = agenda(10, &[one.clone()]);
+    let mut agenda = agenda(10, std::slice::from_ref(&one));
     agenda.next(10);
     agenda.ended(&one, 10, Some(5_000));
     agenda.hear(vec![AlarmChange::Removed(one)]);
@@ -70,7 +70,7 @@ fn the_newest_one_waits_behind_the_one_that_runs() {
 #[test]
 fn the_next_one_beats_one_that_waits_to_fire_again() {
     let one = alarm(1, "", 10, 1);
-    let mut agenda = agenda(10, &[one.clone()]);
+    let mut agenda = agenda(10, std::slice::from_ref(&one));
     agenda.next(10);
     agenda.ended(&one, 10, Some(1_000_000));
     let next = alarm(1, "", 20, 2);

@@ -77,7 +77,10 @@ thread_local! {
 /// Makes the context and evaluates the runtime's own modules.
 pub fn start(modules: Modules) -> Result<(), String> {
     let started = Engine::new(modules)?;
-    ENGINE.with(|engine| engine.set(started)).map_err(|_| "a program was loaded already".to_string())
+    if ENGINE.with(|engine| engine.set(started).is_err()) {
+        return Err("a program was loaded already".to_string());
+    }
+    Ok(())
 }
 
 impl Engine {

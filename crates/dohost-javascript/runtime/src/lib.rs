@@ -31,8 +31,6 @@ mod bindings {
         path: ["../../../wit", "wit"],
         world: "dohost:javascript/runtime",
         generate_all,
-        pub_export_macro: true,
-        default_bindings_module: "crate::bindings",
     });
 
     use crate::Runtime;
