@@ -146,7 +146,7 @@ fn a_bad_class_argument_is_a_mistake_in_the_arguments() {
     for bad in ["counter.wasm", "a b=counter.wasm", "=counter.wasm", "a="] {
         let ended = Setup::new().with(["--class", bad]).fail();
         assert_eq!(ended.status.code(), Some(2), "{ended:?}");
-        assert!(ended.stderr.contains("--class <NAME=FILE>"), "{ended:?}");
+        assert!(ended.stderr.contains("--class <NAME=FILE[#CLASS]>"), "{ended:?}");
     }
 }
 

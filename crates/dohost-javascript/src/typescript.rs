@@ -65,7 +65,7 @@ mod tests {
         // A line end in a template is a part of it, and one after `return` would end the statement.
         check(
             "function f(): string {\n  return /* so */ (\n    `a\n  ${ x as string }\n` + y!\n  );\n}",
-            "function f() {\n  return `a\n  ${      x}\n` + y;\n\n}",
+            "function f()         {\n  return `a\n  ${\n     x}\n` + y;\n\n}",
         );
         check(
             "const a = (async\n  (x: number)\n  => x);\nlet b =\n  1 as number",
