@@ -37,6 +37,7 @@ mod management;
 mod memory;
 mod migrations;
 mod namespace;
+mod new_projects;
 mod output_gate;
 mod programs;
 mod rpc;

@@ -19,7 +19,7 @@ import { Request, incoming } from "dohost:request";
 import { Response } from "dohost:response";
 import { HANDLERS, call as callMethod, methodsOf } from "dohost:rpc";
 import { DurableObjectState, sectionsOfConstruction } from "dohost:state";
-import { DurableObjectStorage, DurableObjectTransaction } from "dohost:storage";
+import { DurableObjectStorage, DurableObjectTransaction, askBeforeAlarms } from "dohost:storage";
 import * as streams from "dohost:streams";
 import { refuse, structuredClone } from "dohost:structured";
 import { clearTimeout, fire, scheduler, setInterval, setTimeout } from "dohost:timers";
@@ -109,6 +109,9 @@ function environment() {
 
 let instance;
 
+// What a constructor sets is not looked at: the object is not there yet.
+askBeforeAlarms(() => instance === undefined || typeof instance.alarm === "function");
+
 // Gives null, or the exception in words.
 export function construct() {
   const fail = (error) => {
@@ -161,6 +164,18 @@ function packObject(response) {
     return content.then((bytes) => [response.status, rawOf(response.headers), bytes]);
   }
   return [response.status, rawOf(response.headers), content];
+}
+
+// Gives null, or the exception in words.
+export function alarm(scheduledTime, retryCount, isRetry) {
+  try {
+    // It was set by a program that had a handler, and this one has none.
+    if (typeof instance.alarm !== "function") return null;
+    const result = instance.alarm({ scheduledTime, retryCount, isRetry });
+    return isPromise(result) ? Promise.resolve(result).then(() => null, failObject) : null;
+  } catch (error) {
+    return failObject(error);
+  }
 }
 
 export function call(method, given, isJson) {

@@ -4,7 +4,24 @@ import native from "dohost:native";
 
 const KEY_BYTES_MAX = 2048;
 const KEYS_MAX = 128;
-const NO_ALARMS = "Alarms of JavaScript objects are not implemented in dohost yet.";
+// The last time that a Date can be.
+const TIME_MAX = 8.64e15;
+
+// Whether the object may set an alarm, which the program knows.
+let mayHaveAlarms = () => true;
+
+export function askBeforeAlarms(ask) {
+  mayHaveAlarms = ask;
+}
+
+function timeOf(time) {
+  const milliseconds = time instanceof Date ? time.getTime() : typeof time === "number" ? time : NaN;
+  if (Number.isNaN(milliseconds)) {
+    throw new TypeError("Failed to execute 'setAlarm' on 'DurableObjectStorage': parameter 1 is not of type 'Date'.");
+  }
+  if (milliseconds <= 0) throw new TypeError("setAlarm() cannot be called with an alarm time <= 0");
+  return Math.min(milliseconds, TIME_MAX);
+}
 
 function keyOf(key, method) {
   if (typeof key !== "string") {
@@ -97,6 +114,26 @@ export class Operations {
     const range = { start, startAfter, end: text("end"), prefix: text("prefix"), reverse: Boolean(options.reverse), limit };
     return toMap(await native.storageList(range));
   }
+
+  async getAlarm(_options) {
+    this.#check("getAlarm");
+    return native.alarmGet();
+  }
+
+  async setAlarm(time, options) {
+    this.#check("setAlarm");
+    time = timeOf(time);
+    if (!mayHaveAlarms()) {
+      throw new TypeError("Your Durable Object class must have an alarm() handler in order to call setAlarm()");
+    }
+    // What is past is now.
+    await native.alarmSet(Math.max(time, Date.now()), Boolean(options?.allowUnconfirmed));
+  }
+
+  async deleteAlarm(options) {
+    this.#check("deleteAlarm");
+    await native.alarmDelete(Boolean(options?.allowUnconfirmed));
+  }
 }
 
 export class DurableObjectTransaction extends Operations {
@@ -164,15 +201,6 @@ export class DurableObjectStorage extends Operations {
   }
   transactionSync() {
     throw new Error("transactionSync() is not there: storage.transaction() is.");
-  }
-  async getAlarm() {
-    throw new Error(NO_ALARMS);
-  }
-  async setAlarm() {
-    throw new Error(NO_ALARMS);
-  }
-  async deleteAlarm() {
-    throw new Error(NO_ALARMS);
   }
   get sql() {
     throw new Error("SQL storage is not implemented in dohost: the key-value methods of ctx.storage are there.");

@@ -53,6 +53,7 @@ hooks! {
     construct = "construct";
     fetch = "fetch";
     call = "call";
+    alarm = "alarm";
     worker = "worker";
     /// The next bytes of a response's body.
     next_chunk = "nextChunk";

@@ -1,11 +1,11 @@
-//! The exports of an object: `handler`, `construction` and `dynamic`.
+//! The exports of an object: `handler`, `construction`, `alarm-handler` and `dynamic`.
 
 use rquickjs::{Array, IntoJs, Value};
 
 use crate::dohost::object::types::{Request, Response};
 use crate::engine::{self, Hook};
 use crate::exports::dohost::object::dynamic::{self, Values};
-use crate::exports::dohost::object::{construction, handler};
+use crate::exports::dohost::object::{alarm_handler, construction, handler};
 use crate::host::{joined, split};
 use crate::{Runtime, answer, bytes};
 
@@ -14,14 +14,28 @@ type Exception = String;
 
 impl construction::Guest for Runtime {
     async fn construct() -> Result<(), Exception> {
+        answer::wait(|ctx| engine::call(ctx, Hook::construct, ()), |_, value| nothing(&value)).await
+    }
+}
+
+impl alarm_handler::Guest for Runtime {
+    async fn alarm(info: alarm_handler::AlarmInfo) -> Result<(), Exception> {
         answer::wait(
-            |ctx| engine::call(ctx, Hook::construct, ()),
-            |_, value| match text(&value) {
-                Some(exception) => Err(exception),
-                None => Ok(()),
+            move |ctx| {
+                let scheduled_time = info.scheduled_time as f64;
+                engine::call(ctx, Hook::alarm, (scheduled_time, info.retry_count, info.is_retry))
             },
+            |_, value| nothing(&value),
         )
         .await
+    }
+}
+
+/// Null, or what was thrown.
+fn nothing(value: &Value<'_>) -> Result<(), Exception> {
+    match text(value) {
+        Some(exception) => Err(exception),
+        None => Ok(()),
     }
 }
 

@@ -65,6 +65,10 @@ interface DurableObjectTransaction {
   put<T>(entries: Record<string, T>, options?: DurableObjectPutOptions): Promise<void>;
   delete(key: string, options?: DurableObjectPutOptions): Promise<boolean>;
   delete(keys: string[], options?: DurableObjectPutOptions): Promise<number>;
+  /** When `alarm` will be called, in milliseconds since 1970; null if it will not. */
+  getAlarm(options?: DurableObjectGetOptions): Promise<number | null>;
+  setAlarm(scheduledTime: number | Date, options?: DurableObjectPutOptions): Promise<void>;
+  deleteAlarm(options?: DurableObjectPutOptions): Promise<void>;
   rollback(): void;
 }
 
@@ -73,6 +77,14 @@ interface DurableObjectStorage extends Omit<DurableObjectTransaction, "rollback"
   deleteAll(options?: DurableObjectPutOptions): Promise<void>;
   transaction<T>(closure: (transaction: DurableObjectTransaction) => Promise<T>): Promise<T>;
   sync(): Promise<void>;
+}
+
+/** Why `alarm` is called. */
+interface AlarmInvocationInfo {
+  /** For when it was set, in milliseconds since 1970. */
+  readonly scheduledTime: number;
+  readonly retryCount: number;
+  readonly isRetry: boolean;
 }
 
 /** What an object is given: who it is, and what it has stored. */
@@ -102,6 +114,7 @@ declare module "cloudflare:workers" {
     protected readonly env: E;
     constructor(ctx: DurableObjectState, env: E);
     fetch?(request: Request): Response | Promise<Response>;
+    alarm?(info?: AlarmInvocationInfo): void | Promise<void>;
   }
 
   /** A Worker as a class. */

@@ -3,6 +3,7 @@
 //!
 //! They are plain: checks of arguments and the shapes that programs see are made in `js/`.
 
+mod alarms;
 mod bodies;
 mod concurrency;
 mod console;
@@ -33,6 +34,7 @@ const NAME: &str = "__native";
 
 pub fn install(ctx: &Ctx<'_>) -> Result<()> {
     let natives = Natives { object: Object::new(ctx.clone())? };
+    alarms::install(&natives)?;
     bodies::install(&natives)?;
     concurrency::install(&natives)?;
     console::install(&natives)?;

@@ -104,7 +104,7 @@ fn entries<'js>(ctx: &Ctx<'js>, entries: std::result::Result<Vec<Entry>, Error>)
     flat.into_js(ctx)
 }
 
-fn done<'js>(ctx: &Ctx<'js>, result: std::result::Result<(), Error>) -> Result<Value<'js>> {
+pub(super) fn done<'js>(ctx: &Ctx<'js>, result: std::result::Result<(), Error>) -> Result<Value<'js>> {
     result.map_err(|error| thrown(ctx, error))?;
     Ok(Value::new_undefined(ctx.clone()))
 }
@@ -113,7 +113,7 @@ fn count<'js>(ctx: &Ctx<'js>, result: std::result::Result<u32, Error>) -> Result
     result.map_err(|error| thrown(ctx, error))?.into_js(ctx)
 }
 
-fn thrown(ctx: &Ctx<'_>, error: Error) -> rquickjs::Error {
+pub(super) fn thrown(ctx: &Ctx<'_>, error: Error) -> rquickjs::Error {
     match error {
         Error::Invalid(why) => Exception::throw_type(ctx, &why),
         Error::TooLarge(why) => Exception::throw_range(ctx, &why),
