@@ -419,9 +419,9 @@ fn find_websocket_handler(
     pre: &InstancePre<GuestState>,
 ) -> Result<Option<WebSocketIndices>, String> {
     type Done = (Result<(), String>,);
-    let message = find_export::<(u64, Message), Done>(engine, component, pre, WEBSOCKET_HANDLER, "message")?;
-    let close = find_export::<(u64, CloseInfo), Done>(engine, component, pre, WEBSOCKET_HANDLER, "close")?;
-    let error = find_export::<(u64, String), Done>(engine, component, pre, WEBSOCKET_HANDLER, "error")?;
+    let message = find_export::<(u64, Message), Done>(engine, component, pre, WEBSOCKET_HANDLER, "on-message")?;
+    let close = find_export::<(u64, CloseInfo), Done>(engine, component, pre, WEBSOCKET_HANDLER, "on-close")?;
+    let error = find_export::<(u64, String), Done>(engine, component, pre, WEBSOCKET_HANDLER, "on-error")?;
     Ok(message.zip(close).zip(error).map(|((message, close), error)| WebSocketIndices { message, close, error }))
 }
 

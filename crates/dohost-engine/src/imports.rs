@@ -20,11 +20,11 @@ pub use concurrency::Error as ConcurrencyError;
 pub use namespace::{CallError, Error as NamespaceError};
 pub use outgoing::Error as OutgoingError;
 pub use storage::{Entry, Error as StorageError, ListOptions};
+pub use wasmtime_wasi_http::RequestOptions;
 pub use websockets::{
     Accepted, AutoResponse, ConnectError, Connected, Description, Error as WebSocketError, Message,
     Options as WebSocketOptions, State as WebSocketState,
 };
-pub use wasmtime_wasi_http::RequestOptions;
 
 /// A future that can be sent between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -143,11 +143,11 @@ pub trait WebSockets {
     fn set_attachment(&self, websocket: u64, attachment: Option<Vec<u8>>) -> Result<(), WebSocketError>;
     /// See `set-auto-response`.
     fn set_auto_response(&self, auto_response: Option<AutoResponse>) -> Result<(), WebSocketError>;
-    /// See `auto-response`.
+    /// See `get-auto-response`.
     fn auto_response(&self) -> Option<AutoResponse>;
     /// See `set-event-timeout`.
     fn set_event_timeout(&self, milliseconds: Option<u32>) -> Result<(), WebSocketError>;
-    /// See `event-timeout`.
+    /// See `get-event-timeout`.
     fn event_timeout(&self) -> Option<u32>;
 }
 

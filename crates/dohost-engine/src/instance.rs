@@ -405,9 +405,7 @@ fn start<'a>(accessor: &'a Accessor<GuestState>, exports: &'a Exports, call: Cal
         }),
         (Input::Alarm(None), _) => finish(event, Ok(Output::Alarm { was_called: false }), events),
         (Input::Alarm(Some(info)), _) => match exports.alarm {
-            Some(alarm) => {
-                start_call(accessor, alarm, (info,), event, || Output::Alarm { was_called: true }, events)
-            }
+            Some(alarm) => start_call(accessor, alarm, (info,), event, || Output::Alarm { was_called: true }, events),
             None => finish(event, Ok(Output::NotOffered("the object has no handler for alarms".into())), events),
         },
         (Input::WebSocket(come), _) => match exports.websocket {

@@ -332,4 +332,12 @@ impl OutgoingFetch for NoNetwork {
     ) -> BoxFuture<Result<http::Response<Body>, BodyError>> {
         Box::pin(async { Err(BodyError::HttpRequestDenied) })
     }
+
+    fn upgrade(
+        &self,
+        _: Option<ObjectId>,
+        _: Request,
+    ) -> BoxFuture<Result<(Response, Option<UpgradedConnection>), OutgoingError>> {
+        Box::pin(async { Err(OutgoingError::Denied("there is no network".into())) })
+    }
 }

@@ -49,7 +49,7 @@ impl websockets::Host for &mut GuestState {
         Ok(websockets(self)?.set_auto_response(auto_response))
     }
 
-    fn auto_response(&mut self) -> wasmtime::Result<Option<AutoResponse>> {
+    fn get_auto_response(&mut self) -> wasmtime::Result<Option<AutoResponse>> {
         Ok(websockets(self)?.auto_response())
     }
 
@@ -57,7 +57,7 @@ impl websockets::Host for &mut GuestState {
         Ok(websockets(self)?.set_event_timeout(milliseconds))
     }
 
-    fn event_timeout(&mut self) -> wasmtime::Result<Option<u32>> {
+    fn get_event_timeout(&mut self) -> wasmtime::Result<Option<u32>> {
         Ok(websockets(self)?.event_timeout())
     }
 }
