@@ -16,6 +16,8 @@ mod websocket;
 
 mod alarms;
 mod application;
+mod autobahn;
+mod browser;
 mod call_cycles;
 mod command_line;
 mod concurrency;

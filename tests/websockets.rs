@@ -470,7 +470,8 @@ fn an_object_connects_to_a_websocket_of_another_object_or_passes_it_on() {
 #[test]
 fn websockets_are_seen_from_outside() {
     let host = sockets().start();
-    let (_one, _two) = (open(&host), open(&host));
+    let (mut one, _two) = (open(&host), open(&host));
+    assert_eq!(one.ask("!add"), "1");
     evict(&host, "sockets/a");
     let data = host.setup.data();
     let data = data.to_str().unwrap();

@@ -262,6 +262,7 @@ impl HostInner {
         options: HostOptions,
         executors: Executors,
     ) -> Result<Arc<HostInner>, StoreError> {
+        let websockets = WebSockets::new(&options.limits);
         let mut by_name = HashMap::new();
         for options in classes {
             let class = Class::new(&store.class(&options.name)?, options);
@@ -279,7 +280,7 @@ impl HostInner {
             last_call: AtomicU64::new(0),
             last_hold: AtomicU64::new(0),
             alarms: AlarmHistory::default(),
-            websockets: WebSockets::default(),
+            websockets,
             alarms_changed: Notify::new(),
             is_stopping: AtomicBool::new(false),
         }))

@@ -13,7 +13,9 @@ mod guests;
 mod javascript;
 mod languages;
 mod process;
+mod python;
 mod toolchain;
+mod websockets;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -90,6 +92,17 @@ enum Chore {
         only: String,
     },
 
+    /// Run the Autobahn cases for WebSockets against dohost
+    ///
+    /// Installs the runner kosoku from PyPI into target/. Each case runs twice, the second time while the object is evicted
+    /// over and over.
+    Autobahn,
+
+    /// Chat in the tabs of a real browser
+    ///
+    /// Installs Chromium with apt-get, if it is missing, and talks in the room of guests/room.
+    Browser,
+
     /// Check the formatting and run clippy with warnings as errors, on host and guests
     Lint,
 }
@@ -102,6 +115,8 @@ fn main() -> ExitCode {
         Chore::Test { arguments } => chores::test(&arguments),
         Chore::Sim { arguments } => chores::sim(&arguments),
         Chore::Corpus { record, workerd, only } => corpus::compare(record, workerd, &only),
+        Chore::Autobahn => websockets::autobahn(),
+        Chore::Browser => websockets::browser(),
         Chore::Lint => chores::lint(),
     };
     match done {

@@ -168,7 +168,8 @@ impl ObjectInside {
         let how = self.how(tags, options.hibernates);
         let id = object.host.websockets.new_id();
         let (class, name) = (object.class.clone(), object.name());
-        let socket = Arc::new(Socket::new(id, self.key(), class, name, client, how));
+        let socket =
+            Arc::new(Socket::new(id, self.key(), class, name, client, object.host.websockets.outgoing().clone(), how));
         object.host.websockets.add(socket.clone());
         let (connects, coming) = oneshot::channel();
         tokio::spawn(connection::run(object.host.clone(), socket.clone(), coming));
