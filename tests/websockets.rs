@@ -3,6 +3,7 @@
 //! `guests/sockets` does what it is told on them, and keeps a line for each that has ended.
 
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_tungstenite::tungstenite::Message;
@@ -10,7 +11,11 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::deploy::replace_app;
 use crate::host::{Host, PATIENCE, Setup, dohost};
 use crate::http::raw;
+use crate::small_disk::SmallDisk;
 use crate::websocket::WebSocket;
+
+/// Room for the store, and for nothing that is large once it is filled.
+const DISK_BYTES: usize = 12 << 20;
 
 fn sockets() -> Setup {
     Setup::new().guest("sockets").with(["--idle-timeout", "1h"])
@@ -180,6 +185,20 @@ fn what_was_not_durable_is_not_sent() {
     assert_eq!(open(&host).ask("!add"), "2");
     let host = host.kill_and_start();
     assert_eq!(open(&host).ask("!add"), "3", "what was sent was durable");
+}
+
+#[test]
+fn what_cannot_become_durable_is_never_sent() {
+    let Some(disk) = SmallDisk::new(DISK_BYTES).map(Arc::new) else { return };
+    let host = sockets().on(disk.clone()).start();
+    let (mut one, mut two) = (open(&host), open(&host));
+    assert_eq!((one.ask("!write 10"), two.ask("there")), ("wrote".into(), "there".into()));
+    disk.fill();
+    // Larger than any room that the store may have left in its file.
+    one.send("!write 2000000");
+    for socket in [&mut one, &mut two] {
+        assert_eq!(socket.end(), Some((1011, "the object was reset".into())));
+    }
 }
 
 #[test]
@@ -365,7 +384,6 @@ fn a_client_that_reads_too_slowly_for_who_does_not_wait_is_given_up() {
     let log = wait_for(&host, "log", |log| !log.is_empty());
     assert!(log.starts_with("error \"the client reads too slowly\""), "{log}");
     assert_eq!(get(&host, "list"), "");
-    drop(socket.end());
 }
 
 #[test]
