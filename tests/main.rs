@@ -55,4 +55,5 @@ mod streamed_calls;
 mod streams;
 mod test_scripts;
 mod transactions;
+mod types;
 mod worker;

@@ -12,8 +12,10 @@ mod debian;
 mod guests;
 mod javascript;
 mod languages;
+mod npm;
 mod process;
 mod toolchain;
+mod types;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -90,6 +92,11 @@ enum Chore {
         only: String,
     },
 
+    /// Check with TypeScript's own compiler what `dohost types` writes
+    ///
+    /// Installs it with npm into target/ (and npm with apt-get, if it is missing).
+    Types,
+
     /// Check the formatting and run clippy with warnings as errors, on host and guests
     Lint,
 }
@@ -102,6 +109,7 @@ fn main() -> ExitCode {
         Chore::Test { arguments } => chores::test(&arguments),
         Chore::Sim { arguments } => chores::sim(&arguments),
         Chore::Corpus { record, workerd, only } => corpus::compare(record, workerd, &only),
+        Chore::Types => types::check(),
         Chore::Lint => chores::lint(),
     };
     match done {

@@ -131,6 +131,7 @@ fn rust() -> Vec<File> {
     let shared = test().into_iter().chain(own);
     let crates = files!("crates/dohost-guest":
         "Cargo.toml",
+        "src/alarms.rs",
         "src/bindings.rs",
         "src/call.rs",
         "src/class.rs",
