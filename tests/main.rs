@@ -12,6 +12,7 @@ mod outside;
 mod random;
 mod script;
 mod small_disk;
+mod websocket;
 
 mod alarms;
 mod application;
@@ -56,4 +57,5 @@ mod streams;
 mod test_scripts;
 mod transactions;
 mod types;
+mod websockets;
 mod worker;
