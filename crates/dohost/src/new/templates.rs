@@ -228,7 +228,15 @@ fn wit() -> Vec<File> {
 }
 
 fn dohost_wit() -> Vec<File> {
-    files!(".": "wit/alarms.wit", "wit/dynamic.wit", "wit/object.wit", "wit/streaming.wit", "wit/worker.wit").into()
+    files!(".":
+        "wit/alarms.wit",
+        "wit/dynamic.wit",
+        "wit/object.wit",
+        "wit/streaming.wit",
+        "wit/websockets.wit",
+        "wit/worker.wit",
+    )
+    .into()
 }
 
 fn wasi_wit() -> Vec<File> {
