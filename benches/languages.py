@@ -6,41 +6,62 @@ be taken again by itself: `languages.py counter-go`.
 """
 
 import argparse
+import dataclasses
 import datetime
 import http.client
 import os
 import re
 import resource
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # nothing is left beside the sources
 
+import benchmark
 import load
 import servers
 
 GUESTS = servers.ROOT / "target" / "guests"
 
-# Component → what the table calls it.
-LANGUAGES = {
-    "counter": "Rust",
-    "counter-sync": "Rust, sync ABI",
-    "rust-counter": "Rust, dohost-guest",
-    "counter-c": "C",
-    "counter-zig": "Zig",
-    "counter-assemblyscript": "AssemblyScript",
-    "counter-go": "Go",
-    "counter-python": "Python",
-}
 
-# Those that `cargo xtask languages` builds, by the name that it has for them.
-BUILT_BY_LANGUAGE = {name: name.removeprefix("counter-") for name in list(LANGUAGES)[3:]}
+@dataclasses.dataclass
+class Language:
+    """A counter: what the table calls it, and what it is built of."""
+
+    label: str
+    # A file of its sources: when it is newer than what was built, that is built again.
+    source: Path
+    # What builds it, with its tools in place. {dohost} is the binary, {directory} that of this run.
+    command: list
+
+
+def in_rust(label, name):
+    return Language(label, servers.ROOT / "guests" / name / "src" / "lib.rs", ["cargo", "xtask", "guests"])
+
+
+def in_another(label, name):
+    stamp = servers.ROOT / "target" / "languages" / f"counter-{name}.stamp"
+    return Language(label, stamp, ["cargo", "xtask", "languages", name])
+
+
+PROGRAM = servers.ROOT / "tests" / "programs" / "documented.js"
+
+# By the names of their components.
+LANGUAGES = {
+    "counter": in_rust("Rust", "counter"),
+    "counter-sync": in_rust("Rust, sync ABI", "counter-sync"),
+    "rust-counter": in_rust("Rust, dohost-guest", "rust-counter"),
+    "counter-c": in_another("C", "c"),
+    "counter-zig": in_another("Zig", "zig"),
+    "counter-assemblyscript": in_another("AssemblyScript", "assemblyscript"),
+    "counter-go": in_another("Go", "go"),
+    "counter-python": in_another("Python", "python"),
+    "counter-javascript": Language("JavaScript", PROGRAM, ["{dohost}", "build", PROGRAM, "-o", "{directory}/counter-javascript.wasm"]),
+}
 
 OBJECTS = 1_000
 RESIDENTS_MAX = 5_000
@@ -53,27 +74,20 @@ START_SECONDS_MAX = 300
 
 def main():
     arguments = parse()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    run_directory = Path(tempfile.mkdtemp(prefix="dohost-bench-"))
     servers.START_SECONDS_MAX = START_SECONDS_MAX
-    try:
-        binary = build(arguments, run_directory)
-        show_head()
-        for name in arguments.components:
-            print("| " + " | ".join(row(name, binary, run_directory, arguments)) + " |", flush=True)
-        return 0
-    except (servers.Missing, load.Wrong) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 1
-    finally:
-        shutil.rmtree(run_directory, ignore_errors=True)
+    return benchmark.run(lambda run_directory: work(arguments, run_directory))
+
+
+def work(arguments, run_directory):
+    binary = build(arguments, run_directory)
+    show_head()
+    for name in arguments.components:
+        print("| " + " | ".join(row(name, binary, run_directory, arguments)) + " |", flush=True)
 
 
 def parse():
     parser = argparse.ArgumentParser(description="Costs of the counter in each language. See benches/README.md.")
-    text = "components in target/guests, such as counter-go [all]"
+    text = "components, such as counter-go [all]"
     parser.add_argument("components", nargs="*", default=list(LANGUAGES), metavar="COMPONENT", help=text)
     parser.add_argument("--seconds", type=int, default=2, metavar="N", help="length of a sample [2]")
     parser.add_argument("--without-build", action="store_true", help="do not measure how long the components take to build")
@@ -93,8 +107,14 @@ def build(arguments, run_directory):
 
 def row(name, binary, run_directory, arguments):
     """The cells of one line of the table, which is in the order of HEAD."""
-    built = "" if arguments.without_build else build_again(name)
+    language = LANGUAGES.get(name)
+    if language is None:
+        raise servers.Missing(f"nothing is known of {name}\n  help: there are {', '.join(LANGUAGES)}")
     component = GUESTS / f"{name}.wasm"
+    if language.source == PROGRAM:
+        component = run_directory / f"{name}.wasm"
+        build_once(language, binary, run_directory)
+    built = "" if arguments.without_build else f"{build_again(language, binary, run_directory):.1f}"
     if not component.is_file():
         raise servers.Missing(f"there is no {component}\n  help: cargo xtask guests, cargo xtask languages")
     options = ["--idle-timeout", "1h", "--max-resident", RESIDENTS_MAX]
@@ -105,9 +125,13 @@ def row(name, binary, run_directory, arguments):
 
     server = servers.Server(name, command)
     server.prepare(run_directory)
+    shutil.rmtree(os.environ["DOHOST_CACHE_DIR"], ignore_errors=True)
     server.start()
     try:
         compile_cpu = server.cpu_seconds()
+        server.kill()
+        server.start()
+        again_cpu = server.cpu_seconds()
         code_kib = int(re.search(r"compiled_kib=(\d+)", server.log_tail())[1])
         start_ms, start_cpu_ms, object_kib = residents(server)
         samples = [load.sample(server, 1, CONNECTIONS, arguments.seconds, seed) for seed in range(SAMPLES + 1)][1:]
@@ -118,22 +142,32 @@ def row(name, binary, run_directory, arguments):
     size = kib(component.stat().st_size / 1024)
     start = [f"{start_cpu_ms:.2f}", f"{start_ms:.2f}"]
     increment = [f"{increment_us:.0f}", f"{rate:,.0f}"]
-    return [LANGUAGES.get(name, name), built, size, f"{compile_cpu:.1f}", kib(code_kib), *start, *increment, f"{object_kib:,.0f}"]
+    starts = [f"{compile_cpu:.1f}", f"{again_cpu:.2f}"]
+    return [language.label, built, size, *starts, kib(code_kib), *start, *increment, f"{object_kib:,.0f}"]
 
 
-HEAD = ["language", "build, CPU s", ".wasm", "compile, CPU s", "compiled", "start, CPU ms", "start, ms"]
+HEAD = ["language", "build, CPU s", ".wasm", "compile, CPU s", "again, CPU s", "compiled", "start, CPU ms", "start, ms"]
 HEAD += ["increment, CPU µs", "per second", "KiB each"]
 
 
-def build_again(name):
+def build_again(language, binary, run_directory):
     """CPU seconds of building it with its tools in place."""
-    language = BUILT_BY_LANGUAGE.get(name)
-    if language is None:
-        return ""
-    (servers.ROOT / "target" / "languages" / f"{name}.stamp").unlink(missing_ok=True)
-    command = ["cargo", "xtask", "languages", language]
+    if language.source == PROGRAM:
+        # The runtime of JavaScript is compiled already; what was built is forgotten.
+        shutil.rmtree(Path(os.environ["DOHOST_CACHE_DIR"]) / "programs")
+        return build_once(language, binary, run_directory)
     # What cargo and xtask take by themselves, as they do when there is nothing to build, is subtracted.
-    return f"{max(0, cpu_of(command) - cpu_of(command)):.1f}"
+    build_once(language, binary, run_directory)
+    nothing = build_once(language, binary, run_directory)
+    if language.source.suffix == ".stamp":
+        language.source.unlink()
+    else:
+        language.source.touch()
+    return max(0, build_once(language, binary, run_directory) - nothing)
+
+
+def build_once(language, binary, run_directory):
+    return cpu_of([str(part).format(dohost=binary, directory=run_directory) for part in language.command])
 
 
 def cpu_of(command):

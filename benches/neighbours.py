@@ -13,15 +13,14 @@ import http.client
 import multiprocessing
 import os
 import shutil
-import signal
 import socket
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # nothing is left beside the sources
 
+import benchmark
 import servers
 
 # The harm begins so long before the neighbour is listened to.
@@ -70,21 +69,14 @@ KINDS = [
 
 def main():
     arguments = parse()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    run_directory = Path(tempfile.mkdtemp(prefix="dohost-bench-"))
-    try:
-        binary, guests = build(arguments, run_directory)
-        wanted = [kind for kind in KINDS if arguments.only in kind.name or kind is KINDS[0]]
-        rows = [(kind, sample(arguments, run_directory / str(number), binary, guests, kind)) for number, kind in enumerate(wanted)]
-        show(arguments, rows)
-        return 0
-    except servers.Missing as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 1
-    finally:
-        shutil.rmtree(run_directory, ignore_errors=True)
+    return benchmark.run(lambda run_directory: work(arguments, run_directory))
+
+
+def work(arguments, run_directory):
+    binary, guests = build(arguments, run_directory)
+    wanted = [kind for kind in KINDS if arguments.only in kind.name or kind is KINDS[0]]
+    rows = [(kind, sample(arguments, run_directory / str(number), binary, guests, kind)) for number, kind in enumerate(wanted)]
+    show(arguments, rows)
 
 
 def parse():

@@ -12,15 +12,13 @@ import datetime
 import json
 import os
 import platform
-import shutil
-import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # nothing is left beside the sources
 
+import benchmark
 import load
 import report
 import servers
@@ -40,26 +38,22 @@ PAUSE_SECONDS = 2
 
 def main():
     arguments = parse()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    run_directory = Path(tempfile.mkdtemp(prefix="dohost-bench-"))
+    return benchmark.run(lambda run_directory: work(arguments, run_directory))
+
+
+def work(arguments, run_directory):
+    check_machine(run_directory)
+    contestants = choose(arguments, run_directory)
     started = []
     try:
-        check_machine(run_directory)
-        contestants = choose(arguments, run_directory)
         for server in contestants:
             server.prepare(run_directory)
             started.append(server)
             server.start()
-        return compare(arguments, contestants)
-    except (servers.Missing, load.Wrong) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 1
+        compare(arguments, contestants)
     finally:
         for server in started:
             server.kill()
-        shutil.rmtree(run_directory, ignore_errors=True)
 
 
 def parse():
@@ -140,7 +134,6 @@ def compare(arguments, contestants):
         say(f"checking: {server.name}")
         check(server, counters_max, acknowledged[server.name], unanswered[server.name])
     show(arguments, samples, [server.name for server in contestants])
-    return 0
 
 
 def check(server, counters, acknowledged, unanswered):

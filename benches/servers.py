@@ -175,7 +175,7 @@ HELP = {
 
 def run(command, directory):
     """Runs a program to its end; its output."""
-    need(command[0], HELP[command[0]])
+    need(command[0], HELP.get(str(command[0]), "it was just there"))
     done = subprocess.run([str(part) for part in command], cwd=directory, capture_output=True, text=True)
     if done.returncode != 0:
         text = " ".join(str(part) for part in command)

@@ -329,8 +329,10 @@ impl Process {
         for name in ["DOHOST_LISTEN", "DOHOST_DATA_DIR", "DOHOST_LOG", "DOHOST_LOG_FORMAT"] {
             command.env_remove(name);
         }
-        // All hosts of the tests together, and none of the developer.
-        command.env("DOHOST_CACHE_DIR", cache());
+        // All hosts of the tests together, unless a test has its own, and none of the developer.
+        if command.get_envs().all(|(name, _)| name != "DOHOST_CACHE_DIR") {
+            command.env("DOHOST_CACHE_DIR", cache());
+        }
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -58,5 +58,6 @@ mod streamed_calls;
 mod streams;
 mod test_scripts;
 mod transactions;
+mod types;
 mod websockets;
 mod worker;

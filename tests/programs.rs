@@ -1,5 +1,6 @@
 //! Programs in JavaScript and TypeScript, served as they are written.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, Once};
@@ -385,6 +386,80 @@ fn a_program_that_was_changed_is_built_again_and_its_objects_keep_what_they_stor
     let log = host.log_with("not deployed, everything is as it was");
     assert!(log.contains("counter.js:1:"), "{log}");
     check(call(&host, "/Counter/A/rpc/add", ""), 200, "21");
+}
+
+/// Each would go on for ever. What it goes through takes more of the engine's own stack than a call does.
+const RECURSIONS: &str = r#"
+import { DurableObject } from "cloudflare:workers";
+
+const nested = (depth) => { let value = 0; for (let i = 0; i < depth; i++) value = [value]; return value; };
+
+const recursions = {
+  call() { const f = () => f() + 1; return f(); },
+  getter() { const o = { get x() { return this.x + 1; } }; return o.x; },
+  proxy() { const p = new Proxy({}, { get: (target, key, receiver) => receiver[key] }); return p.x; },
+  replace() { const f = () => "aa".replace(/a/g, f); return f(); },
+  sort() { const f = () => [1, 2].sort(f); return f(); },
+  text() { const o = { toString: () => `${o}` }; return `${o}`; },
+  constructor() { class A { constructor() { this.a = new A(); } } return new A(); },
+  generator() { function* f() { yield* f(); } return f().next(); },
+  toJSON() { const o = { toJSON: () => JSON.stringify(o) }; return JSON.stringify(o); },
+  stringify() { return JSON.stringify(nested(100_000)); },
+  flat() { return nested(100_000).flat(Infinity); },
+  async async() { const f = async () => 1 + (await f()); return f(); },
+};
+
+export class Deep extends DurableObject {
+  memory = 0;
+  async all() {
+    const wrong = [];
+    for (const [name, recurse] of Object.entries(recursions)) {
+      try {
+        wrong.push(`${name} gave ${await recurse()}`);
+      } catch (error) {
+        if (!(error instanceof RangeError)) wrong.push(`${name}: ${error}`);
+      }
+      this.memory += 1;
+    }
+    return wrong;
+  }
+  lived() {
+    return this.memory === Object.keys(recursions).length;
+  }
+}
+"#;
+
+#[test]
+fn recursion_without_end_is_a_range_error_whatever_it_goes_through() {
+    let host = program(&[("deep.js", RECURSIONS)]).start();
+    check(call(&host, "/Deep/A/rpc/all", ""), 200, "[]");
+    check(call(&host, "/Deep/A/rpc/lived", ""), 200, "true");
+}
+
+#[test]
+fn a_deploy_that_takes_a_method_of_a_program_away_is_refused_unless_it_is_forced() {
+    let methods = |methods: &str| {
+        let head =
+            "import { DurableObject } from 'cloudflare:workers';\nexport class Counter extends DurableObject {\n";
+        format!("{head}{methods}\n}}\n")
+    };
+    let host = program(&[("counter.js", &methods("add() { return 1; } reset() {}"))]).start();
+    check(call(&host, "/Counter/A/rpc/add", ""), 200, "1");
+    host.setup.file("counter.js", methods("add() { return 2; } subtract() {}"));
+    let data = host.setup.data();
+    let deploy = |more: &[&str]| {
+        let arguments = ["deploy", "--data-dir"].map(OsString::from).into_iter().chain([data.clone().into()]);
+        dohost(arguments.chain(more.iter().map(OsString::from)))
+    };
+    deploy(&[]).says(&["the new code breaks callers of its methods:\n  Counter: reset: the method is gone", "--force"]);
+    check(call(&host, "/Counter/A/rpc/add", ""), 200, "1");
+    let forced = deploy(&["--force"]);
+    assert!(forced.status.success(), "{forced:?}");
+    check(call(&host, "/Counter/A/rpc/add", ""), 200, "2");
+    host.setup.file("counter.js", methods("add() { return 3; } subtract() {} reset() {}"));
+    let added = deploy(&[]);
+    assert!(added.status.success(), "new methods break nobody: {added:?}");
+    check(call(&host, "/Counter/A/rpc/add", ""), 200, "3");
 }
 
 #[test]

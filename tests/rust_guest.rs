@@ -226,6 +226,39 @@ fn work_goes_on_after_the_reply() {
 }
 
 #[test]
+fn an_object_in_rust_has_alarms_by_name_and_by_schedule() {
+    let host = trial();
+    assert_eq!(says(&host, "/alarms"), r#"["", "a", "b"] true [true, true] [true, true, false] true"#);
+    assert_eq!(fired(&host, 1), "\"b\" true 0 false None\n");
+    // What fails is called again, here by a host that was killed meanwhile.
+    assert_eq!(says(&host, "/alarm-in?a=100"), "set");
+    fired(&host, 2);
+    let host = host.kill_and_start();
+    assert!(fired(&host, 3).ends_with("\"\" true 0 false None\n\"\" true 1 true None\n"), "{}", fired(&host, 3));
+}
+
+#[test]
+fn a_class_in_rust_without_a_handler_for_alarms_has_none() {
+    let host = trial();
+    let (status, said) = call(&host, "/Stock/A/rpc/remind", json!([]));
+    assert!(status == 422 && said.to_string().contains("#[durable_object(alarm)]"), "{status} {said}");
+}
+
+/// Waits until so many alarms have fired, and gives what they left.
+#[track_caller]
+fn fired(host: &Host, count: usize) -> String {
+    let begin = Instant::now();
+    loop {
+        let lines = says(host, "/fired");
+        if lines.lines().count() >= count {
+            return lines;
+        }
+        assert!(begin.elapsed() < PATIENCE, "only {lines}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn time_chance_variables_and_the_log_are_there() {
     let host = trial();
     let slept: u32 = says(&host, "/sleep").parse().expect("a number");

@@ -271,3 +271,32 @@ fn a_data_directory_without_the_right_to_write_is_refused() {
     allow(&setup.data(), 0o755);
     ended.says(&["permission denied", "help: Give this user the right to read and write the data directory"]);
 }
+
+#[test]
+fn a_component_is_compiled_once_and_again_if_what_was_kept_is_damaged() {
+    let setup = Setup::new().guest("counter");
+    let cache = setup.directory().join("cache");
+    let setup = setup.environment("DOHOST_CACHE_DIR", cache.to_str().expect("a path that is text"));
+    let files = || {
+        let files = std::fs::read_dir(cache.join("compiled/components")).expect("what was compiled is kept there");
+        files.map(|file| file.expect("a file").path()).collect::<Vec<_>>()
+    };
+    let host = setup.start();
+    assert_eq!(host.get("/counter/A/increment").number(), 1);
+    assert!(host.log().contains("compiled=true"), "{}", host.log());
+    assert_eq!(files().len(), 1);
+
+    let host = host.restart();
+    assert_eq!(host.get("/counter/A/increment").number(), 2);
+    assert!(host.log().contains("compiled=false"), "{}", host.log());
+
+    for file in files() {
+        let mut code = std::fs::read(&file).expect("it is ours");
+        let middle = code.len() / 2;
+        code[middle..middle + 4096].fill(0xcc);
+        std::fs::write(&file, code).expect("it is ours");
+    }
+    let host = host.restart();
+    assert_eq!(host.get("/counter/A/increment").number(), 3);
+    assert!(host.log().contains("compiled=true"), "{}", host.log());
+}

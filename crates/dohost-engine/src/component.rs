@@ -75,6 +75,7 @@ pub struct GuestComponent {
     component: Component,
     methods: Arc<Methods>,
     takes_strict_turns: bool,
+    was_compiled: bool,
     /// SHA-256 of its binary form.
     digest: [u8; 32],
 }
@@ -263,14 +264,35 @@ impl Engine {
         if let Some(known) = known.iter().find(|component| component.digest == digest) {
             return Ok(GuestComponent { path: path.into(), ..known.clone() });
         }
-        let cache = self.options.code_cache.as_ref().filter(|_| Program::read(binary).is_some());
-        let _in_use = cache.map(CodeCache::in_use);
-        let component =
-            Component::from_binary(&self.wasmtime, binary).map_err(|error| invalid(path, &one_line(&error)))?;
+        // Programs have the same runtime, so most functions of a new one are known.
+        let shares_functions = Program::read(binary).is_some();
+        let compiled = self.compile(binary, &digest, shares_functions);
+        let (component, was_compiled) = compiled.map_err(|error| invalid(path, &one_line(&error)))?;
         let methods = Methods::find(&component, binary);
         let methods = methods.map_err(|reason| LoadError::WrongType { path: path.to_owned(), reason })?.into();
         let takes_strict_turns = !lifts_asynchronously(binary).map_err(|error| invalid(path, &error))?;
-        Ok(GuestComponent { engine: self.clone(), path: path.into(), component, methods, takes_strict_turns, digest })
+        let (engine, path) = (self.clone(), path.into());
+        Ok(GuestComponent { engine, path, component, methods, takes_strict_turns, was_compiled, digest })
+    }
+
+    /// Compiles a component, unless the cache has it; gives whether it did. `shares_functions` says that functions of it may be
+    /// known from others.
+    pub(crate) fn compile(
+        &self,
+        binary: &[u8],
+        digest: &[u8; 32],
+        shares_functions: bool,
+    ) -> wasmtime::Result<(Component, bool)> {
+        let cache = self.options.code_cache.as_ref();
+        if let Some(component) = cache.and_then(|cache| cache.component(&self.wasmtime, digest)) {
+            return Ok((component, false));
+        }
+        let _in_use = cache.filter(|_| shares_functions).map(CodeCache::in_use);
+        let component = Component::from_binary(&self.wasmtime, binary)?;
+        if let Some(cache) = cache {
+            cache.keep_component(&self.wasmtime, digest, &component);
+        }
+        Ok((component, true))
     }
 
     /// Reads, compiles and checks the component of a class.
@@ -286,9 +308,14 @@ impl GuestComponent {
         image.end.addr() - image.start.addr()
     }
 
+    /// Whether it was compiled just now: its machine code was not kept.
+    pub fn was_compiled(&self) -> bool {
+        self.was_compiled
+    }
+
     /// As the implementation of a class, if it is one.
     pub fn object(&self) -> Result<ObjectComponent, LoadError> {
-        let GuestComponent { engine, path, component, methods, takes_strict_turns, digest } = self;
+        let GuestComponent { engine, path, component, methods, takes_strict_turns, digest, .. } = self;
         let has_object_handler = component.get_export_index(None, OBJECT_HANDLER).is_some();
         let has_http_handler = !has_object_handler && has_export(engine, component, HTTP_HANDLER);
         let has_handler = has_object_handler || has_http_handler;

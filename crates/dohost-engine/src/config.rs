@@ -33,11 +33,12 @@ const TABLES_PER_COMPONENT_MAX: u32 = 50;
 /// Elements of one table.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
 
-/// Bytes that functions of a guest may have on its stack. An interpreter in the guest has larger frames than compiled code, and
-/// wants to find out itself that a program recurses too deep. Pages that are not touched cost nothing.
-const GUEST_STACK_BYTES: usize = 1536 << 10;
+/// Bytes that functions of a guest may have on its stack. An interpreter in the guest wants to find out itself that a program
+/// recurses too deep, and can only see what it takes of the stack in its memory: QuickJS sees a sixteenth where it sees
+/// least, in `JSON.stringify`, and stops at 256 KiB. Pages that are not touched cost nothing.
+const GUEST_STACK_BYTES: usize = 5 << 20;
 /// Bytes of a whole stack, the host's functions included.
-const STACK_BYTES: usize = 2 << 20;
+const STACK_BYTES: usize = 6 << 20;
 
 /// Mappings of a stack: itself and its guard page.
 const MAPS_PER_STACK: u64 = 2;

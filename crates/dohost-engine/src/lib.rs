@@ -7,7 +7,7 @@
 //! [`instance`] (an object's instance and its event loop) or [`worker`] (the Worker in front) → `host/` (one file for each
 //! WIT interface).
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod bindings;
 pub mod code_cache;
@@ -21,6 +21,7 @@ mod guest_log;
 mod host;
 pub mod imports;
 pub mod instance;
+pub mod kept;
 mod methods;
 pub mod program;
 mod slice;
@@ -39,5 +40,6 @@ pub use event::{
 };
 pub use guest::GuestLimits;
 pub use instance::{Call, Events, ObjectInstance, Trap};
+pub use kept::KeptFiles;
 pub use variables::Variables;
 pub use worker::{Worker, WorkerComponent};

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{
     Component, ComponentType, Instance, Lift, Linker, Lower, ResourceTable, ResourceType, TypedFunc, WasmList,
@@ -17,7 +18,6 @@ use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wizer::{ComponentContext, ComponentInstanceState, Wizer};
 
-use crate::code_cache::CodeCache;
 use crate::config::{EPOCH, Engine};
 use crate::guest_log::GuestLog;
 
@@ -102,8 +102,8 @@ impl Runtime {
     pub fn new(engine: &Engine, binary: &'static [u8]) -> Result<Runtime, ProgramError> {
         let broken = |error: wasmtime::Error| ProgramError::Runtime(format!("{error:#}"));
         let (context, instrumented) = Wizer::new().instrument_component(binary).map_err(broken)?;
-        let _in_use = engine.options().code_cache.as_ref().map(CodeCache::in_use);
-        let instrumented = Component::from_binary(&engine.wasmtime, &instrumented).map_err(broken)?;
+        let digest = Sha256::digest(&instrumented).into();
+        let (instrumented, _) = engine.compile(&instrumented, &digest, true).map_err(broken)?;
         Ok(Runtime { engine: engine.clone(), context, instrumented })
     }
 

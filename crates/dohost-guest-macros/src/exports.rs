@@ -3,6 +3,7 @@
 //! Not in `dohost-guest` itself: whatever that exports, every component would that is made with it.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -11,6 +12,7 @@ use syn::{Error, Result, Token};
 
 use crate::wit::{interface, package};
 
+const ALARMS: &str = include_str!("../../../wit/alarms.wit");
 const OBJECT: &str = include_str!("../../../wit/object.wit");
 const CLOCKS: &str = include_str!("../../../wit/deps/clocks.wit");
 const HTTP: &str = include_str!("../../../wit/deps/http.wit");
@@ -116,6 +118,52 @@ pub fn object(abi: Abi) -> Result<TokenStream> {
             }
         }
     })
+}
+
+/// The handler of alarms, which a component exports once, if any of its classes has one.
+pub fn alarm(abi: Abi) -> TokenStream {
+    static IS_WRITTEN: AtomicBool = AtomicBool::new(false);
+    if IS_WRITTEN.swap(true, Ordering::Relaxed) {
+        return TokenStream::new();
+    }
+    let wit = format!(
+        "package dohost:guest-alarm;\nworld alarm {{\nexport dohost:object/alarm-handler@0.1.0;\n}}\n{}",
+        package("dohost:object@0.1.0", &[interface(OBJECT, "types"), interface(ALARMS, "alarm-handler")])
+    );
+    let option = abi.option();
+    let alarm = abi.function(
+        quote!(alarm(info: AlarmInfo)),
+        quote!(-> ::core::result::Result<(), ::std::string::String>),
+        quote! {
+            let AlarmInfo { name, scheduled_time, retry_count, is_retry, cron } = info;
+            let scheduled_time = ::dohost_guest::__private::date(scheduled_time);
+            let info = ::dohost_guest::AlarmInfo { name, scheduled_time, retry_count, is_retry, cron };
+            ::dohost_guest::__private::alarm(info).await
+        },
+    );
+    quote! {
+        #[doc(hidden)]
+        #[allow(warnings, clippy::all)]
+        mod __dohost_alarm {
+            ::dohost_guest::__private::wit_bindgen::generate!({
+                inline: #wit,
+                path: [],
+                world: "dohost:guest-alarm/alarm",
+                runtime_path: "::dohost_guest::__private::wit_bindgen::rt",
+                with: { "dohost:object/types@0.1.0": ::dohost_guest::__private::bindings_types },
+                #option
+            });
+
+            use exports::dohost::object::alarm_handler::{AlarmInfo, Guest};
+
+            struct Exports;
+            export!(Exports);
+
+            impl Guest for Exports {
+                #alarm
+            }
+        }
+    }
 }
 
 /// The handler of `wasi:http`, which calls a function in the same module.

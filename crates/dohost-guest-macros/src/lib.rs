@@ -36,6 +36,8 @@ use syn::parse_macro_input;
 ///
 /// Comments above methods, types and fields are kept.
 ///
+/// A class with a handler for alarms is a `#[durable_object(alarm)]`. Then the component exports it, so that alarms can be set.
+///
 /// `#[durable_object(sync)]` and `#[durable_object(methods, sync)]` export everything with the synchronous ABI: an event begins
 /// when the one before it is done, whatever that waits for. The code is the same.
 #[proc_macro_attribute]

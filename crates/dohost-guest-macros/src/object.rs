@@ -2,50 +2,75 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Error, ImplItem, Item, ItemImpl, ItemStruct, Result, Type};
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Error, Ident, ImplItem, Item, ItemImpl, ItemStruct, Result, Token, Type};
 
 use crate::exports::{self, Abi};
 use crate::method;
 
 pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    let (arguments, abi) = match arguments.to_string().as_str() {
-        "sync" => (String::new(), Abi::Sync),
-        "methods , sync" | "methods, sync" => ("methods".to_owned(), Abi::Sync),
-        other => (other.to_owned(), Abi::Async),
-    };
-    match (arguments.as_str(), syn::parse2(item)?) {
-        ("", Item::Struct(item)) => class(&item, abi),
+    let Arguments { has_alarm, has_methods, abi } = syn::parse2(arguments)?;
+    match syn::parse2(item)? {
+        Item::Struct(item) if !has_methods => class(&item, has_alarm, abi),
+        item if has_alarm => Err(Error::new_spanned(
+            item,
+            "`#[durable_object(alarm)]` stands above a struct, whose handler `alarm` is then",
+        )),
         // Where a trait is implemented there is nothing to add; older code for Workers has the attribute there too.
-        ("", Item::Impl(item)) if item.trait_.is_some() => Ok(quote!(#item)),
-        ("methods", Item::Impl(item)) if item.trait_.is_none() => methods(&item, abi),
-        ("methods", Item::Impl(item)) => {
+        Item::Impl(item) if !has_methods && item.trait_.is_some() => Ok(quote!(#item)),
+        Item::Impl(item) if has_methods && item.trait_.is_none() => methods(&item, abi),
+        Item::Impl(item) if has_methods => {
             Err(Error::new_spanned(item.self_ty, "methods stand in an `impl` of the struct itself, not of a trait"))
         }
-        ("" | "methods", item) => Err(Error::new_spanned(
+        item => Err(Error::new_spanned(
             item,
             "`#[durable_object]` stands above a struct, `#[durable_object(methods)]` above an `impl` of it",
-        )),
-        (other, item) => Err(Error::new_spanned(
-            item,
-            format!("`{other}` is nothing that `#[durable_object]` knows: there are `methods` and `sync`"),
         )),
     }
 }
 
-fn class(item: &ItemStruct, abi: Abi) -> Result<TokenStream> {
+/// What is between the brackets.
+struct Arguments {
+    has_alarm: bool,
+    has_methods: bool,
+    abi: Abi,
+}
+
+impl Parse for Arguments {
+    fn parse(input: ParseStream) -> Result<Arguments> {
+        let mut arguments = Arguments { has_alarm: false, has_methods: false, abi: Abi::Async };
+        for word in Punctuated::<Ident, Token![,]>::parse_terminated(input)? {
+            match word.to_string().as_str() {
+                "alarm" => arguments.has_alarm = true,
+                "methods" => arguments.has_methods = true,
+                "sync" => arguments.abi = Abi::Sync,
+                other => {
+                    let text = "is nothing that `#[durable_object]` knows: there are `alarm`, `methods` and `sync`";
+                    return Err(Error::new_spanned(&word, format!("`{other}` {text}")));
+                }
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+fn class(item: &ItemStruct, has_alarm: bool, abi: Abi) -> Result<TokenStream> {
     if !item.generics.params.is_empty() {
         return Err(Error::new_spanned(&item.generics, "a class has no type parameters"));
     }
     let name = &item.ident;
     let text = name.to_string();
     let exports = exports::object(abi)?;
+    let alarm = has_alarm.then(|| exports::alarm(abi));
     Ok(quote! {
         #item
 
         #exports
+        #alarm
 
         ::dohost_guest::__private::inventory::submit! {
-            ::dohost_guest::__private::Class::of::<#name>(#text)
+            ::dohost_guest::__private::Class::of::<#name>(#text, #has_alarm)
         }
     })
 }
@@ -106,8 +131,9 @@ mod tests {
                 quote!(
                     struct A;
                 ),
-                "there are `methods` and `sync`",
+                "there are `alarm`, `methods` and `sync`",
             ),
+            (quote!(alarm), quote!(impl DurableObject for A {}), "stands above a struct"),
             (methods(), quote!(impl A { pub fn f(&mut self) {} }), "takes `&self`"),
             (methods(), quote!(impl A { pub fn f<T>(&self, it: T) {} }), "no type parameters"),
             (methods(), quote!(impl A { fn f(&self) {} pub fn g() {} }), "there are no methods"),

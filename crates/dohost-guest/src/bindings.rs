@@ -9,6 +9,7 @@ wit_bindgen::generate!({
         package dohost:guest;
 
         world imports {
+            import dohost:object/alarms@0.1.0;
             import dohost:object/storage@0.1.0;
             import dohost:object/transactions@0.1.0;
             import dohost:object/concurrency@0.1.0;

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::pin::Pin;
 
 use crate::bindings::dohost::object::{state, types};
-use crate::{Env, Error, Request, Response, Result, State};
+use crate::{AlarmInfo, Env, Error, Request, Response, Result, State};
 
 /// A Durable Object: what `#[durable_object]` above a struct makes a class of.
 #[expect(async_fn_in_trait, reason = "an object runs on one thread")]
@@ -26,11 +26,20 @@ pub trait DurableObject: Sized + 'static {
         let _ = request;
         Response::error("This object takes no requests. It may have methods: POST …/rpc/{method}\n", 404)
     }
+
+    /// Called when an alarm is due, if the class is a `#[durable_object(alarm)]`; [`Storage`](crate::Storage) sets them. If it
+    /// fails or panics it is called again after 2 seconds, and then after twice as long each time, six times in all.
+    async fn alarm(&self, alarm: AlarmInfo) -> Result<()> {
+        let _ = alarm;
+        Err("this class is a `#[durable_object(alarm)]`, but has no `alarm`".into())
+    }
 }
 
 /// A class of this component.
 pub struct Class {
     name: &'static str,
+    /// Whether it says that it has a handler for alarms.
+    pub(crate) has_alarm: bool,
     make: fn(State, Env) -> &'static dyn DynObject,
 }
 
@@ -38,9 +47,9 @@ inventory::collect!(Class);
 
 impl Class {
     /// The class of a struct with this name.
-    pub const fn of<T: DurableObject>(name: &'static str) -> Class {
+    pub const fn of<T: DurableObject>(name: &'static str, has_alarm: bool) -> Class {
         // An object lives as long as the instance of its component, which the host throws away as a whole.
-        Class { name, make: |state, env| Box::leak(Box::new(T::new(state, env))) }
+        Class { name, has_alarm, make: |state, env| Box::leak(Box::new(T::new(state, env))) }
     }
 }
 
@@ -48,6 +57,7 @@ impl Class {
 trait DynObject: Any {
     fn construct(&'static self) -> Pin<Box<dyn Future<Output = Result<()>>>>;
     fn fetch(&'static self, request: Request) -> Pin<Box<dyn Future<Output = Result<Response>>>>;
+    fn alarm(&'static self, alarm: AlarmInfo) -> Pin<Box<dyn Future<Output = Result<()>>>>;
 }
 
 impl<T: DurableObject> DynObject for T {
@@ -57,6 +67,10 @@ impl<T: DurableObject> DynObject for T {
 
     fn fetch(&'static self, request: Request) -> Pin<Box<dyn Future<Output = Result<Response>>>> {
         Box::pin(DurableObject::fetch(self, request))
+    }
+
+    fn alarm(&'static self, alarm: AlarmInfo) -> Pin<Box<dyn Future<Output = Result<()>>>> {
+        Box::pin(DurableObject::alarm(self, alarm))
     }
 }
 
@@ -80,13 +94,19 @@ pub async fn fetch(request: types::Request) -> Result<types::Response, String> {
     }
 }
 
+/// The handler of alarms, as the component exports it.
+pub async fn alarm(info: AlarmInfo) -> Result<(), String> {
+    let object = this_object().map_err(|error| error.to_string())?;
+    object.alarm(info).await.map_err(|error| error.to_string())
+}
+
 /// The object that this instance is. It was made when this life began.
 fn this_object() -> Result<&'static dyn DynObject> {
     if let Some(object) = OBJECT.with(|object| object.get().copied()) {
         return Ok(object);
     }
     crate::log::panics_too();
-    let class = own_class()?;
+    let class = this_class()?;
     let object = (class.make)(State::new(), Env::new());
     Ok(OBJECT.with(|cell| *cell.get_or_init(|| object)))
 }
@@ -103,7 +123,7 @@ pub fn object<T: DurableObject>() -> &'static T {
 }
 
 /// Of several classes the one that the host says; the only one whatever it is served as.
-fn own_class() -> Result<&'static Class> {
+pub(crate) fn this_class() -> Result<&'static Class> {
     let classes: Vec<&'static Class> = inventory::iter::<Class>.into_iter().collect();
     if let [class] = classes[..] {
         return Ok(class);

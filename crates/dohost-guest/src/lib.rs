@@ -47,6 +47,7 @@
 
 #![warn(missing_docs)]
 
+mod alarms;
 mod bindings;
 mod call;
 mod class;
@@ -62,6 +63,7 @@ mod storage;
 mod time;
 mod worker;
 
+pub use alarms::{AlarmInfo, Alarms, Cron, MissedTicks, PendingAlarm, ScheduledTime};
 pub use class::DurableObject;
 pub use dohost_guest_macros::{WitType, durable_object, event};
 pub use env::{Env, Secret, Var};
@@ -77,11 +79,12 @@ pub use worker::Context;
 /// What the macros of this crate use. Not for anybody else, and free to change.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::alarms::date;
     pub use crate::bindings::dohost::object::{namespace as bindings_namespace, types as bindings_types};
     pub use crate::bindings::wasi::clocks::types as bindings_clocks;
     pub use crate::bindings::wasi::http::types as bindings_http;
     pub use crate::call::{flatten, nested};
-    pub use crate::class::{Class, construct, fetch, object};
+    pub use crate::class::{Class, alarm, construct, fetch, object};
     pub use crate::log::{error, line};
     pub use crate::worker::handle;
     pub use dohost_guest_macros::__methods as methods;

@@ -75,18 +75,6 @@ impl Request {
         Ok(Request::post(url, serde_json::to_vec(value)?)?.with_header("content-type", "application/json"))
     }
 
-    /// The same with one header more.
-    pub fn with_header(mut self, name: &str, value: &str) -> Request {
-        self.headers.append(name, value);
-        self
-    }
-
-    /// The same with this body.
-    pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Request {
-        self.body = body.into();
-        self
-    }
-
     /// The method, upper case: `GET`.
     pub fn method(&self) -> &str {
         &self.method
@@ -116,31 +104,6 @@ impl Request {
     pub fn url(&self) -> String {
         let query = self.query.as_ref().map_or(String::new(), |query| format!("?{query}"));
         format!("{}://{}{}{query}", self.scheme, self.authority, self.path)
-    }
-
-    /// The headers.
-    pub fn headers(&self) -> &Headers {
-        &self.headers
-    }
-
-    /// The headers, to be changed.
-    pub fn headers_mut(&mut self) -> &mut Headers {
-        &mut self.headers
-    }
-
-    /// The body.
-    pub fn bytes(&self) -> &[u8] {
-        &self.body
-    }
-
-    /// The body as text.
-    pub fn text(&self) -> Result<&str> {
-        Ok(str::from_utf8(&self.body)?)
-    }
-
-    /// The body as JSON.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        Ok(serde_json::from_slice(&self.body)?)
     }
 
     pub(crate) fn into_wire(self) -> types::Request {
@@ -202,46 +165,9 @@ impl Response {
         self
     }
 
-    /// The same with one header more.
-    pub fn with_header(mut self, name: &str, value: &str) -> Response {
-        self.headers.append(name, value);
-        self
-    }
-
-    /// The same with this body.
-    pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Response {
-        self.body = body.into();
-        self
-    }
-
     /// The status, 200 to 599.
     pub fn status_code(&self) -> u16 {
         self.status
-    }
-
-    /// The headers.
-    pub fn headers(&self) -> &Headers {
-        &self.headers
-    }
-
-    /// The headers, to be changed.
-    pub fn headers_mut(&mut self) -> &mut Headers {
-        &mut self.headers
-    }
-
-    /// The body.
-    pub fn bytes(&self) -> &[u8] {
-        &self.body
-    }
-
-    /// The body as text.
-    pub fn text(&self) -> Result<&str> {
-        Ok(str::from_utf8(&self.body)?)
-    }
-
-    /// The body as JSON.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        Ok(serde_json::from_slice(&self.body)?)
     }
 
     pub(crate) fn into_wire(self) -> types::Response {
@@ -255,6 +181,53 @@ impl From<types::Response> for Response {
         Response { status, headers: Headers { entries: headers }, body }
     }
 }
+
+/// What both have: headers and a body.
+macro_rules! headers_and_body {
+    ($message:ident) => {
+        impl $message {
+            /// The same with one header more.
+            pub fn with_header(mut self, name: &str, value: &str) -> $message {
+                self.headers.append(name, value);
+                self
+            }
+
+            /// The same with this body.
+            pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> $message {
+                self.body = body.into();
+                self
+            }
+
+            /// The headers.
+            pub fn headers(&self) -> &Headers {
+                &self.headers
+            }
+
+            /// The headers, to be changed.
+            pub fn headers_mut(&mut self) -> &mut Headers {
+                &mut self.headers
+            }
+
+            /// The body.
+            pub fn bytes(&self) -> &[u8] {
+                &self.body
+            }
+
+            /// The body as text.
+            pub fn text(&self) -> Result<&str> {
+                Ok(str::from_utf8(&self.body)?)
+            }
+
+            /// The body as JSON.
+            pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+                Ok(serde_json::from_slice(&self.body)?)
+            }
+        }
+    };
+}
+
+headers_and_body!(Request);
+headers_and_body!(Response);
 
 impl Headers {
     /// The first header with this name, if it is text.

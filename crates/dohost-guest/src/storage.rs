@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::bindings::dohost::object::storage as host;
-use crate::{Error, Result, sections};
+use crate::{Alarms, Date, Error, Result, ScheduledTime, sections};
 
 /// The object's store.
 ///
@@ -96,7 +96,7 @@ impl Storage {
         Ok(host::delete_unconfirmed(owned(keys)).await?)
     }
 
-    /// Removes every key, atomically.
+    /// Removes every key, and every alarm, atomically.
     pub async fn delete_all(&self) -> Result<()> {
         Ok(host::delete_all().await?)
     }
@@ -148,6 +148,29 @@ impl Storage {
     /// ```
     pub async fn transaction<T>(&self, work: impl AsyncFnOnce(Storage) -> Result<T>) -> Result<T> {
         sections::transaction(work).await
+    }
+
+    /// Sets the object's alarm, at a [`Date`] or a `Duration` from now: [`DurableObject::alarm`](crate::DurableObject::alarm) is
+    /// called then. It takes the place of the one that was there. A time that has passed means at once.
+    ///
+    /// The class has to be a `#[durable_object(alarm)]`.
+    pub async fn set_alarm(&self, time: impl Into<ScheduledTime>) -> Result<()> {
+        self.alarms().set("", time).await
+    }
+
+    /// When the object's alarm is due; none if there is none.
+    pub async fn get_alarm(&self) -> Result<Option<Date>> {
+        self.alarms().get("").await
+    }
+
+    /// Deletes the object's alarm; true if there was one.
+    pub async fn delete_alarm(&self) -> Result<bool> {
+        self.alarms().delete("").await
+    }
+
+    /// Alarms with names, of which an object may have many, and with schedules.
+    pub fn alarms(&self) -> Alarms {
+        Alarms::new()
     }
 
     /// Returns when every write made before is durable. Needed only to measure or to pace.

@@ -1,5 +1,6 @@
 //! Time and chance.
 
+use std::ops::Add;
 use std::time::Duration;
 
 use crate::bindings::wasi::clocks::{monotonic_clock, system_clock};
@@ -23,9 +24,22 @@ impl Date {
         Date { millis: u64::try_from(now.seconds).unwrap_or(0) * 1_000 + u64::from(now.nanoseconds / 1_000_000) }
     }
 
+    /// So many milliseconds after 1970 began.
+    pub fn from_millis(millis: u64) -> Date {
+        Date { millis }
+    }
+
     /// Milliseconds since 1970.
     pub fn as_millis(self) -> u64 {
         self.millis
+    }
+}
+
+impl Add<Duration> for Date {
+    type Output = Date;
+
+    fn add(self, delay: Duration) -> Date {
+        Date { millis: self.millis.saturating_add(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)) }
     }
 }
 

@@ -54,6 +54,11 @@ impl DynamicMethods {
         self.names.as_ref().is_none_or(|names| !names.is_empty())
     }
 
+    /// Whether there may be one with this name.
+    pub fn may_have(&self, name: &str) -> bool {
+        self.names.as_ref().is_none_or(|names| names.iter().any(|other| other == name))
+    }
+
     /// For whoever asked for another one.
     pub fn no_such(&self, class: &str, method: &str) -> String {
         let text = format!("class {class} has no method {method:?}");
@@ -142,6 +147,8 @@ mod tests {
         assert!(dynamic.methods("Counter").has_any());
         assert!(!dynamic.methods("Other").has_any());
         assert!(Dynamic::default().methods("Counter").has_any());
+        let has = |dynamic: &Dynamic, name: &str| dynamic.methods("Counter").may_have(name);
+        assert!(has(&dynamic, "increment") && !has(&dynamic, "decrement") && has(&Dynamic::default(), "decrement"));
         let text = dynamic.methods("Counter").no_such("counter", "y");
         assert!(text.starts_with("class counter has no method \"y\"; it has increment, x"), "{text}");
     }

@@ -10,7 +10,7 @@ use dohost_engine::{Engine, GuestComponent};
 use dohost_ingress::Front;
 use dohost_management::service::Failed;
 use dohost_object::{ClassOptions, Deployed, Host};
-use dohost_rpc::Interface;
+use dohost_rpc::{DynamicMethods, Interface};
 use tokio::sync::Mutex;
 
 use crate::args::Application;
@@ -103,6 +103,8 @@ impl Deployer {
             let Some(class) = self.host.class(&options.name) else { continue };
             let incompatibilities = Interface::compare(&class.interface(), options.component.interface());
             broken.extend(incompatibilities.into_iter().map(|found| format!("{}: {found}", options.name)));
+            let gone = methods_gone(class.dynamic(), options);
+            broken.extend(gone.into_iter().map(|name| format!("{}: {name}: the method is gone", options.name)));
         }
         if broken.is_empty() {
             return Ok(());
@@ -142,6 +144,17 @@ impl dohost_management::Application for Deployer {
             }
         }
     }
+}
+
+/// Of methods that have no types, as in JavaScript, those that the new code has not, neither with types nor without.
+fn methods_gone(old: Option<DynamicMethods>, new: &ClassOptions) -> Vec<String> {
+    let interface = new.component.interface();
+    let dynamic = match &interface.dynamic {
+        Some(dynamic) => dynamic.methods(&new.own_name),
+        None => DynamicMethods { names: Some(Vec::new()) },
+    };
+    let names = old.and_then(|old| old.names).unwrap_or_default().into_iter();
+    names.filter(|name| !dynamic.may_have(name) && interface.method(name).is_none()).collect()
 }
 
 /// Refuses what a running host cannot take.

@@ -165,7 +165,7 @@ impl Files<'_> {
             None => self.engine.load_unless_known(path, self.known)?,
         };
         let (ms, compiled_kib) = (started.elapsed().as_millis() as u64, component.compiled_bytes() >> 10);
-        tracing::info!(file = %path.display(), ms, compiled_kib, "loaded");
+        tracing::info!(file = %path.display(), ms, compiled_kib, compiled = component.was_compiled(), "loaded");
         self.compiled.insert(key, component.clone());
         Ok(component)
     }

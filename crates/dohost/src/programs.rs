@@ -26,7 +26,7 @@ impl Programs {
     /// With the caches that the environment of this process names.
     pub fn new() -> Programs {
         let folder = cache_dir();
-        let code_cache = folder.as_ref().map(|folder| CodeCache::new(&folder.join("code")));
+        let code_cache = folder.as_ref().map(|folder| CodeCache::new(&folder.join("compiled")));
         let builder = Builder::new(folder.map(|folder| folder.join("programs")).as_deref(), code_cache.clone());
         Programs { builder, code_cache, built: Mutex::default() }
     }

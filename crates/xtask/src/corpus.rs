@@ -5,17 +5,13 @@
 //! installed. It is no part of dohost.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
-use crate::debian;
 use crate::guests;
-use crate::process::{cargo, is_on_path, run};
-
-/// What npm needs to know.
-const FILES: [&str; 2] = ["package.json", "package-lock.json"];
+use crate::npm;
+use crate::process::{cargo, run};
 
 pub fn compare(record: bool, only_workerd: bool, only: &str) -> Result<()> {
     let workerd = workerd()?;
@@ -34,32 +30,9 @@ pub fn compare(record: bool, only_workerd: bool, only: &str) -> Result<()> {
 
 /// Its binary, which is installed if it is not there or is another version.
 fn workerd() -> Result<PathBuf> {
-    let source = guests::root().join("tests/corpus/workerd");
-    let installed = guests::target().join("workerd");
     // The binary is in the package of the platform; the package `workerd` would only start it, with Node.js.
-    let platforms = installed.join("node_modules/@cloudflare");
-    let read = |folder: &Path, name: &str| fs::read(folder.join(name));
-    let mut is_current = platforms.is_dir();
-    for name in FILES {
-        is_current &= read(&installed, name).is_ok_and(|bytes| read(&source, name).is_ok_and(|other| other == bytes));
-    }
-    if !is_current {
-        install(&source, &installed)?;
-    }
+    let platforms = npm::install("tests/corpus/workerd", "workerd")?.join("@cloudflare");
     let mut found = fs::read_dir(&platforms).with_context(|| format!("no workerd in {}", platforms.display()))?;
     let platform = found.next().context("npm knows no workerd for this platform")??;
     Ok(platform.path().join("bin/workerd"))
-}
-
-fn install(source: &Path, installed: &Path) -> Result<()> {
-    if !is_on_path("npm") {
-        debian::install(&debian::NPM)?;
-        ensure!(is_on_path("npm"), "there is no npm, although it was installed");
-    }
-    fs::create_dir_all(installed)?;
-    for name in FILES {
-        fs::copy(source.join(name), installed.join(name))?;
-    }
-    let mut npm = Command::new("npm");
-    run(npm.current_dir(installed).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))
 }

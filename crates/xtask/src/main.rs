@@ -12,9 +12,11 @@ mod debian;
 mod guests;
 mod javascript;
 mod languages;
+mod npm;
 mod process;
 mod python;
 mod toolchain;
+mod types;
 mod websockets;
 
 use std::ffi::OsString;
@@ -103,6 +105,11 @@ enum Chore {
     /// Installs Chromium with apt-get, if it is missing, and talks in the room of guests/room.
     Browser,
 
+    /// Check with TypeScript's own compiler what `dohost types` writes
+    ///
+    /// Installs it with npm into target/ (and npm with apt-get, if it is missing).
+    Types,
+
     /// Check the formatting and run clippy with warnings as errors, on host and guests
     Lint,
 }
@@ -117,6 +124,7 @@ fn main() -> ExitCode {
         Chore::Corpus { record, workerd, only } => corpus::compare(record, workerd, &only),
         Chore::Autobahn => websockets::autobahn(),
         Chore::Browser => websockets::browser(),
+        Chore::Types => types::check(),
         Chore::Lint => chores::lint(),
     };
     match done {

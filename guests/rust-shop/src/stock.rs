@@ -39,6 +39,11 @@ impl Stock {
         }
     }
 
+    /// Sets an alarm, which this class does not handle.
+    pub async fn remind(&self) -> Result<()> {
+        self.state.storage().set_alarm(Date::now()).await
+    }
+
     /// How many are left.
     pub fn left(&self) -> u32 {
         self.left.get()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use dohost_guest::*;
 use serde::{Deserialize, Serialize};
 
-#[durable_object]
+#[durable_object(alarm)]
 pub struct Trial {
     state: State,
     env: Env,
@@ -104,6 +104,13 @@ impl DurableObject for Trial {
                 let refused = stock.try_call::<u32>("take", &(9,)).await;
                 format!("{filled} {left} {refused:?}")
             }
+            "/alarms" => self.alarms().await?,
+            "/alarm-in" => {
+                let delay = Duration::from_millis(argument.parse()?);
+                self.state.storage().set_alarm(delay).await?;
+                "set".to_owned()
+            }
+            "/fired" => self.state.storage().get::<String>("fired").await?.unwrap_or_default(),
             "/no-class" => match self.env.durable_object("NOBODY") {
                 Ok(_) => "there is one".to_owned(),
                 Err(error) => error.to_string(),
@@ -111,9 +118,39 @@ impl DurableObject for Trial {
             _ => return Response::error("Not found", 404),
         })
     }
+
+    async fn alarm(&self, alarm: AlarmInfo) -> Result<()> {
+        let storage = self.state.storage();
+        let AlarmInfo { name, scheduled_time, retry_count, is_retry, cron } = alarm;
+        let is_due = scheduled_time <= Date::now();
+        let line = format!("{name:?} {is_due} {retry_count} {is_retry} {cron:?}\n");
+        let before = storage.get::<String>("fired").await?.unwrap_or_default();
+        storage.put("fired", &(before + &line)).await?;
+        if name.is_empty() && retry_count == 0 {
+            return Err("not the first time".into());
+        }
+        Ok(())
+    }
 }
 
 impl Trial {
+    async fn alarms(&self) -> Result<String> {
+        let (storage, alarms) = (self.state.storage(), self.state.storage().alarms());
+        let later = Date::now() + Duration::from_secs(3_600);
+        storage.set_alarm(later).await?;
+        alarms.set("b", later).await?;
+        let schedule = Cron::new("30 7 * * MON-FRI").time_zone("Europe/Berlin").missed(MissedTicks::Skip);
+        let first = alarms.set_cron("a", schedule.clone()).await?;
+        let listed = alarms.list().await?;
+        let names: Vec<&str> = listed.iter().map(|alarm| alarm.name.as_str()).collect();
+        let is_same = listed[1].schedule == Some(schedule) && listed[1].scheduled_time == first && first > Date::now();
+        let were_there = [storage.get_alarm().await? == Some(later), alarms.get("c").await?.is_none()];
+        let deleted = [storage.delete_alarm().await?, alarms.delete("a").await?, alarms.delete_unconfirmed("a").await?];
+        alarms.set_unconfirmed("b", Date::now()).await?;
+        let refused = alarms.set_cron("x", Cron::new("never")).await.is_err();
+        Ok(format!("{names:?} {is_same} {were_there:?} {deleted:?} {refused}"))
+    }
+
     async fn values(&self) -> Result<String> {
         let storage = self.state.storage();
         let profile = Profile {

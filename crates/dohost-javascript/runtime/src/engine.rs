@@ -12,9 +12,9 @@ use crate::modules::{self, Modules};
 
 /// How deep JavaScript may recurse, by what it takes of the stack in memory. Deeper is a `RangeError`.
 ///
-/// A call takes about 290 bytes there, and twice as much of the stack that wasmtime has for compiled code, which is at its end at 512 KiB:
-/// that would be a trap, so this has to come before it.
-const STACK_BYTES_MAX: usize = 192 << 10;
+/// A call takes about 290 bytes there. What the stack that wasmtime has for compiled code takes is up to sixteen times as much, and a
+/// trap at its end: the host gives it 5 MiB, so this comes before it.
+const STACK_BYTES_MAX: usize = 256 << 10;
 
 /// Garbage in circles is looked for when the heap has grown by so much since the program was loaded. A search touches all
 /// of the heap, which then is no longer shared with other instances.

@@ -131,6 +131,7 @@ fn rust() -> Vec<File> {
     let shared = test().into_iter().chain(own);
     let crates = files!("crates/dohost-guest":
         "Cargo.toml",
+        "src/alarms.rs",
         "src/bindings.rs",
         "src/call.rs",
         "src/class.rs",
@@ -227,7 +228,15 @@ fn wit() -> Vec<File> {
 }
 
 fn dohost_wit() -> Vec<File> {
-    files!(".": "wit/alarms.wit", "wit/dynamic.wit", "wit/object.wit", "wit/streaming.wit", "wit/worker.wit").into()
+    files!(".":
+        "wit/alarms.wit",
+        "wit/dynamic.wit",
+        "wit/object.wit",
+        "wit/streaming.wit",
+        "wit/websockets.wit",
+        "wit/worker.wit",
+    )
+    .into()
 }
 
 fn wasi_wit() -> Vec<File> {

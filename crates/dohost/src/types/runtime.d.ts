@@ -96,6 +96,12 @@ interface DurableObjectState {
   abort(reason?: string): void;
 }
 
+/** What a class of objects may have. One that extends nothing says that it `implements DurableObject`. */
+interface DurableObject {
+  fetch?(request: Request): Response | Promise<Response>;
+  alarm?(info?: AlarmInvocationInfo): void | Promise<void>;
+}
+
 /** What a Worker is given beside the request. */
 interface ExecutionContext {
   waitUntil(promise: Promise<unknown>): void;

@@ -10,6 +10,7 @@ use wit_bindgen_core::{Files, WorldGenerator};
 
 /// Writes the bindings of a WIT world.
 #[derive(Parser)]
+#[command(name = "wit-bindgen-cli", version)]
 enum Language {
     C {
         #[command(flatten)]
