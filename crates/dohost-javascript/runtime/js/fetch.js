@@ -2,7 +2,7 @@
 
 import native from "dohost:native";
 import { unlessAborted } from "dohost:abort";
-import { takeBody, wholeContent } from "dohost:body";
+import { isWhole, takeBody, wholeContent } from "dohost:body";
 import { rawOf } from "dohost:headers";
 import { Request } from "dohost:request";
 import { received } from "dohost:response";
@@ -51,6 +51,9 @@ async function follow(request, content, response, send) {
       method = "GET";
       content = null;
       headers = without(headers, ["content-type", "content-length", "content-encoding", "content-language", "content-location"]);
+    }
+    if (!isWhole(content)) {
+      throw new TypeError("A request with a one-time-use body (it was initialized from a stream, not a buffer) encountered a redirect requiring the body to be retransmitted. To avoid this error in the future, construct this request from a buffer-like body initializer.");
     }
     if (next.origin !== new URL(url).origin) headers = without(headers, ["authorization", "cookie"]);
     url = next.href;

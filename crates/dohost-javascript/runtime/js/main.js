@@ -6,7 +6,7 @@ import { CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent }
 import { AbortController, AbortSignal } from "dohost:abort";
 import { atob, btoa } from "dohost:base64";
 import { Blob, File } from "dohost:blob";
-import { contentOf, isUsed, takeBody, wholeContent } from "dohost:body";
+import { kept, takeBody } from "dohost:body";
 import { console } from "dohost:console";
 import { CryptoKey, SubtleCrypto, crypto } from "dohost:crypto";
 import { TextDecoder, TextEncoder } from "dohost:encoding";
@@ -15,6 +15,7 @@ import { FormData } from "dohost:form_data";
 import { Headers, rawOf } from "dohost:headers";
 import { DurableObjectId } from "dohost:id";
 import { DurableObjectNamespace, DurableObjectStub, makeNamespace } from "dohost:namespace";
+import { dropStream, leaving, nextChunk } from "dohost:outgoing";
 import { Request, incoming } from "dohost:request";
 import { Response } from "dohost:response";
 import { HANDLERS, call as callMethod, methodsOf } from "dohost:rpc";
@@ -26,7 +27,7 @@ import { clearTimeout, fire, scheduler, setInterval, setTimeout } from "dohost:t
 import { URL, URLSearchParams } from "dohost:url";
 import { DurableObject, WorkerEntrypoint, env } from "cloudflare:workers";
 
-const { asBytes, collect: _collect, isDisturbed: _isDisturbed, ...streamClasses } = streams;
+const { asBytes: _asBytes, collect: _collect, isDisturbed: _isDisturbed, ...streamClasses } = streams;
 
 const names = {
   AbortController, AbortSignal, Blob, CloseEvent, CryptoKey, CustomEvent, DOMException, DurableObjectId, DurableObjectNamespace,
@@ -131,11 +132,11 @@ export function construct() {
   }
 }
 
-// Gives status, headers and body, or the exception in words.
+// Gives status, headers and body (see `leaving`), or the exception in words.
 export function fetch(method, url, headers, body) {
   try {
     if (typeof instance.fetch !== "function") throw new Error("Handler does not export a fetch() function.");
-    const response = instance.fetch(incoming(method, url, headers, body));
+    const response = instance.fetch(requestOf(method, url, headers, body));
     return isPromise(response) ? Promise.resolve(response).then(packObject).catch(failObject) : packObject(response);
   } catch (error) {
     return failObject(error);
@@ -157,13 +158,17 @@ function requireResponse(response) {
   return response;
 }
 
+// `body` is bytes, null, or the number of a body that the host has.
+function requestOf(method, url, headers, body) {
+  if (typeof body !== "number") return incoming(method, url, headers, body);
+  const hasNoBody = (method === "GET" || method === "HEAD") && !/^(content-length|transfer-encoding)$/mi.test(headers);
+  if (hasNoBody) native.bodyDrop(body);
+  return incoming(method, url, headers, hasNoBody ? null : kept(body));
+}
+
 function packObject(response) {
   requireResponse(response);
-  const content = wholeContent(takeBody(response));
-  if (content instanceof Promise) {
-    return content.then((bytes) => [response.status, rawOf(response.headers), bytes]);
-  }
-  return [response.status, rawOf(response.headers), content];
+  return [response.status, rawOf(response.headers), leaving(takeBody(response))];
 }
 
 // Gives null, or the exception in words.
@@ -182,17 +187,10 @@ export function call(method, given, isJson) {
   return callMethod(instance, method, given, isJson);
 }
 
-// Bodies of responses that are being written.
-const open = new Map();
-let last = 0;
-
-// Gives status, headers and body (a number if it is a stream), or the exception in words.
-export function worker(method, url, headers, number) {
+// Gives status, headers and body (see `leaving`), or the exception in words.
+export function worker(method, url, headers, body) {
   try {
-    const hasNoBody = (method === "GET" || method === "HEAD") && !/^(content-length|transfer-encoding)$/mi.test(headers);
-    if (hasNoBody) native.bodyDrop(number);
-    const request = incoming(method, url, headers, hasNoBody ? null : { host: number });
-    const response = answerOf(request);
+    const response = answerOf(requestOf(method, url, headers, body));
     const pack = (response) => packWorker(response, method === "HEAD");
     return isPromise(response) ? Promise.resolve(response).then(pack).catch(failObject) : pack(response);
   } catch (error) {
@@ -218,46 +216,10 @@ class ExecutionContext {
 }
 
 function packWorker(response, isHead) {
-  requireResponse(response);
-  const headers = rawOf(response.headers);
-  let content = contentOf(response);
-  if (isUsed(response) || content === null || typeof content === "string" || content instanceof Uint8Array) {
-    content = takeBody(response);
-    return [response.status, headers, isHead ? null : content];
-  }
-  if (isHead) return [response.status, headers, null];
-  const stream = response.body;
-  takeBody(response);
-  const number = ++last;
-  open.set(number, stream.getReader());
-  return [response.status, headers, number];
+  return isHead ? [requireResponse(response).status, rawOf(response.headers), null] : packObject(response);
 }
 
-// The next bytes of a response's body; null at the end, or what went wrong in words.
-export async function nextChunk(number) {
-  try {
-    const { done, value } = await open.get(number).read();
-    if (done) {
-      open.delete(number);
-      return null;
-    }
-    const bytes = asBytes(value);
-    return bytes.length === 0 ? nextChunk(number) : bytes;
-  } catch (error) {
-    open.delete(number);
-    return failObject(error);
-  }
-}
-
-export async function dropStream(number) {
-  const reader = open.get(number);
-  open.delete(number);
-  try {
-    await reader?.cancel();
-  } catch (error) {
-    logUncaught(error);
-  }
-}
+export { dropStream, nextChunk };
 
 export const timer = fire;
 

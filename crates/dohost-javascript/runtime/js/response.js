@@ -1,6 +1,6 @@
 // Response of the Fetch Standard.
 
-import { Body, cloneBody, extract } from "dohost:body";
+import { Body, cloneBody, extract, kept } from "dohost:body";
 import { Headers, makeFromRaw } from "dohost:headers";
 import { URL } from "dohost:url";
 
@@ -135,7 +135,8 @@ export class Response extends Body {
   }
 }
 
-// A response that came from elsewhere.
-export function received(status, headers, content, url, redirected) {
+// A response that came from elsewhere; its body is bytes, or the number of one that the host has.
+export function received(status, headers, body, url, redirected) {
+  const content = typeof body === "number" ? kept(body) : body;
   return new Response(INCOMING, { status, headers, content: WITHOUT_BODY.has(status) ? null : content, url, redirected });
 }

@@ -46,6 +46,7 @@ own!(
     "inspect",
     "namespace",
     "native",
+    "outgoing",
     "request",
     "response",
     "rpc",

@@ -22,9 +22,10 @@ mod url;
 use rquickjs::function::IntoJsFunc;
 use rquickjs::{Ctx, Exception, Function, Object, Result};
 
-pub use bodies::keep as keep_body;
+pub use bodies::{keep as keep_body, keep_of_response as keep_response_body, take as take_body};
 pub use console::print;
 pub use headers::{joined, split};
+pub use outgoing::url_parts;
 pub use timers::now_ms;
 
 use crate::engine;
