@@ -7,6 +7,7 @@ import { rawOf } from "dohost:headers";
 import { Request } from "dohost:request";
 import { received } from "dohost:response";
 import { URL } from "dohost:url";
+import { requireObject } from "dohost:websocket";
 
 const REDIRECTS_MAX = 20;
 
@@ -26,9 +27,19 @@ async function fromNetwork(request) {
     // The host is in the URL; a request that is passed on may still have another one.
     return native.fetch(method, url, without(headers, ["host"]), content);
   };
+  if (/^websocket$/i.test(request.headers.get("upgrade") ?? "")) return upgraded(request);
   const content = await wholeContent(takeBody(request));
   const [status, headers, body] = await send(request.method, request.url, rawOf(request.headers), content);
   return redirected(request, content, received(status, headers, body, request.url, false), send);
+}
+
+// The response comes with a WebSocket, if the server agrees.
+async function upgraded(request) {
+  requireObject();
+  const url = request.url.replace(/^ws/, "http");
+  if (!/^https?:/.test(url)) throw new TypeError(`Fetch API cannot load: ${request.url}`);
+  const [status, headers, body, socket] = await native.wsConnect(request.method, url, without(rawOf(request.headers), ["host"]));
+  return received(status, headers, body, request.url, false, socket ?? null);
 }
 
 // Follows the redirect that a response may be, if its request wants that. `send` gives status, headers and body.

@@ -25,6 +25,7 @@ import * as streams from "dohost:streams";
 import { refuse, structuredClone } from "dohost:structured";
 import { clearTimeout, fire, scheduler, setInterval, setTimeout } from "dohost:timers";
 import { URL, URLSearchParams } from "dohost:url";
+import * as websocket from "dohost:websocket";
 import { DurableObject, WorkerEntrypoint, env } from "cloudflare:workers";
 
 const { asBytes: _asBytes, collect: _collect, isDisturbed: _isDisturbed, ...streamClasses } = streams;
@@ -33,6 +34,8 @@ const names = {
   AbortController, AbortSignal, Blob, CloseEvent, CryptoKey, CustomEvent, DOMException, DurableObjectId, DurableObjectNamespace,
   DurableObjectState, DurableObjectStorage, DurableObjectStub, DurableObjectTransaction, ErrorEvent, Event, EventTarget, File,
   FormData, Headers, MessageEvent, Request, Response, SubtleCrypto, TextDecoder, TextEncoder, URL, URLSearchParams,
+  WebSocket: websocket.WebSocket, WebSocketPair: websocket.WebSocketPair,
+  WebSocketRequestResponsePair: websocket.WebSocketRequestResponsePair,
   ...streamClasses, atob, btoa, clearInterval: clearTimeout, clearTimeout, console, crypto, fetch: fetchOut, scheduler,
   setInterval, setTimeout, structuredClone,
   queueMicrotask(callback) {
@@ -62,7 +65,7 @@ Object.defineProperty(Math, "random", { value: native.random, writable: true, co
 refuse(
   Headers, Request, Response, streams.ReadableStream, streams.WritableStream, streams.TransformStream, EventTarget, Event,
   Blob, FormData, URL, URLSearchParams, DurableObjectId, DurableObjectNamespace, DurableObjectState, DurableObjectStorage,
-  DurableObjectStub, CryptoKey,
+  DurableObjectStub, CryptoKey, websocket.WebSocketPair,
 );
 
 // The program: its classes by their names, and what answers requests from outside.
@@ -119,6 +122,7 @@ export function construct() {
     logUncaught(error, "Uncaught (in the constructor)");
     return inWords(error);
   };
+  websocket.beObject();
   try {
     const Class = classes.get(native.objectClass());
     if (Class === undefined) return `the program exports no class ${native.objectClass()}`;
@@ -136,8 +140,9 @@ export function construct() {
 export function fetch(method, url, headers, body) {
   try {
     if (typeof instance.fetch !== "function") throw new Error("Handler does not export a fetch() function.");
+    const pack = (response) => packed(response, headers);
     const response = instance.fetch(requestOf(method, url, headers, body));
-    return isPromise(response) ? Promise.resolve(response).then(packObject).catch(failObject) : packObject(response);
+    return isPromise(response) ? Promise.resolve(response).then(pack).catch(failObject) : pack(response);
   } catch (error) {
     return failObject(error);
   }
@@ -166,17 +171,30 @@ function requestOf(method, url, headers, body) {
   return incoming(method, url, headers, hasNoBody ? null : kept(body));
 }
 
-function packObject(response) {
+const UPGRADE = /^upgrade\nwebsocket$/mi;
+
+function packed(response, headersOfRequest) {
   requireResponse(response);
+  if (response.webSocket !== null) {
+    if (!UPGRADE.test(headersOfRequest)) {
+      throw new TypeError('Worker tried to return a WebSocket in a response to a request which did not contain the header "Upgrade: websocket".');
+    }
+    const ticket = websocket.leave(response.webSocket);
+    return [response.status, `${rawOf(response.headers)}dohost-websocket\n${ticket}\n`, null];
+  }
   return [response.status, rawOf(response.headers), leaving(takeBody(response))];
 }
 
 // Gives null, or the exception in words.
 export function alarm(scheduledTime, retryCount, isRetry) {
+  // If it has no handler, the alarm was set by a program that had one.
+  return eventOf(() => instance.alarm?.({ scheduledTime, retryCount, isRetry }));
+}
+
+// Calls a handler whose result says nothing.
+function eventOf(handler) {
   try {
-    // It was set by a program that had a handler, and this one has none.
-    if (typeof instance.alarm !== "function") return null;
-    const result = instance.alarm({ scheduledTime, retryCount, isRetry });
+    const result = handler();
     return isPromise(result) ? Promise.resolve(result).then(() => null, failObject) : null;
   } catch (error) {
     return failObject(error);
@@ -191,7 +209,8 @@ export function call(method, given, isJson) {
 export function worker(method, url, headers, body) {
   try {
     const response = answerOf(requestOf(method, url, headers, body));
-    const pack = (response) => packWorker(response, method === "HEAD");
+    const isHead = method === "HEAD";
+    const pack = (response) => (isHead ? withoutBody(response) : packed(response, headers));
     return isPromise(response) ? Promise.resolve(response).then(pack).catch(failObject) : pack(response);
   } catch (error) {
     return failObject(error);
@@ -215,11 +234,25 @@ class ExecutionContext {
   }
 }
 
-function packWorker(response, isHead) {
-  return isHead ? [requireResponse(response).status, rawOf(response.headers), null] : packObject(response);
+function withoutBody(response) {
+  return [requireResponse(response).status, rawOf(response.headers), null];
 }
 
 export { dropStream, nextChunk };
+
+// Events of WebSockets. They give null, or the exception in words.
+
+export function webSocketMessage(number, data) {
+  return eventOf(() => websocket.message(instance, number, data));
+}
+
+export function webSocketClose(number, code, reason, wasClean) {
+  return eventOf(() => websocket.closed(instance, number, code, reason, wasClean));
+}
+
+export function webSocketError(number, reason) {
+  return eventOf(() => websocket.failed(instance, number, reason));
+}
 
 export const timer = fire;
 

@@ -56,6 +56,7 @@ own!(
     "structured",
     "timers",
     "url",
+    "websocket",
     "workers"
 );
 

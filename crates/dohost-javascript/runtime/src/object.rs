@@ -1,11 +1,12 @@
-//! The exports of an object: `mixed-handler`, `construction`, `alarm-handler` and `dynamic`.
+//! The exports of an object: `mixed-handler`, `construction`, `alarm-handler`, `websocket-handler` and `dynamic`.
 
 use rquickjs::{Array, IntoJs, Value};
 
 use crate::dohost::object::mixed::{MixedRequest, MixedResponse};
 use crate::engine::{self, Hook};
 use crate::exports::dohost::object::dynamic::{self, Values};
-use crate::exports::dohost::object::{alarm_handler, construction, mixed_handler};
+use crate::dohost::object::websockets::Message;
+use crate::exports::dohost::object::{alarm_handler, construction, mixed_handler, websocket_handler};
 use crate::http::{Incoming, Reply};
 use crate::{Runtime, answer, bytes};
 
@@ -25,6 +26,41 @@ impl alarm_handler::Guest for Runtime {
                 let scheduled_time = info.scheduled_time as f64;
                 engine::call(ctx, Hook::alarm, (scheduled_time, info.retry_count, info.is_retry))
             },
+            |_, value| nothing(&value),
+        )
+        .await
+    }
+}
+
+impl websocket_handler::Guest for Runtime {
+    async fn message(websocket: u64, message: Message) -> Result<(), Exception> {
+        answer::wait(
+            move |ctx| {
+                let data = match message {
+                    Message::Text(text) => text.into_js(ctx)?,
+                    Message::Binary(binary) => bytes::array(ctx, binary)?,
+                };
+                engine::call(ctx, Hook::websocket_message, (websocket as f64, data))
+            },
+            |_, value| nothing(&value),
+        )
+        .await
+    }
+
+    async fn close(websocket: u64, info: websocket_handler::CloseInfo) -> Result<(), Exception> {
+        answer::wait(
+            move |ctx| {
+                let arguments = (websocket as f64, info.code, info.reason, info.was_clean);
+                engine::call(ctx, Hook::websocket_close, arguments)
+            },
+            |_, value| nothing(&value),
+        )
+        .await
+    }
+
+    async fn error(websocket: u64, reason: String) -> Result<(), Exception> {
+        answer::wait(
+            move |ctx| engine::call(ctx, Hook::websocket_error, (websocket as f64, reason)),
             |_, value| nothing(&value),
         )
         .await

@@ -18,6 +18,7 @@ mod storage;
 mod text;
 mod timers;
 mod url;
+mod websockets;
 
 use rquickjs::function::IntoJsFunc;
 use rquickjs::{Ctx, Exception, Function, Object, Result};
@@ -48,6 +49,7 @@ pub fn install(ctx: &Ctx<'_>) -> Result<()> {
     text::install(&natives)?;
     timers::install(&natives)?;
     url::install(&natives)?;
+    websockets::install(&natives)?;
     ctx.globals().set(NAME, natives.object)
 }
 
