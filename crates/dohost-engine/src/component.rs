@@ -19,11 +19,12 @@ use wasmtime_wasi_http::p3::bindings::ServiceIndices;
 
 use crate::bindings::ObjectIndices;
 use crate::bindings::types::{Request, Response};
+use crate::bindings::websockets::Message;
 use crate::code_cache::CodeCache;
 use crate::componentize;
 use crate::config::Engine;
 use crate::dynamic;
-use crate::event::AlarmInfo;
+use crate::event::{AlarmInfo, CloseInfo};
 use crate::guest::{GuestLimits, GuestState};
 use crate::host;
 use crate::methods::Methods;
@@ -39,6 +40,8 @@ const HTTP_HANDLER: &str = "wasi:http/handler@0.3";
 pub(crate) const OBJECT_CONSTRUCTION: &str = "dohost:object/construction@0.1.0";
 /// What an object exports that sets alarms.
 pub(crate) const ALARM_HANDLER: &str = "dohost:object/alarm-handler@0.1.0";
+/// What an object exports that has websockets.
+pub(crate) const WEBSOCKET_HANDLER: &str = "dohost:object/websocket-handler@0.1.0";
 /// What a Worker exports: one of these, in any patch version.
 const WORKER_HANDLERS: [&str; 2] = [HTTP_HANDLER, "wasi:http/incoming-handler@0.2"];
 
@@ -56,6 +59,7 @@ const IMPORTS: &[&str] = &[
     "dohost:object/streaming@0.1.",
     "dohost:object/transactions@0.1.",
     "dohost:object/types@0.1.",
+    "dohost:object/websockets@0.1.",
     "wasi:cli/",
     "wasi:clocks/",
     "wasi:filesystem/",
@@ -90,6 +94,8 @@ pub struct ObjectComponent {
     pub(crate) dynamic: Option<ComponentExportIndex>,
     /// Its alarm handler, if it has one.
     pub(crate) alarm: Option<ComponentExportIndex>,
+    /// Its handler of websockets, if it has one.
+    pub(crate) websocket: Option<WebSocketIndices>,
     pub(crate) methods: Arc<Methods>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
@@ -110,6 +116,14 @@ pub(crate) enum HandlerIndices {
     Object(ObjectIndices),
     Http(Arc<ServiceIndices>),
     Mixed(ComponentExportIndex),
+}
+
+/// Where the functions of a handler of websockets are.
+#[derive(Clone)]
+pub(crate) struct WebSocketIndices {
+    pub message: ComponentExportIndex,
+    pub close: ComponentExportIndex,
+    pub error: ComponentExportIndex,
 }
 
 impl ObjectComponent {
@@ -147,6 +161,11 @@ impl ObjectComponent {
     /// Whether it has a handler for alarms.
     pub fn has_alarm_handler(&self) -> bool {
         self.alarm.is_some()
+    }
+
+    /// Whether it has a handler for websockets.
+    pub fn has_websocket_handler(&self) -> bool {
+        self.websocket.is_some()
     }
 }
 
@@ -281,8 +300,7 @@ impl GuestComponent {
         let GuestComponent { engine, path, component, methods, takes_strict_turns, digest } = self;
         let has_object_handler = component.get_export_index(None, OBJECT_HANDLER).is_some();
         let has_mixed_handler = component.get_export_index(None, MIXED_HANDLER).is_some();
-        let has_http_handler =
-            !has_object_handler && !has_mixed_handler && has_export(engine, component, HTTP_HANDLER);
+        let has_http_handler = !has_object_handler && !has_mixed_handler && has_export(engine, component, HTTP_HANDLER);
         let has_handler = has_object_handler || has_mixed_handler || has_http_handler;
         if !has_handler && methods.interface.methods.is_empty() && methods.interface.dynamic.is_none() {
             require_export(engine, component, path, &[OBJECT_HANDLER, HTTP_HANDLER])?;
@@ -294,10 +312,11 @@ impl GuestComponent {
                 find_export::<(), (Result<(), String>,)>(engine, component, &pre, OBJECT_CONSTRUCTION, "construct")?;
             let alarm =
                 find_export::<(AlarmInfo,), (Result<(), String>,)>(engine, component, &pre, ALARM_HANDLER, "alarm")?;
+            let websocket = find_websocket_handler(engine, component, &pre)?;
             let mixed = mixed::find(engine, component, &pre)?.filter(|_| !has_object_handler);
-            Ok((construct, alarm, dynamic::find(engine, component, &pre)?, mixed))
+            Ok((construct, alarm, websocket, dynamic::find(engine, component, &pre)?, mixed))
         });
-        let (construct, alarm, dynamic, mixed) =
+        let (construct, alarm, websocket, dynamic, mixed) =
             checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
         let handler = match mixed {
             Some(fetch) => Some(Ok(HandlerIndices::Mixed(fetch))),
@@ -312,6 +331,7 @@ impl GuestComponent {
             construct,
             dynamic,
             alarm,
+            websocket,
             methods: methods.clone(),
             takes_strict_turns: *takes_strict_turns,
             digest: *digest,
@@ -402,6 +422,19 @@ where
         .typecheck::<Params, Results>(&pre.instance_type())
         .map_err(|error| format!("{name} of {interface}: {}", one_line(&error)))?;
     Ok(component.get_export_index(Some(&index), name))
+}
+
+/// The functions of the handler of websockets, if the component has one.
+fn find_websocket_handler(
+    engine: &Engine,
+    component: &Component,
+    pre: &InstancePre<GuestState>,
+) -> Result<Option<WebSocketIndices>, String> {
+    type Done = (Result<(), String>,);
+    let message = find_export::<(u64, Message), Done>(engine, component, pre, WEBSOCKET_HANDLER, "on-message")?;
+    let close = find_export::<(u64, CloseInfo), Done>(engine, component, pre, WEBSOCKET_HANDLER, "on-close")?;
+    let error = find_export::<(u64, String), Done>(engine, component, pre, WEBSOCKET_HANDLER, "on-error")?;
+    Ok(message.zip(close).zip(error).map(|((message, close), error)| WebSocketIndices { message, close, error }))
 }
 
 /// A function of an interface that the component exports. All of them may wait.

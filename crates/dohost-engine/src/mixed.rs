@@ -61,10 +61,7 @@ pub(crate) fn find(
 }
 
 /// What the guest is given.
-pub(crate) fn give(
-    access: &mut Access<'_, GuestState>,
-    request: MixedRequest,
-) -> wasmtime::Result<GuestRequest> {
+pub(crate) fn give(access: &mut Access<'_, GuestState>, request: MixedRequest) -> wasmtime::Result<GuestRequest> {
     Ok(match request {
         Mixed::Whole(request) => GuestRequest::Whole(request),
         Mixed::Streamed(request) => {

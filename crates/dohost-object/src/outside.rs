@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use dohost_engine::imports::{
-    BoxFuture, CallError, Called, CalledMixed, Caller, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside, Request,
-    RequestOptions, Response, Sent, Stub,
+    BoxFuture, CallError, Called, CalledMixed, Caller, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside,
+    Request, RequestOptions, Response, Sent, Stub,
 };
 use dohost_engine::{Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Mixed, MixedRequest, Output};
 use dohost_rpc::{Interface, Method, Value, json};

@@ -33,8 +33,8 @@ pub enum Body {
     Whole(Vec<u8>),
     /// Of this number in `js/outgoing.js`.
     Made(u32),
-    /// Of the host, and not read.
-    Passed(u32),
+    /// Of the host, and not read: taken at once, as JavaScript lets go of what it does not need any more.
+    Passed(Reader, End),
 }
 
 impl Body {
@@ -46,7 +46,10 @@ impl Body {
             return Ok(Body::Whole(bytes));
         }
         match value.as_object().filter(|object| object.contains_key("host").unwrap_or(false)) {
-            Some(object) => Ok(Body::Passed(object.get("host")?)),
+            Some(object) => {
+                let taken = take_body(object.get("host")?);
+                Ok(taken.map_or(Body::Whole(Vec::new()), |(reader, end)| Body::Passed(reader, end)))
+            }
             None => Ok(Body::Whole(Vec::new())),
         }
     }
@@ -255,18 +258,13 @@ fn response(status: u16, headers: &str, body: Body) -> Result<Response, ErrorCod
     }
 }
 
-type Contents = Option<wit_bindgen::StreamReader<u8>>;
+type Reader = wit_bindgen::StreamReader<u8>;
 type End = wit_bindgen::FutureReader<Result<Option<Fields>, ErrorCode>>;
 
 /// A body as the host takes it, and how it ends. What has to be written is written by a task.
-fn contents(body: Body) -> (Contents, End) {
+fn contents(body: Body) -> (Option<Reader>, End) {
     let number = match body {
-        Body::Passed(number) => {
-            if let Some((reader, end)) = take_body(number) {
-                return (Some(reader), end);
-            }
-            return (None, ended());
-        }
+        Body::Passed(reader, end) => return (Some(reader), end),
         Body::Whole(body) if body.is_empty() => return (None, ended()),
         Body::Whole(body) => {
             let (mut writer, contents) = wit_stream::new();

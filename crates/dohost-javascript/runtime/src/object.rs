@@ -33,7 +33,7 @@ impl alarm_handler::Guest for Runtime {
 }
 
 impl websocket_handler::Guest for Runtime {
-    async fn message(websocket: u64, message: Message) -> Result<(), Exception> {
+    async fn on_message(websocket: u64, message: Message) -> Result<(), Exception> {
         answer::wait(
             move |ctx| {
                 let data = match message {
@@ -47,7 +47,7 @@ impl websocket_handler::Guest for Runtime {
         .await
     }
 
-    async fn close(websocket: u64, info: websocket_handler::CloseInfo) -> Result<(), Exception> {
+    async fn on_close(websocket: u64, info: websocket_handler::CloseInfo) -> Result<(), Exception> {
         answer::wait(
             move |ctx| {
                 let arguments = (websocket as f64, info.code, info.reason, info.was_clean);
@@ -58,7 +58,7 @@ impl websocket_handler::Guest for Runtime {
         .await
     }
 
-    async fn error(websocket: u64, reason: String) -> Result<(), Exception> {
+    async fn on_error(websocket: u64, reason: String) -> Result<(), Exception> {
         answer::wait(
             move |ctx| engine::call(ctx, Hook::websocket_error, (websocket as f64, reason)),
             |_, value| nothing(&value),

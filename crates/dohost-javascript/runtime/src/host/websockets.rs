@@ -28,7 +28,7 @@ pub fn install(natives: &Natives<'_>) -> Result<()> {
     natives.add("wsSetEventTimeout", |ctx: Ctx<'_>, milliseconds: Option<u32>| {
         websockets::set_event_timeout(milliseconds).map_err(|error| thrown(&ctx, error))
     })?;
-    natives.add("wsEventTimeout", websockets::event_timeout)
+    natives.add("wsEventTimeout", websockets::get_event_timeout)
 }
 
 /// For WebSockets that keep the object resident.
