@@ -204,10 +204,6 @@ export class WebSocket extends EventTarget {
 
   close(code, reason) {
     const end = this.#end;
-    if (end.hasSentClose || end.held === USED) return;
-    if (!end.isTaken) {
-      throw new TypeError("You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.");
-    }
     if (code !== undefined) {
       code = Number(code) | 0;
       const isAllowed = code >= 1000 && code < 5000 && ![1004, 1005, 1006, 1015].includes(code);
@@ -219,6 +215,10 @@ export class WebSocket extends EventTarget {
       if (native.utf8Encode(reason).length > REASON_BYTES_MAX) {
         throw new DOMException("WebSocket close reason must not be longer than 123 bytes when UTF-8 encoded.", "SyntaxError");
       }
+    }
+    if (end.hasSentClose || end.held === USED) return;
+    if (!end.isTaken) {
+      throw new TypeError("You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.");
     }
     end.hasSentClose = true;
     if (end.isConnecting) end.isGivenUp = true;
@@ -396,8 +396,8 @@ function relay(end) {
 export function acceptWebSocket(socket, tags = []) {
   if (!(socket instanceof WebSocket)) throw new TypeError("Failed to execute 'acceptWebSocket' on 'DurableObjectState': parameter 1 is not of type 'WebSocket'.");
   const end = endOf(socket);
-  const named = [...new Set(Array.from(tags, (tag) => String(tag).toWellFormed()))];
-  if (end.held === ACCEPTED) throw new Error("Cannot call `acceptWebSocket()` if the WebSocket was already accepted via `accept()`");
+  const named = Array.from(tags, (tag) => String(tag).toWellFormed());
+  if (end.isTaken) throw new Error("Cannot call `acceptWebSocket()` if the WebSocket was already accepted via `accept()`");
   if (end.held !== UNUSED) throw new Error("Tried to make an api::WebSocket hibernatable when it was in an incompatible state.");
   if (end.other !== null && end.other.held !== UNUSED) {
     throw new Error("Cannot call `acceptWebSocket()` on this WebSocket because its pair has already been accepted or used in a Response.");

@@ -227,7 +227,7 @@ fn wit() -> Vec<File> {
 }
 
 fn dohost_wit() -> Vec<File> {
-    files!(".": "wit/alarms.wit", "wit/dynamic.wit", "wit/mixed.wit", "wit/object.wit", "wit/streaming.wit", "wit/worker.wit").into()
+    files!(".": "wit/alarms.wit", "wit/dynamic.wit", "wit/mixed.wit", "wit/object.wit", "wit/streaming.wit", "wit/websockets.wit", "wit/worker.wit").into()
 }
 
 fn wasi_wit() -> Vec<File> {
