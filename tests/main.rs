@@ -12,6 +12,7 @@ mod outside;
 mod random;
 mod script;
 mod small_disk;
+mod websocket;
 
 mod alarms;
 mod application;
@@ -29,6 +30,8 @@ mod failure;
 mod full_disk;
 mod gates;
 mod hostile;
+mod javascript_streams;
+mod javascript_websockets;
 mod keys_and_lists;
 mod languages;
 mod lifecycle;
