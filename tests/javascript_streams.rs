@@ -53,6 +53,27 @@ fn a_request_to_a_program_is_answered_while_it_comes() {
 }
 
 #[test]
+fn a_program_streams_to_the_network_and_back() {
+    let server = program(&[("streams.js", STREAMS)]).start();
+    let setup = program(&[("streams.js", STREAMS)]).with(["--allow-outgoing", &server.address]);
+    let host = setup.start();
+    let path = |target: &str| format!("/Streamer/a/from?to=http://{}/Streamer/a{target}", server.address);
+    let mut connection = begin(&host, "POST", &path("/upper"));
+    connection.send_chunk(b"one").unwrap();
+    assert_eq!(connection.read_head().unwrap().status, 200);
+    assert_eq!(connection.chunk(), "ONE");
+    connection.send_chunk(b"").unwrap();
+    assert_eq!(connection.chunk(), "");
+    let mut connection = begin(&host, "GET", &path("/steps"));
+    assert_eq!(connection.read_head().unwrap().header("x-own"), Some("yes"));
+    server.get("/Streamer/a/write?text=two").ok();
+    assert_eq!(connection.chunk(), "two");
+    let reply = host.get("/Streamer/a/from?to=http://elsewhere.example.com/");
+    assert_eq!(reply.status, 500);
+    host.log_with("TypeError: elsewhere.example.com is not among the allowed destinations");
+}
+
+#[test]
 fn a_client_that_goes_away_cancels_the_stream_of_a_program() {
     for (host, object) in hosts() {
         let mut connection = begin(&host, "GET", &format!("{object}/endless"));

@@ -15,6 +15,8 @@ export class Streamer extends DurableObject {
             .pipeThrough(new TransformStream({ transform: (text, controller) => controller.enqueue(text.toUpperCase()) }))
             .pipeThrough(new TextEncoderStream()),
         );
+      case "/from":
+        return fetch(url.searchParams.get("to"), { method: request.method, body: request.body });
       case "/steps": {
         const { readable, writable } = new TransformStream();
         this.writer = writable.getWriter();

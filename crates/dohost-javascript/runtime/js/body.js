@@ -166,7 +166,7 @@ export class Body {
 }
 
 // A promise of the bytes, or the bytes.
-export function bytesOfContent(content) {
+function bytesOfContent(content) {
   if (content === null) return NOTHING;
   if (typeof content === "string") return native.utf8Encode(content);
   if (content instanceof Uint8Array) return content;
@@ -177,12 +177,6 @@ export function bytesOfContent(content) {
 // Whether content is there: text, bytes or null.
 export function isWhole(content) {
   return content === null || typeof content === "string" || content instanceof Uint8Array;
-}
-
-// Such content, or a promise of it.
-export function wholeContent(content) {
-  if (isWhole(content)) return content;
-  return bytesOfContent(content);
 }
 
 export { cloneBody, takeBody };

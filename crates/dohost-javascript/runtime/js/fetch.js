@@ -2,8 +2,9 @@
 
 import native from "dohost:native";
 import { unlessAborted } from "dohost:abort";
-import { isWhole, takeBody, wholeContent } from "dohost:body";
+import { isWhole, takeBody } from "dohost:body";
 import { rawOf } from "dohost:headers";
+import { leaving } from "dohost:outgoing";
 import { Request } from "dohost:request";
 import { received } from "dohost:response";
 import { URL } from "dohost:url";
@@ -25,10 +26,10 @@ async function fromNetwork(request) {
   const send = async (method, url, headers, content) => {
     if (!/^https?:/.test(url)) throw new TypeError(`Fetch API cannot load: ${url}`);
     // The host is in the URL; a request that is passed on may still have another one.
-    return native.fetch(method, url, without(headers, ["host"]), content);
+    return native.fetch(method, url, without(headers, ["host"]), leaving(content));
   };
   if (/^websocket$/i.test(request.headers.get("upgrade") ?? "")) return upgraded(request);
-  const content = await wholeContent(takeBody(request));
+  const content = takeBody(request);
   const [status, headers, body] = await send(request.method, request.url, rawOf(request.headers), content);
   return redirected(request, content, received(status, headers, body, request.url, false), send);
 }

@@ -186,25 +186,43 @@ fn method_of(name: String) -> Method {
     }
 }
 
-/// A request that leaves, to an object.
+/// A request that leaves, to an object: one with a whole body is left whole.
 pub fn request(method: String, url: &str, headers: &str, body: &Value<'_>) -> JsResult<Result<MixedRequest, String>> {
-    let body = match Body::of(body)? {
-        Body::Whole(body) => return Ok(Ok(MixedRequest::Whole(record(method, url, headers, body)))),
-        body => body,
-    };
-    let made = move || -> Result<Request, ErrorCode> {
-        let parts = url_parts(url);
-        let (contents, end) = contents(body);
-        let (request, _) = Request::new(fields(headers)?, contents, end, None);
-        let wrong = |()| ErrorCode::HttpRequestUriInvalid;
-        request.set_method(&method_of(method)).map_err(|()| ErrorCode::HttpRequestMethodInvalid)?;
-        request.set_scheme(Some(&if parts.scheme == "https" { Scheme::Https } else { Scheme::Http })).map_err(wrong)?;
-        request.set_authority(Some(parts.authority)).map_err(wrong)?;
-        let target = parts.query.map_or_else(|| parts.path.to_string(), |query| format!("{}?{query}", parts.path));
-        request.set_path_with_query(Some(&target)).map_err(wrong)?;
-        Ok(request)
-    };
-    Ok(made().map(MixedRequest::Streamed).map_err(|error| in_words(&error)))
+    Ok(match Body::of(body)? {
+        Body::Whole(body) => Ok(MixedRequest::Whole(record(method, url, headers, body))),
+        body => streamed(method, url, headers, body).map(MixedRequest::Streamed).map_err(|error| in_words(&error)),
+    })
+}
+
+/// A request that leaves, to the network.
+pub fn streamed_request(method: String, url: &str, headers: &str, body: &Value<'_>) -> JsResult<Result<Request, String>> {
+    Ok(streamed(method, url, headers, Body::of(body)?).map_err(|error| in_words(&error)))
+}
+
+fn streamed(method: String, url: &str, headers: &str, body: Body) -> Result<Request, ErrorCode> {
+    let parts = url_parts(url);
+    let fields = fields(headers)?;
+    tell_length(&fields, &body);
+    let (contents, end) = contents(body);
+    let (request, _) = Request::new(fields, contents, end, None);
+    let wrong = |()| ErrorCode::HttpRequestUriInvalid;
+    request.set_method(&method_of(method)).map_err(|()| ErrorCode::HttpRequestMethodInvalid)?;
+    request.set_scheme(Some(&if parts.scheme == "https" { Scheme::Https } else { Scheme::Http })).map_err(wrong)?;
+    request.set_authority(Some(parts.authority)).map_err(wrong)?;
+    let target = parts.query.map_or_else(|| parts.path.to_string(), |query| format!("{}?{query}", parts.path));
+    request.set_path_with_query(Some(&target)).map_err(wrong)?;
+    Ok(request)
+}
+
+/// The length of a body, where it is known.
+fn tell_length(fields: &Fields, body: &Body) {
+    if let Body::Whole(body) = body
+        && !body.is_empty()
+        && !fields.has("content-length")
+    {
+        // Cannot fail: a header of this name is allowed.
+        let _ = fields.set("content-length", &[body.len().to_string().into_bytes()]);
+    }
 }
 
 /// A request with a whole body; `url` is one that was parsed before, so it has a scheme and an authority.
@@ -243,13 +261,7 @@ pub fn received<'js>(ctx: &Ctx<'js>, response: MixedResponse) -> JsResult<Value<
 
 fn response(status: u16, headers: &str, body: Body) -> Result<Response, ErrorCode> {
     let fields = fields(headers)?;
-    if let Body::Whole(body) = &body
-        && !body.is_empty()
-        && !fields.has("content-length")
-    {
-        // Cannot fail: a header of this name is allowed.
-        let _ = fields.set("content-length", &[body.len().to_string().into_bytes()]);
-    }
+    tell_length(&fields, &body);
     let (contents, end) = contents(body);
     let (response, _) = Response::new(fields, contents, end);
     match response.set_status_code(status) {

@@ -4,27 +4,37 @@ use rquickjs::{Ctx, Exception, Result, Value};
 
 use super::{Natives, require_event};
 use crate::dohost::object::mixed::MixedResponse;
-use crate::dohost::object::outgoing;
-use crate::{answer, bytes, http};
+use crate::wasi::http::client;
+use crate::wasi::http::types::ErrorCode;
+use crate::{answer, http};
 
 pub fn install(natives: &Natives<'_>) -> Result<()> {
     natives.add("fetch", fetch)
 }
 
-/// A promise of status, headers and body.
+/// A promise of status, headers, and the number of a body.
 fn fetch<'js>(ctx: Ctx<'js>, method: String, url: String, headers: String, body: Value<'js>) -> Result<Value<'js>> {
     require_event(&ctx)?;
-    let request = http::record(method, &url, &headers, bytes::of_body(&body).unwrap_or_default());
-    answer::of(&ctx, outgoing::fetch(request), |ctx, result| match result {
-        Ok(reply) => http::received(ctx, MixedResponse::Whole(reply)),
-        Err(error) => {
-            let (outgoing::Error::Denied(why)
-            | outgoing::Error::Invalid(why)
-            | outgoing::Error::TooLarge(why)
-            | outgoing::Error::Failed(why)) = error;
-            Err(Exception::throw_type(ctx, &why))
-        }
+    let request = http::streamed_request(method, &url, &headers, &body)?;
+    let request = request.map_err(|why| Exception::throw_type(&ctx, &why))?;
+    let sent = async move { client::send(request).await.map_err(|error| in_words(&error, &url)) };
+    answer::of(&ctx, sent, |ctx, result| match result {
+        Ok(reply) => http::received(ctx, MixedResponse::Streamed(reply)),
+        Err(why) => Err(Exception::throw_type(ctx, &why)),
     })
+}
+
+fn in_words(error: &ErrorCode, url: &str) -> String {
+    let host = url_parts(url).authority;
+    match error {
+        ErrorCode::HttpRequestDenied => format!("{host} is not among the allowed destinations"),
+        ErrorCode::DestinationIpProhibited => format!("{host} is a private address, which is not allowed"),
+        ErrorCode::DnsError(_) => format!("{host} is not known to the name server"),
+        ErrorCode::ConnectionRefused => format!("{host} refuses the connection"),
+        ErrorCode::ConnectionTimeout | ErrorCode::HttpResponseTimeout => format!("{host} does not answer in time"),
+        ErrorCode::InternalError(Some(text)) => format!("the request to {host} failed: {text}"),
+        other => format!("the request to {host} failed: {other:?}"),
+    }
 }
 
 /// Parts of a URL that was parsed before, so it has a scheme and an authority.
