@@ -58,4 +58,5 @@ mod streamed_calls;
 mod streams;
 mod test_scripts;
 mod transactions;
+mod websockets;
 mod worker;

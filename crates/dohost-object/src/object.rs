@@ -30,6 +30,7 @@ use crate::limits::Limits;
 use crate::mailbox::Mailbox;
 use crate::manage::Resident;
 use crate::output_gate::{After, OutputGate};
+use crate::residents::ObjectKey;
 use crate::sections::{Timer, TransactionState};
 
 /// What a staged write costs beside its key and value: without it, a turn could stage millions of empty ones.
@@ -85,8 +86,6 @@ pub(crate) struct State {
     pub alarms_given_up: Vec<GivenUp>,
     /// Open websockets that do not hibernate.
     pub awake_websockets: usize,
-    /// What the events of its websockets may take.
-    pub websocket_event_timeout_ms: Option<u32>,
     pub last_submitted: Option<CommitNumber>,
     pub unsettled: VecDeque<CommitNumber>,
     doom: Option<EndReason>,
@@ -180,7 +179,6 @@ impl Object {
             abort: None,
             alarms_given_up: Vec::new(),
             awake_websockets: 0,
-            websocket_event_timeout_ms: None,
             last_submitted: None,
             unsettled: VecDeque::new(),
             doom: None,
@@ -273,6 +271,13 @@ impl Object {
     /// Something of a stream has left: work that goes on after its reply is getting on.
     pub fn stream_moves(&self) {
         self.lock().last_active = Instant::now();
+    }
+
+    /// What the events of its websockets may take, if it has said so.
+    fn websocket_event_timeout(&self) -> Option<Duration> {
+        let key = ObjectKey { class: self.class.0.number, id: self.id };
+        let ms = self.host.websockets.settings(&key).event_timeout_ms?;
+        Some(Duration::from_millis(ms.into()))
     }
 
     /// A websocket has ended that did not hibernate.
@@ -371,7 +376,8 @@ impl Object {
             let text = format!("{reason}, and its events took longer than {drain_time_max:?} to end");
             return self.doom_with(&mut state, EndReason::Reset(text));
         }
-        let websocket_timeout = state.websocket_event_timeout_ms.map(|ms| Duration::from_millis(ms.into()));
+        let has_websocket_event = state.running.iter().any(|(_, event)| event.is_websocket);
+        let websocket_timeout = if has_websocket_event { self.websocket_event_timeout() } else { None };
         let max_of = |event: &Running| match (&event.alarm, event.is_websocket) {
             (Some(_), _) => *alarm_time_max,
             (None, true) => websocket_timeout.map_or(*event_time_max, |timeout| timeout.min(*event_time_max)),

@@ -149,7 +149,6 @@ impl WebSockets for ObjectInside {
         if milliseconds.is_some_and(|ms| ms > EVENT_TIMEOUT_MS_MAX) {
             return Err(WebSocketError::Invalid("an event timeout has at most 7 days".into()));
         }
-        self.0.lock().websocket_event_timeout_ms = milliseconds;
         self.0.host.websockets.set(self.key(), |settings| settings.event_timeout_ms = milliseconds);
         Ok(())
     }
