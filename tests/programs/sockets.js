@@ -72,6 +72,7 @@ export class Plain extends DurableObject {
 
   fetch() {
     const [client, server] = Object.values(new WebSocketPair());
+    server.binaryType = "arraybuffer";
     server.accept();
     server.send("welcome");
     server.addEventListener("message", ({ data }) => {

@@ -49,6 +49,8 @@ class End {
   isGivenUp = false;
   hasSentClose = false;
   hasReceivedClose = false;
+  // Without a close frame.
+  isLost = false;
   attachment = null;
   // Once the host knows nothing of it any more.
   tags = [];
@@ -96,7 +98,7 @@ class End {
 
   dispatch(what) {
     if (what instanceof Error) {
-      this.hasSentClose = this.hasReceivedClose = true;
+      this.hasSentClose = this.hasReceivedClose = this.isLost = true;
       emit(this.socket, new ErrorEvent("error", { message: what.message, error: what }));
     } else if (!Array.isArray(what)) {
       const data = typeof what === "string" || this.socket.binaryType === "arraybuffer" ? what : new Blob([what]);
@@ -104,6 +106,7 @@ class End {
     } else if (!this.hasReceivedClose) {
       const [code, reason, wasClean = true] = what;
       this.hasReceivedClose = true;
+      this.isLost = !wasClean;
       if (!this.hasSentClose) {
         this.hasSentClose = true;
         if (this.number === null) this.transmit([code, reason]);
@@ -133,6 +136,7 @@ function emit(socket, event) {
 }
 
 export function requireObject() {
+  native.wsRequireEvent();
   if (!isObject) {
     throw new Error("A Worker of dohost hands WebSockets on, and has none itself: accept() it in a Durable Object.");
   }
@@ -178,6 +182,7 @@ export class WebSocket extends EventTarget {
     if (end.isOfConstructor) throw new TypeError("Websockets obtained from the 'new WebSocket()' constructor cannot call accept");
     if (end.held === HIBERNATABLE) throw new TypeError("Can't accept() WebSocket after enabling hibernation.");
     if (end.held === USED) throw new TypeError("Can't accept() WebSocket that was already used in a response.");
+    if (end.state === CLOSED) throw new TypeError("Can't accept() WebSocket that has ended.");
     if (end.held === ACCEPTED) return;
     if (end.ticket !== null) {
       requireObject();
@@ -192,9 +197,9 @@ export class WebSocket extends EventTarget {
     if (arguments.length === 0) throw new TypeError("send() takes a message.");
     const end = this.#end;
     if (end.isConnecting) throw new DOMException("The WebSocket is not connected yet.", "InvalidStateError");
-    if (end.hasSentClose && !end.hasReceivedClose) throw new TypeError("Can't call WebSocket send() after close().");
+    if (end.hasSentClose && !end.isLost) throw new TypeError("Can't call WebSocket send() after close().");
     // What comes after the end goes nowhere.
-    if (end.hasReceivedClose || end.held === USED) return;
+    if (end.isLost || end.held === USED) return;
     if (!end.isTaken) {
       throw new TypeError("You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.");
     }
@@ -340,7 +345,7 @@ async function open(end, url, named) {
     emit(end.socket, new Event("open"));
   } catch (error) {
     end.isConnecting = false;
-    end.hasSentClose = end.hasReceivedClose = true;
+    end.hasSentClose = end.hasReceivedClose = end.isLost = true;
     emit(end.socket, new ErrorEvent("error", { message: inWords(error), error }));
     emit(end.socket, new CloseEvent("close", { code: 1006, reason: "Failed to establish websocket connection", wasClean: false }));
   }
@@ -489,7 +494,7 @@ export function setEventTimeout(milliseconds) {
 }
 
 export function getEventTimeout() {
-  return native.wsEventTimeout();
+  return native.wsEventTimeout() ?? null;
 }
 
 // What the host calls.
@@ -508,6 +513,7 @@ export function closed(instance, number, code, reason, wasClean) {
     return void end.receive([code, reason, wasClean]);
   }
   end.hasSentClose = end.hasReceivedClose = true;
+  end.isLost = !wasClean;
   return handled(end, () => instance.webSocketClose?.(end.socket, code, reason, wasClean));
 }
 
@@ -518,7 +524,7 @@ export function failed(instance, number, reason) {
     byNumber.delete(number);
     return void end.receive(error);
   }
-  end.hasSentClose = end.hasReceivedClose = true;
+  end.hasSentClose = end.hasReceivedClose = end.isLost = true;
   return handled(end, () => instance.webSocketError?.(end.socket, error));
 }
 

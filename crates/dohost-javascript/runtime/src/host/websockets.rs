@@ -10,6 +10,7 @@ use crate::dohost::object::websockets::{self, AutoResponse, ConnectError, Error,
 use crate::{answer, bytes, clone, http};
 
 pub fn install(natives: &Natives<'_>) -> Result<()> {
+    natives.add("wsRequireEvent", |ctx: Ctx<'_>| require_event(&ctx))?;
     natives.add("wsAccept", accept)?;
     natives.add("wsConnect", connect)?;
     natives.add("wsConnectClient", connect_client)?;
