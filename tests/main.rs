@@ -32,6 +32,8 @@ mod failure;
 mod full_disk;
 mod gates;
 mod hostile;
+mod javascript_streams;
+mod javascript_websockets;
 mod keys_and_lists;
 mod languages;
 mod lifecycle;
