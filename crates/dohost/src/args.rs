@@ -467,7 +467,10 @@ Examples:
       dohost conform src/index.js --json
 
   An object that calls others
-      dohost conform cart.wasm --with stock.wasm --script tests/cart.toml";
+      dohost conform cart.wasm --with stock.wasm --script tests/cart.toml
+
+  A component that implements two classes
+      dohost conform shop.wasm --class Cart --class Stock";
 
 /// Find out whether a component, or a program in JavaScript, fits dohost and behaves as an object should.
 ///
@@ -485,6 +488,10 @@ pub struct Conform {
     #[arg(long, value_name = "SCRIPT")]
     pub script: Option<PathBuf>,
 
+    /// Serve FILE as this class; may be given many times, for a component that implements several [default: named like the file]
+    #[arg(long = "class", value_name = "NAME", value_parser = parse_class_name, conflicts_with = "worker")]
+    pub classes: Vec<String>,
+
     /// Serve this too, for objects that call it; may be given many times
     #[arg(long, value_name = "FILE")]
     pub with: Vec<PathBuf>,
@@ -492,6 +499,10 @@ pub struct Conform {
     /// It is a Worker: it gets every request [default: if it handles requests as wasi:http 0.2 has it]
     #[arg(long)]
     pub worker: bool,
+
+    /// Run nothing: look only whether it fits and links
+    #[arg(long = "static", conflicts_with = "script")]
+    pub is_static: bool,
 
     /// Chooses the moments of crashes
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -508,6 +519,11 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line
     Json,
+}
+
+fn parse_class_name(name: &str) -> Result<String, String> {
+    dohost_object::check_class_name(name).map_err(|error| error.to_string())?;
+    Ok(name.into())
 }
 
 fn parse_class(text: &str) -> Result<(String, PathBuf), String> {

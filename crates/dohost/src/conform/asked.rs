@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const NAME: &str = "conform";
 /// Headers that say when or by whom an answer was made, and nothing about what is in it.
 const INCIDENTAL: [HeaderName; 2] = [header::DATE, HeaderName::from_static("x-request-id")];
+/// What the host says in the place of an exception, which is the object's own answer.
+const EXCEPTION: &[u8] = b"the object threw an exception\n";
 /// So much of a body is shown.
 const SHOWN_CHARS_MAX: usize = 200;
 
@@ -28,6 +30,8 @@ pub struct Asked {
     pub target: String,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
+    /// Nobody said that it can be asked this: it is a method, maybe of another class of the component.
+    pub is_guessed: bool,
 }
 
 impl std::fmt::Display for Asked {
@@ -45,6 +49,7 @@ pub fn requests(steps: Option<&[Step]>, subject: &Subject) -> anyhow::Result<Vec
             target: exchange.target.clone(),
             headers: exchange.headers.clone(),
             body: exchange.body.clone().into(),
+            is_guessed: false,
         }),
         _ => None,
     });
@@ -56,7 +61,7 @@ fn plain_requests(subject: &Subject) -> Vec<Asked> {
     let plain = |method: Method, target: String| {
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let headers = if method == Method::POST { vec![json] } else { Vec::new() };
-        Asked { method, target, headers, body: Bytes::new() }
+        Asked { is_guessed: method == Method::POST, method, target, headers, body: Bytes::new() }
     };
     if subject.has_worker {
         return vec![plain(Method::GET, "/".into())];
@@ -106,15 +111,21 @@ impl Answer {
     }
 
     fn of(response: &Response<Bytes>) -> Answer {
-        let is_of_host = response.status().is_server_error() && response.headers().contains_key(&INCIDENTAL[1]);
+        let says_id = response.status().is_server_error() && response.headers().contains_key(&INCIDENTAL[1]);
+        let is_exception = says_id && response.body().starts_with(EXCEPTION);
+        let is_of_host = says_id && !is_exception;
         let mut headers: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
         for (name, value) in response.headers().iter().filter(|(name, _)| !INCIDENTAL.contains(name)) {
             // How long the text of the host is depends on its request id.
-            if !(is_of_host && *name == header::CONTENT_LENGTH) {
+            if !(says_id && *name == header::CONTENT_LENGTH) {
                 headers.entry(name.to_string()).or_default().push(value.as_bytes().to_vec());
             }
         }
-        let body = if is_of_host { Bytes::new() } else { response.body().clone() };
+        let body = match (is_exception, is_of_host) {
+            (true, _) => Bytes::from_static(EXCEPTION.trim_ascii_end()),
+            (false, true) => Bytes::new(),
+            (false, false) => response.body().clone(),
+        };
         Answer::Answered { status: response.status().as_u16(), is_of_host, headers, body }
     }
 
@@ -210,6 +221,14 @@ mod tests {
         let failed = |id: &str| answer(500, &[("x-request-id", id)], "the object was reset");
         assert_eq!(failed("1"), failed("2"));
         assert!(failed("1").is_of_host());
+        let thrown = |id: &str| {
+            let mut response = Response::builder().status(500).header("x-request-id", id);
+            response = response.header("content-length", id.len());
+            let text = format!("the object threw an exception\nrequest id: {id}\n");
+            Answer::of(&response.body(Bytes::from(text)).expect("a response"))
+        };
+        assert_eq!(thrown("1"), thrown("12"));
+        assert!(!thrown("1").is_of_host(), "an exception is what the object says");
         for other in [answer(201, &[("a", "1")], "x"), answer(200, &[("a", "2")], "x"), answer(200, &[("a", "1")], "y")]
         {
             assert_ne!(same[0], other);

@@ -53,10 +53,13 @@ fn examine(args: &Conform) -> anyhow::Result<Report> {
     let Some((application, subject)) = stages(args, &programs, &mut report)? else { return Ok(report) };
     // The hosts below want to have what was compiled.
     drop(programs);
+    if args.is_static {
+        return Ok(report);
+    }
 
     let sessions = Sessions::new(&application, args.seed)?;
     let requests = asked::requests(steps.as_deref(), &subject)?;
-    let Some(probes) = Probes::start(&sessions, &subject, &requests, &mut report)? else { return Ok(report) };
+    let Some(probes) = Probes::start(&sessions, &subject, requests, &mut report)? else { return Ok(report) };
     if let Some(steps) = &steps {
         probes.script(steps, &mut report)?;
     }
@@ -105,9 +108,12 @@ fn stages(args: &Conform, programs: &Programs, report: &mut Report) -> anyhow::R
 /// What is served to look at it.
 fn application(args: &Conform, binary: &[u8]) -> Application {
     let mut application = Application { files: args.with.clone(), ..Application::default() };
-    match args.worker || component::is_worker_only(binary) {
-        true => application.worker = Some(args.file.clone()),
-        false => application.files.insert(0, args.file.clone()),
+    if args.worker || component::is_worker_only(binary) {
+        application.worker = Some(args.file.clone());
+    } else if args.classes.is_empty() {
+        application.files.insert(0, args.file.clone());
+    } else {
+        application.classes = args.classes.iter().map(|name| (name.clone(), args.file.clone())).collect();
     }
     application
 }

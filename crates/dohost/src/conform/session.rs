@@ -35,6 +35,11 @@ impl Sessions {
         if let Some(worker) = &application.worker {
             served.extend(["--worker".into(), worker.into()]);
         }
+        for (name, file) in &application.classes {
+            let mut class = OsString::from(format!("{name}="));
+            class.push(file);
+            served.extend(["--class".into(), class]);
+        }
         served.extend(application.files.iter().map(OsString::from));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Sessions { served, seed, runtime })

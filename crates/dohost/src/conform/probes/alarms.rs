@@ -39,7 +39,7 @@ impl Probes<'_> {
             return Ok(Finding::not_applicable(stage, "it has no handler for alarms"));
         }
         let mut session = self.undisturbed()?;
-        session.ask_all(self.requests);
+        session.ask_all(&self.requests);
         session.stop()?;
         let pending = self.in_store(&session, |store, classes| {
             let mut pending = Vec::new();

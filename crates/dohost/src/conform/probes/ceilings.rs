@@ -52,7 +52,7 @@ impl Probes<'_> {
 
     fn with_hardly_any_time(&self) -> anyhow::Result<Option<Finding>> {
         let session = self.sessions.start(&["--limit", TURN_CPU])?;
-        for asked in self.requests {
+        for asked in &self.requests {
             let answer = session.ask(asked);
             if answer.is_nothing() {
                 let text = format!("with the limit {TURN_CPU}, {asked} got {answer}");

@@ -16,7 +16,7 @@ impl Probes<'_> {
         let address = session.address();
         let client = || async move {
             let mut answers = Vec::new();
-            for asked in self.requests {
+            for asked in &self.requests {
                 answers.push(Answer::to(asked, address).await);
             }
             answers

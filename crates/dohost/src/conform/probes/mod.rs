@@ -27,7 +27,7 @@ const STARTS_MAX: Duration = Duration::from_secs(20);
 pub struct Probes<'a> {
     sessions: &'a Sessions,
     subject: &'a Subject,
-    requests: &'a [Asked],
+    requests: Vec<Asked>,
     expected: Expected,
     /// How long each request took without disturbance.
     took: Vec<Duration>,
@@ -40,7 +40,7 @@ impl<'a> Probes<'a> {
     pub fn start(
         sessions: &'a Sessions,
         subject: &'a Subject,
-        requests: &'a [Asked],
+        mut requests: Vec<Asked>,
         report: &mut Report,
     ) -> anyhow::Result<Option<Probes<'a>>> {
         if requests.is_empty() {
@@ -57,21 +57,30 @@ impl<'a> Probes<'a> {
             }
         };
         let (mut answers, mut took) = (Vec::new(), Vec::new());
-        for asked in requests {
+        requests.retain(|asked| {
             let started = Instant::now();
-            answers.push(session.ask(asked));
+            let answer = session.ask(asked);
+            if asked.is_guessed && answer.is_of_host() {
+                return false;
+            }
             took.push(started.elapsed());
-        }
-        let first = took[0].as_secs_f64() * 1e3;
-        if let Some(bad) = answers.iter().position(|answer| answer.is_of_host() || answer.is_nothing()) {
-            let text = format!("{} got {}", requests[bad], answers[bad]);
-            let help = "the object must answer by itself; the log says why it did not";
+            answers.push(answer);
+            true
+        });
+        let bad = answers.iter().position(|answer| answer.is_of_host() || answer.is_nothing());
+        if bad.is_some() || answers.is_empty() {
+            let text = match bad {
+                Some(bad) => format!("{} got {}", requests[bad], answers[bad]),
+                None => "no method can be called without knowing the object".into(),
+            };
+            let help = "the object must answer by itself; if it is of another class, say so: --class NAME";
             report.add(Finding::fails(Stage::Start, text).details(session.warned()).help(help));
             return Ok(None);
         }
+        let first = took[0].as_secs_f64() * 1e3;
         let start_took = session.start_took;
         drop(session);
-        let again = sessions.start(&STAYS)?.ask_all(requests);
+        let again = sessions.start(&STAYS)?.ask_all(&requests);
         let expected = Expected::of(answers, &again);
         let (count, unsteady) = (requests.len(), expected.unsteady());
         let mut text = format!("the first answer came after {first:.1} ms: {}", expected.answers[0]);
