@@ -2,12 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
-use crate::host::{Ended, Setup, cache, guest, run};
+use crate::host::{Ended, Setup, cache, guest, run_within};
+
+/// It starts hosts again and again.
+const CONFORM_MAX: Duration = Duration::from_secs(300);
 
 /// Its exit codes.
 const CONFORMS: Option<i32> = Some(0);
@@ -17,7 +21,7 @@ const COULD_NOT_TELL: Option<i32> = Some(2);
 fn conform(file: &Path, arguments: &[&str]) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dohost"));
     command.arg("conform").arg(file).args(arguments).env("DOHOST_CACHE_DIR", cache());
-    run(command)
+    run_within(CONFORM_MAX, command)
 }
 
 /// The outcome and the text of a stage.
@@ -174,7 +178,7 @@ fn a_program_that_cannot_be_built_is_said_with_its_line() {
     let file = setup.file("broken.js", "export class Thing {\n  fetch( {\n}\n");
     let ended = conform(&file, &[]);
     assert_eq!(ended.status.code(), DOES_NOT, "{ended:#?}");
-    assert!(ended.stdout.contains("FAILS   parse") && ended.stdout.contains("broken.js:2:"), "{ended:#?}");
+    assert!(ended.stdout.contains("FAILS   parse") && ended.stdout.contains("broken.js:4:1"), "{ended:#?}");
 }
 
 /// A component that is made of WIT alone; all it does is trap.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Answer, Finding, Probes, Stage};
+use super::{Finding, Probes, Stage};
 
 /// Crashes that a probe makes, at most.
 const CRASHES_MAX: usize = 8;

@@ -21,7 +21,7 @@ use crate::testing::{self, script::Step};
 /// Never leaves memory by itself.
 const STAYS: [&str; 2] = ["--idle-timeout", "1h"];
 /// Time that one probe may take for starting hosts again and again. A large component is compiled at each start.
-const STARTS_MAX: Duration = Duration::from_secs(20);
+const STARTS_MAX: Duration = Duration::from_secs(10);
 
 /// See the module.
 pub struct Probes<'a> {
