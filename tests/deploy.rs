@@ -28,12 +28,12 @@ fn start(guest: &str) -> (Outside, Host) {
     start_with(guest, [])
 }
 
-fn replace_app(setup: &Setup, name: &str) -> String {
+pub fn replace_app(setup: &Setup, name: &str) -> String {
     replace_app_by_version(setup, name, 0)
 }
 
 /// A component that is another one and does the same: it has one more custom section.
-fn replace_app_by_version(setup: &Setup, name: &str, version: u8) -> String {
+pub fn replace_app_by_version(setup: &Setup, name: &str, version: u8) -> String {
     let mut bytes = std::fs::read(guest(name)).expect("the guest was built");
     let (custom, section) = (0, [1, b'v', version]);
     bytes.extend([custom, section.len() as u8]);

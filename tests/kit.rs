@@ -47,7 +47,8 @@ impl KitHost for Binary {
         let host = self.host.as_ref().expect("it runs between two steps");
         let mut connection = host.connect();
         let target = format!("/{}/{}{}", self.class, request.object, request.target);
-        let reply = connection.try_send(&request.method, &target, &[], &request.body).map_err(|error| failed(&error))?;
+        let reply =
+            connection.try_send(&request.method, &target, &[], &request.body).map_err(|error| failed(&error))?;
         Ok(Reply { status: reply.status, body: reply.body })
     }
 

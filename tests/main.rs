@@ -12,6 +12,7 @@ mod outside;
 mod random;
 mod script;
 mod small_disk;
+mod websocket;
 
 mod alarms;
 mod application;
@@ -57,5 +58,6 @@ mod streamed_calls;
 mod streams;
 mod test_scripts;
 mod transactions;
+mod websockets;
 mod wire;
 mod worker;

@@ -245,7 +245,8 @@ impl Case {
 }
 
 fn step(table: StepTable) -> Result<Step, String> {
-    let duration = |text: &str| humantime::parse_duration(text).map_err(|error| format!("{text:?} is no time: {error}"));
+    let duration =
+        |text: &str| humantime::parse_duration(text).map_err(|error| format!("{text:?} is no time: {error}"));
     let actions = [
         table.request.is_some(),
         table.evict.is_some(),

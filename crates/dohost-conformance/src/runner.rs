@@ -80,7 +80,9 @@ fn request(ask: &Ask, host: &dyn Host, kept: &mut Kept) -> Result<Option<String>
         }
         if deadline.is_none_or(|deadline| Instant::now() > deadline) {
             let Ask { request, .. } = ask;
-            return Ok(found.map(|found| format!("{} {} of {}: {found}", request.method, request.target, request.object)));
+            return Ok(
+                found.map(|found| format!("{} {} of {}: {found}", request.method, request.target, request.object))
+            );
         }
         std::thread::sleep(AGAIN_EVERY);
     }
@@ -190,7 +192,10 @@ mod tests {
             "[[steps]]\nrequest = \"GET /\"\nat-once = 20\nexpect = { numbers = [1, 20] }".into(),
             "[[steps]]\nrequest = \"GET /\"\nwithin = \"9s\"\nexpect = { text = \"3\" }".into(),
             format!("[[steps]]\nrequest = \"GET /\"\nkeep = \"x\"\n{}", asks("differs-from = \"x\"")),
-            format!("[[steps]]\nrequest = \"GET /\"\nkeep = \"x\"\n[[steps]]\ncrash = true\n{}", asks("same-as = \"x\"")),
+            format!(
+                "[[steps]]\nrequest = \"GET /\"\nkeep = \"x\"\n[[steps]]\ncrash = true\n{}",
+                asks("same-as = \"x\"")
+            ),
         ] {
             assert_eq!(outcome(&steps), Outcome::Passed, "{steps}");
         }

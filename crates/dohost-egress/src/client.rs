@@ -7,10 +7,11 @@ use std::time::Duration;
 use dohost_engine::imports::{BoxFuture, OutgoingError, RequestOptions};
 use dohost_engine::streams::whole;
 use dohost_engine::{Body, BodyError, Header, Request, Response};
-use dohost_object::{ObjectId, OutgoingFetch};
+use dohost_object::{ObjectId, OutgoingFetch, UpgradedConnection};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, Method, Uri, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -129,6 +130,21 @@ impl OutgoingFetch for Egress {
     ) -> BoxFuture<Result<http::Response<Body>, BodyError>> {
         Box::pin(self.0.clone().send_streamed(caller, request, options))
     }
+
+    fn upgrade(
+        &self,
+        caller: Option<ObjectId>,
+        request: Request,
+    ) -> BoxFuture<Result<(Response, Option<UpgradedConnection>), OutgoingError>> {
+        let inner = self.0.clone();
+        Box::pin(async move {
+            let timeout = inner.options.timeout;
+            match tokio::time::timeout(timeout, inner.upgrade(caller, request)).await {
+                Ok(reply) => reply,
+                Err(_) => Err(OutgoingError::Failed(format!("no reply within {timeout:?}, the limit"))),
+            }
+        })
+    }
 }
 
 impl Inner {
@@ -142,6 +158,11 @@ impl Inner {
         };
         let _place = self.places.acquire().await.expect("the semaphore is never closed");
         let response = client.request(request).await.map_err(|error| sending_failed(&error))?;
+        self.collect(response).await
+    }
+
+    /// The whole response.
+    pub async fn collect(&self, response: http::Response<Incoming>) -> Result<Response, OutgoingError> {
         let (parts, body) = response.into_parts();
         let bytes_max = self.options.response_bytes_max;
         let body =
@@ -174,7 +195,7 @@ impl Inner {
     }
 }
 
-fn http_request(request: Request) -> Result<http::Request<Body>, String> {
+pub(crate) fn http_request(request: Request) -> Result<http::Request<Body>, String> {
     let Request { method, scheme, authority, path, query, headers, body } = request;
     let method = Method::try_from(method.as_str()).map_err(|_| format!("{method:?} is no method"))?;
     if method == Method::CONNECT {
@@ -204,7 +225,7 @@ fn http_request(request: Request) -> Result<http::Request<Body>, String> {
     Ok(http)
 }
 
-fn sending_failed(error: &hyper_util::client::legacy::Error) -> OutgoingError {
+pub(crate) fn sending_failed(error: &hyper_util::client::legacy::Error) -> OutgoingError {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

@@ -18,6 +18,7 @@ mod resolver;
 mod share;
 mod stream;
 pub mod tls;
+mod upgrade;
 
 pub use client::{Egress, EgressOptions};
 pub use policy::{Destination, InvalidDestination, Policy};

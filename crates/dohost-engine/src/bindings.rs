@@ -21,5 +21,7 @@ mod generated {
     });
 }
 
-pub use generated::dohost::object::{alarms, concurrency, namespace, outgoing, state, storage, transactions, types};
+pub use generated::dohost::object::{
+    alarms, concurrency, namespace, outgoing, state, storage, transactions, types, websockets,
+};
 pub use generated::{Object, ObjectIndices};

@@ -19,11 +19,12 @@ use wasmtime_wasi_http::p3::bindings::ServiceIndices;
 
 use crate::bindings::ObjectIndices;
 use crate::bindings::types::{Request, Response};
+use crate::bindings::websockets::Message;
 use crate::code_cache::CodeCache;
 use crate::componentize;
 use crate::config::Engine;
 use crate::dynamic;
-use crate::event::AlarmInfo;
+use crate::event::{AlarmInfo, CloseInfo};
 use crate::guest::{GuestLimits, GuestState};
 use crate::host;
 use crate::methods::Methods;
@@ -38,6 +39,8 @@ const HTTP_HANDLER: &str = "wasi:http/handler@0.3";
 pub(crate) const OBJECT_CONSTRUCTION: &str = "dohost:object/construction@0.1.0";
 /// What an object exports that sets alarms.
 pub(crate) const ALARM_HANDLER: &str = "dohost:object/alarm-handler@0.1.0";
+/// What an object exports that has websockets.
+pub(crate) const WEBSOCKET_HANDLER: &str = "dohost:object/websocket-handler@0.1.0";
 /// What a Worker exports: one of these, in any patch version.
 const WORKER_HANDLERS: [&str; 2] = [HTTP_HANDLER, "wasi:http/incoming-handler@0.2"];
 
@@ -54,6 +57,7 @@ const IMPORTS: &[&str] = &[
     "dohost:object/streaming@0.1.",
     "dohost:object/transactions@0.1.",
     "dohost:object/types@0.1.",
+    "dohost:object/websockets@0.1.",
     "wasi:cli/",
     "wasi:clocks/",
     "wasi:filesystem/",
@@ -93,6 +97,8 @@ pub struct ObjectComponent {
     pub(crate) dynamic: Option<ComponentExportIndex>,
     /// Its alarm handler, if it has one.
     pub(crate) alarm: Option<ComponentExportIndex>,
+    /// Its handler of websockets, if it has one.
+    pub(crate) websocket: Option<WebSocketIndices>,
     pub(crate) methods: Arc<Methods>,
     /// Built with the synchronous ABI: it finishes one event before it begins the next.
     pub(crate) takes_strict_turns: bool,
@@ -112,6 +118,14 @@ impl PartialEq for ObjectComponent {
 pub(crate) enum HandlerIndices {
     Object(ObjectIndices),
     Http(Arc<ServiceIndices>),
+}
+
+/// Where the functions of a handler of websockets are.
+#[derive(Clone)]
+pub(crate) struct WebSocketIndices {
+    pub message: ComponentExportIndex,
+    pub close: ComponentExportIndex,
+    pub error: ComponentExportIndex,
 }
 
 impl ObjectComponent {
@@ -143,6 +157,11 @@ impl ObjectComponent {
     /// Whether it has a handler for alarms.
     pub fn has_alarm_handler(&self) -> bool {
         self.alarm.is_some()
+    }
+
+    /// Whether it has a handler for websockets.
+    pub fn has_websocket_handler(&self) -> bool {
+        self.websocket.is_some()
     }
 }
 
@@ -288,9 +307,10 @@ impl GuestComponent {
                 find_export::<(), (Result<(), String>,)>(engine, component, &pre, OBJECT_CONSTRUCTION, "construct")?;
             let alarm =
                 find_export::<(AlarmInfo,), (Result<(), String>,)>(engine, component, &pre, ALARM_HANDLER, "alarm")?;
-            Ok((construct, alarm, dynamic::find(engine, component, &pre)?))
+            let websocket = find_websocket_handler(engine, component, &pre)?;
+            Ok((construct, alarm, websocket, dynamic::find(engine, component, &pre)?))
         });
-        let (construct, alarm, dynamic) =
+        let (construct, alarm, websocket, dynamic) =
             checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
         let handler = match has_http_handler {
             true => Some(ServiceIndices::new(&pre).map(Arc::new).map(HandlerIndices::Http)),
@@ -304,6 +324,7 @@ impl GuestComponent {
             construct,
             dynamic,
             alarm,
+            websocket,
             methods: methods.clone(),
             takes_strict_turns: *takes_strict_turns,
             digest: *digest,
@@ -394,6 +415,19 @@ where
         .typecheck::<Params, Results>(&pre.instance_type())
         .map_err(|error| format!("{name} of {interface}: {}", one_line(&error)))?;
     Ok(component.get_export_index(Some(&index), name))
+}
+
+/// The functions of the handler of websockets, if the component has one.
+fn find_websocket_handler(
+    engine: &Engine,
+    component: &Component,
+    pre: &InstancePre<GuestState>,
+) -> Result<Option<WebSocketIndices>, String> {
+    type Done = (Result<(), String>,);
+    let message = find_export::<(u64, Message), Done>(engine, component, pre, WEBSOCKET_HANDLER, "on-message")?;
+    let close = find_export::<(u64, CloseInfo), Done>(engine, component, pre, WEBSOCKET_HANDLER, "on-close")?;
+    let error = find_export::<(u64, String), Done>(engine, component, pre, WEBSOCKET_HANDLER, "on-error")?;
+    Ok(message.zip(close).zip(error).map(|((message, close), error)| WebSocketIndices { message, close, error }))
 }
 
 /// A function of an interface that the component exports. All of them may wait.

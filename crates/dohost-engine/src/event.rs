@@ -6,6 +6,7 @@ use dohost_rpc::{Method, Value};
 use wasmtime::component::{ComponentType, Lower};
 
 use crate::bindings::types::{Request, Response};
+use crate::bindings::websockets::Message;
 pub use wasmtime_wasi_http::{Error as BodyError, WasiBody as Body};
 
 /// What an event brings to the guest.
@@ -21,6 +22,41 @@ pub enum Input {
     Dynamic(DynamicCall),
     /// For the alarm handler; nothing if it turned out that there is nothing to do.
     Alarm(Option<AlarmInfo>),
+    /// For the handler of websockets.
+    WebSocket(WebSocketEvent),
+}
+
+/// What has come on a websocket.
+#[derive(Debug)]
+pub struct WebSocketEvent {
+    /// The websocket.
+    pub websocket: u64,
+    /// What has come.
+    pub what: WebSocketInput,
+}
+
+/// What comes on a websocket: each is a function of `dohost:object/websocket-handler`.
+#[derive(Debug)]
+pub enum WebSocketInput {
+    /// A message.
+    Message(Message),
+    /// The end.
+    Close(CloseInfo),
+    /// The end by a failure.
+    Error(String),
+}
+
+/// How a websocket ended: `close-info` of `dohost:object/websocket-handler`.
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lower)]
+#[component(record)]
+pub struct CloseInfo {
+    /// The code of the close frame; 1005 if it had none, 1006 if there was no close frame.
+    pub code: u16,
+    /// The reason in it.
+    pub reason: String,
+    /// Whether there was a close frame.
+    #[component(name = "was-clean")]
+    pub was_clean: bool,
 }
 
 /// Why the alarm handler is called: `alarm-info` of `dohost:object/alarm-handler`.
@@ -97,6 +133,8 @@ pub enum Output {
         /// It was called.
         was_called: bool,
     },
+    /// To [`Input::WebSocket`]: the handler returned.
+    WebSocket,
     /// The component has nothing to handle such an event with; the text says what it lacks.
     NotOffered(String),
     /// The result of a method has more values than it may.

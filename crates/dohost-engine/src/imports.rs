@@ -13,7 +13,7 @@ use std::time::Duration;
 use dohost_rpc::{Method, Value};
 
 pub use crate::bindings::types::{Request, Response};
-use crate::bindings::{alarms, concurrency, namespace, outgoing, storage};
+use crate::bindings::{alarms, concurrency, namespace, outgoing, storage, websockets};
 pub use crate::event::{Body, BodyError};
 pub use alarms::{Alarm, Cron, MissedTicks};
 pub use concurrency::Error as ConcurrencyError;
@@ -21,6 +21,10 @@ pub use namespace::{CallError, Error as NamespaceError};
 pub use outgoing::Error as OutgoingError;
 pub use storage::{Entry, Error as StorageError, ListOptions};
 pub use wasmtime_wasi_http::RequestOptions;
+pub use websockets::{
+    Accepted, AutoResponse, ConnectError, Connected, Description, Error as WebSocketError, Message,
+    Options as WebSocketOptions, State as WebSocketState,
+};
 
 /// A future that can be sent between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -64,6 +68,9 @@ pub trait Inside: Send + 'static {
     /// the object's input gate lets the completion of that import in.
     fn enter(&self, caller: Caller) -> BoxFuture<()>;
 
+    /// The object's websockets.
+    fn websockets(&self) -> &dyn WebSockets;
+
     /// The gates of the object, for streams.
     fn gates(&self) -> Arc<dyn Gates>;
 
@@ -105,6 +112,43 @@ pub trait Inside: Send + 'static {
     fn list_alarms(&self) -> StorageStep<Vec<Alarm>>;
     /// See `alarms.delete` and `alarms.delete-unconfirmed`.
     fn delete_alarm(&self, name: String, is_confirmed: bool) -> StorageStep<bool>;
+}
+
+/// The websockets of an object: see `dohost:object/websockets` in `wit/websockets.wit`.
+pub trait WebSockets {
+    /// See `accept`, as for all below.
+    fn accept(&self, options: WebSocketOptions) -> Result<Accepted, WebSocketError>;
+    /// See `connect`.
+    fn connect(
+        &self,
+        caller: Caller,
+        request: Request,
+        options: WebSocketOptions,
+    ) -> BoxFuture<Result<Result<Connected, ConnectError>, Fatal>>;
+    /// See `connect-client`.
+    fn connect_client(&self, client: &str, options: WebSocketOptions) -> Result<u64, WebSocketError>;
+    /// See `set-options`.
+    fn set_options(&self, websocket: u64, options: WebSocketOptions) -> Result<(), WebSocketError>;
+    /// See `send`.
+    fn send(&self, caller: Caller, websocket: u64, message: Message) -> Step<Result<(), WebSocketError>>;
+    /// See `close`.
+    fn close(&self, websocket: u64, code: Option<u16>, reason: String) -> Result<(), WebSocketError>;
+    /// See `sockets`.
+    fn sockets(&self, tag: Option<&str>) -> Vec<u64>;
+    /// See `describe`.
+    fn describe(&self, websocket: u64) -> Result<Description, WebSocketError>;
+    /// See `attachment`.
+    fn attachment(&self, websocket: u64) -> Result<Option<Vec<u8>>, WebSocketError>;
+    /// See `set-attachment`.
+    fn set_attachment(&self, websocket: u64, attachment: Option<Vec<u8>>) -> Result<(), WebSocketError>;
+    /// See `set-auto-response`.
+    fn set_auto_response(&self, auto_response: Option<AutoResponse>) -> Result<(), WebSocketError>;
+    /// See `get-auto-response`.
+    fn auto_response(&self) -> Option<AutoResponse>;
+    /// See `set-event-timeout`.
+    fn set_event_timeout(&self, milliseconds: Option<u32>) -> Result<(), WebSocketError>;
+    /// See `get-event-timeout`.
+    fn event_timeout(&self) -> Option<u32>;
 }
 
 /// The gates of an object as the streams of its guest pass them.

@@ -26,15 +26,16 @@ use std::task::{Context, Poll};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use wasmtime::Store;
-use wasmtime::component::{Accessor, Instance, Resource, TypedFunc};
+use wasmtime::component::{Accessor, ComponentNamedList, Instance, Lower, Resource, TypedFunc};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p3::{Request as HttpRequest, Response as HttpResponse};
 
 use crate::bindings::types::{Request, Response};
+use crate::bindings::websockets::Message;
 use crate::component::{HandlerIndices, ObjectComponent, one_line};
 use crate::dynamic;
-use crate::event::{AlarmInfo, Body, Input, Output};
+use crate::event::{AlarmInfo, Body, CloseInfo, Input, Output, WebSocketEvent, WebSocketInput};
 use crate::guest::{self, CpuExceeded, GuestLimits, GuestState};
 use crate::host::NotAnObject;
 use crate::imports::{Fatal, Inside, Outside, TaskId};
@@ -156,7 +157,12 @@ pub struct ObjectInstance {
 
 type Fetch = TypedFunc<(Request,), (Result<Response, String>,)>;
 type Handle = TypedFunc<(Resource<HttpRequest>,), (HandleResult,)>;
-type HandleAlarm = TypedFunc<(AlarmInfo,), (Result<(), String>,)>;
+type HandleAlarm = TypedFunc<(AlarmInfo,), Done>;
+type HandleMessage = TypedFunc<(u64, Message), Done>;
+type HandleClose = TypedFunc<(u64, CloseInfo), Done>;
+type HandleError = TypedFunc<(u64, String), Done>;
+/// What a handler gives that gives nothing.
+type Done = (Result<(), String>,);
 type HandleResult = Result<Resource<HttpResponse>, ErrorCode>;
 
 #[derive(Clone)]
@@ -167,6 +173,15 @@ struct Exports {
     construct: Option<TypedFunc<(), (Result<(), String>,)>>,
     dynamic: Option<dynamic::CallFunc>,
     alarm: Option<HandleAlarm>,
+    websocket: Option<WebSocketHandler>,
+}
+
+/// The functions that take what comes on websockets.
+#[derive(Clone, Copy)]
+struct WebSocketHandler {
+    message: HandleMessage,
+    close: HandleClose,
+    error: HandleError,
 }
 
 /// The function that takes requests.
@@ -218,7 +233,15 @@ impl ObjectComponent {
         let dynamic = self.dynamic.as_ref().map(|call| instance.get_typed_func(&mut *store, call)).transpose()?;
         let alarm = self.alarm.as_ref().map(|alarm| instance.get_typed_func(&mut *store, alarm)).transpose()?;
         let construct = construct.transpose()?;
-        Ok(Exports { instance, handler, methods: self.methods.clone(), construct, dynamic, alarm })
+        let websocket = self.websocket.as_ref().map(|indices| {
+            Ok::<_, wasmtime::Error>(WebSocketHandler {
+                message: instance.get_typed_func(&mut *store, &indices.message)?,
+                close: instance.get_typed_func(&mut *store, &indices.close)?,
+                error: instance.get_typed_func(&mut *store, &indices.error)?,
+            })
+        });
+        let websocket = websocket.transpose()?;
+        Ok(Exports { instance, handler, methods: self.methods.clone(), construct, dynamic, alarm, websocket })
     }
 }
 
@@ -382,8 +405,12 @@ fn start<'a>(accessor: &'a Accessor<GuestState>, exports: &'a Exports, call: Cal
         }),
         (Input::Alarm(None), _) => finish(event, Ok(Output::Alarm { was_called: false }), events),
         (Input::Alarm(Some(info)), _) => match exports.alarm {
-            Some(alarm) => start_alarm(accessor, alarm, event, info, events),
+            Some(alarm) => start_call(accessor, alarm, (info,), event, || Output::Alarm { was_called: true }, events),
             None => finish(event, Ok(Output::NotOffered("the object has no handler for alarms".into())), events),
+        },
+        (Input::WebSocket(come), _) => match exports.websocket {
+            Some(handler) => start_websocket(accessor, handler, event, come, events),
+            None => finish(event, Ok(Output::NotOffered("the object has no handler for websockets".into())), events),
         },
     }
 }
@@ -414,20 +441,42 @@ fn start_fetch<'a>(
     })
 }
 
-fn start_alarm<'a>(
+fn start_websocket<'a>(
     accessor: &'a Accessor<GuestState>,
-    alarm: HandleAlarm,
+    handler: WebSocketHandler,
     event: usize,
-    info: AlarmInfo,
+    WebSocketEvent { websocket, what }: WebSocketEvent,
     events: &'a dyn Events,
 ) -> Task<'a> {
-    let started = accessor.with(|access| alarm.start_call_concurrent(access, (info,)));
+    let output = || Output::WebSocket;
+    match what {
+        WebSocketInput::Message(message) => {
+            start_call(accessor, handler.message, (websocket, message), event, output, events)
+        }
+        WebSocketInput::Close(info) => start_call(accessor, handler.close, (websocket, info), event, output, events),
+        WebSocketInput::Error(text) => start_call(accessor, handler.error, (websocket, text), event, output, events),
+    }
+}
+
+/// Starts a task with a function that gives nothing but an exception.
+fn start_call<'a, Params>(
+    accessor: &'a Accessor<GuestState>,
+    function: TypedFunc<Params, Done>,
+    params: Params,
+    event: usize,
+    output: fn() -> Output,
+    events: &'a dyn Events,
+) -> Task<'a>
+where
+    Params: ComponentNamedList + Lower + Send + Sync + 'static,
+{
+    let started = accessor.with(|access| function.start_call_concurrent(access, params));
     if let Ok(started) = &started {
         events.started(event, TaskId(started.task()));
     }
     Box::pin(async move {
-        let (result,) = alarm.finish_call_concurrent(accessor, started?).await?;
-        events.finished(event, result.map(|()| Output::Alarm { was_called: true }));
+        let (result,) = function.finish_call_concurrent(accessor, started?).await?;
+        events.finished(event, result.map(|()| output()));
         Ok(())
     })
 }

@@ -33,7 +33,10 @@ pub use bindings::types::{Header, Request, Response};
 pub use code_cache::CodeCache;
 pub use component::{GuestComponent, LoadError, ObjectComponent};
 pub use config::{Engine, EngineError, EngineOptions};
-pub use event::{AlarmInfo, Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Output};
+pub use event::{
+    AlarmInfo, Body, BodyError, CloseInfo, DynamicCall, DynamicValues, Input, MethodCall, Output, WebSocketEvent,
+    WebSocketInput,
+};
 pub use guest::GuestLimits;
 pub use instance::{Call, Events, ObjectInstance, Trap};
 pub use variables::Variables;

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
+use http::StatusCode;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 use crate::io::TimedIo;
 use crate::listener::Shared;
 use crate::reply::{Answer, Refusal};
-use crate::{message, object, route, rpc, worker};
+use crate::{message, object, route, rpc, websocket, worker};
 
 /// What is read ahead beyond the headers.
 const READ_BUFFER_BYTES: usize = 64 << 10;
@@ -41,7 +42,8 @@ pub(crate) async fn serve(
         .max_header_size(limits.header_bytes_max)
         .max_buf_size(limits.header_bytes_max + READ_BUFFER_BYTES)
         .max_headers(limits.headers_max)
-        .serve_connection(TimedIo::new(stream, limits.write_timeout), service);
+        .serve_connection(TimedIo::new(stream, limits.write_timeout), service)
+        .with_upgrades();
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
@@ -55,12 +57,13 @@ pub(crate) async fn serve(
     }
 }
 
-async fn answer(shared: &Arc<Shared>, executor: usize, request: http::Request<Incoming>) -> http::Response<Answer> {
+async fn answer(shared: &Arc<Shared>, executor: usize, mut request: http::Request<Incoming>) -> http::Response<Answer> {
     let is_logged = tracing::enabled!(target: "access", tracing::Level::DEBUG);
     let seen = is_logged.then(|| (std::time::Instant::now(), request.method().clone(), request.uri().clone()));
-    let result = match message::check_head(&request) {
+    let upgrade = message::check_head(&request).and_then(|()| websocket::upgrade_of(&mut request));
+    let result = match upgrade {
         Err(refusal) => Err(refusal),
-        Ok(()) => match shared.workers.load().of(&request) {
+        Ok(upgrade) => match shared.workers.load().of(&request) {
             Some(worker) => worker::answer(&worker, executor, &shared.limits, request).await,
             None if request.uri().path() == rpc::OPENAPI_PATH => rpc::openapi(shared, &request),
             None => match route::object_of(request.uri().path(), &shared.host) {
@@ -68,7 +71,11 @@ async fn answer(shared: &Arc<Shared>, executor: usize, request: http::Request<In
                 Ok(route) => object::answer(shared, route, request).await,
                 Err(refusal) => Err(refusal),
             },
-        },
+        }
+        .and_then(|response| match response.status() {
+            StatusCode::SWITCHING_PROTOCOLS => websocket::switch(shared, upgrade, response),
+            _ => Ok(response),
+        }),
     };
     let response = result.unwrap_or_else(Refusal::into_response);
     if let Some((started, method, uri)) = seen {

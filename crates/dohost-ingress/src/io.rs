@@ -23,6 +23,11 @@ impl<S> TimedIo<S> {
         TimedIo { stream: TokioIo::new(stream), write_timeout, blocked: None }
     }
 
+    /// The connection itself.
+    pub fn get_ref(&self) -> &S {
+        self.stream.inner()
+    }
+
     /// What a write came to, or an error once writes have come to nothing for too long.
     fn in_time<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {

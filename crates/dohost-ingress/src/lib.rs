@@ -22,6 +22,7 @@ mod reply;
 mod route;
 mod rpc;
 mod stream;
+mod websocket;
 mod worker;
 
 pub use limits::HttpLimits;

@@ -4,6 +4,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName, Request, StatusCode, header};
 
 use crate::reply::Refusal;
+use crate::websocket;
 
 /// Headers that belong to one connection and not to the message, in either direction (RFC 9110, 7.6.1).
 const CONNECTION_HEADERS: [HeaderName; 9] = [
@@ -50,6 +51,23 @@ pub(crate) fn connection_options(headers: &HeaderMap) -> Vec<String> {
 /// Whether a header goes no further than this connection.
 pub(crate) fn is_of_connection(name: &HeaderName, options: &[String]) -> bool {
     CONNECTION_HEADERS.contains(name) || options.iter().any(|option| option == name.as_str())
+}
+
+/// What is wrong with the status of a response: interim ones are the host's own, but for the one that opens a websocket.
+pub(crate) fn check_status(status: u16) -> Result<(), String> {
+    match status == StatusCode::SWITCHING_PROTOCOLS || (200..600).contains(&status) {
+        true => Ok(()),
+        false => Err(format!("status {status} is not between 200 and 599")),
+    }
+}
+
+/// The same of a request, but for what asks for a websocket, which its object or Worker is to see.
+pub(crate) fn strip_request_headers(headers: &mut HeaderMap) {
+    let upgrade = websocket::is_upgrade(headers).then(|| headers.get(header::UPGRADE).cloned()).flatten();
+    strip_connection_headers(headers);
+    if let Some(upgrade) = upgrade {
+        headers.insert(header::UPGRADE, upgrade);
+    }
 }
 
 /// Takes out the headers that go no further than this connection.

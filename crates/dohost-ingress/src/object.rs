@@ -13,10 +13,11 @@ use tokio::sync::SemaphorePermit;
 
 use crate::limits::HttpLimits;
 use crate::listener::Shared;
-use crate::message::{connection_options, is_of_connection, strip_connection_headers};
+use crate::message::{check_status, connection_options, is_of_connection, strip_connection_headers};
 use crate::reply::{Answer, Refusal, whole};
 use crate::route::Route;
 use crate::stream::{Streamed, checked_response};
+use crate::websocket;
 
 /// Bodies up to this size are not counted among those in memory.
 const SMALL_BODY_BYTES: usize = 4 << 10;
@@ -125,7 +126,10 @@ fn event_request(parts: Parts, path: String, body: Bytes) -> Result<Request, Ref
         (None, None) => return Err(Refusal::new(StatusCode::BAD_REQUEST, "the request has no host header")),
     };
     let options = connection_options(&parts.headers);
-    let headers = parts.headers.iter().filter(|(name, _)| !is_of_connection(name, &options));
+    let asks_for_websocket = websocket::is_upgrade(&parts.headers);
+    let is_passed_on =
+        |name: &HeaderName| !is_of_connection(name, &options) || (asks_for_websocket && name == header::UPGRADE);
+    let headers = parts.headers.iter().filter(|(name, _)| is_passed_on(name));
     let headers = headers.map(|(name, value)| Header { name: name.as_str().into(), value: value.as_bytes().into() });
     Ok(Request {
         method: parts.method.as_str().into(),
@@ -143,13 +147,12 @@ fn bad_host() -> Refusal {
 }
 
 fn http_response(response: Response, limits: &HttpLimits) -> Result<http::Response<Answer>, String> {
-    let status = Some(response.status).filter(|status| (200..600).contains(status));
-    let status = status.ok_or_else(|| format!("status {} is not between 200 and 599", response.status))?;
+    check_status(response.status)?;
     if response.headers.len() > limits.response_headers_max {
         return Err(format!("{} headers, the most is {}", response.headers.len(), limits.response_headers_max));
     }
     let mut http = http::Response::new(whole(response.body));
-    *http.status_mut() = StatusCode::from_u16(status).map_err(|error| error.to_string())?;
+    *http.status_mut() = StatusCode::from_u16(response.status).map_err(|error| error.to_string())?;
     for Header { name, value } in response.headers {
         let name = HeaderName::try_from(&name).map_err(|_| format!("{name:?} is no name of a header"))?;
         let value = HeaderValue::try_from(value).map_err(|_| format!("the value of header {name} is not allowed"))?;
@@ -181,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_response_must_be_one_that_http_allows() {
-        for status in [0, 100, 101, 199, 600, 999, 65535] {
+        for status in [0, 100, 102, 199, 600, 999, 65535] {
             assert!(http_response(response(status, &[])).is_err(), "{status}");
         }
         assert!(http_response(response(200, &[("a b", "c")])).is_err());

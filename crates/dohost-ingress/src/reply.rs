@@ -30,16 +30,31 @@ pub(crate) struct Refusal {
     says_when_to_retry: bool,
     /// The only method that is allowed here.
     allows: Option<&'static str>,
+    /// The only version of websockets.
+    websocket_version: Option<&'static str>,
 }
 
 impl Refusal {
     pub fn new(status: StatusCode, text: impl Into<String>) -> Refusal {
-        Refusal { status, text: text.into(), request_id: None, says_when_to_retry: false, allows: None }
+        Refusal {
+            status,
+            text: text.into(),
+            request_id: None,
+            says_when_to_retry: false,
+            allows: None,
+            websocket_version: None,
+        }
     }
 
     /// For a method that nothing here answers.
     pub fn method_not_allowed(allowed: &'static str, text: impl Into<String>) -> Refusal {
         Refusal { allows: Some(allowed), ..Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text) }
+    }
+
+    /// For a request for a websocket of another version than there is.
+    pub fn other_websocket_version(version: &'static str) -> Refusal {
+        let text = format!("the only version of websockets here is {version}");
+        Refusal { websocket_version: Some(version), ..Refusal::new(StatusCode::UPGRADE_REQUIRED, text) }
     }
 
     /// For what may go if the client tries again in a while.
@@ -100,6 +115,9 @@ impl Refusal {
         }
         if let Some(allowed) = self.allows {
             headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
+        }
+        if let Some(version) = self.websocket_version {
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(version));
         }
         if self.says_when_to_retry {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));

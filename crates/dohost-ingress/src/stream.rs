@@ -16,7 +16,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::Sleep;
 
 use crate::limits::HttpLimits;
-use crate::message::strip_connection_headers;
+use crate::message::{check_status, strip_connection_headers, strip_request_headers};
 use crate::reply::{Answer, Refusal, streamed};
 
 /// A request that whoever answers it reads as it comes.
@@ -85,7 +85,7 @@ fn absolute(request: http::Request<Incoming>, path: Option<&str>) -> Result<http
         return Err(bad("the request has no path"));
     }
     parts.uri = http::Uri::from_parts(uri).map_err(|_| bad("the URL of the request is not valid"))?;
-    strip_connection_headers(&mut parts.headers);
+    strip_request_headers(&mut parts.headers);
     Ok(http::Request::from_parts(parts, body))
 }
 
@@ -94,9 +94,7 @@ pub(crate) fn checked_response(
     mut response: http::Response<Body>,
     limits: &HttpLimits,
 ) -> Result<http::Response<Answer>, String> {
-    if !(200..600).contains(&response.status().as_u16()) {
-        return Err(format!("status {} is not between 200 and 599", response.status().as_u16()));
-    }
+    check_status(response.status().as_u16())?;
     limits.check_response_headers(response.headers())?;
     strip_connection_headers(response.headers_mut());
     Ok(response.map(streamed))

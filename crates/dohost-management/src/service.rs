@@ -141,6 +141,10 @@ impl Service {
                 let known = management.object(class, target)?;
                 let mut object = answer::object(&known, management.now_ms());
                 object["alarms"] = answer::pending(&management.alarms(class, target, 0)?);
+                let websockets = management.websockets(class, target)?;
+                if websockets > 0 {
+                    object["websockets"] = websockets.into();
+                }
                 ok(&object)
             }
             ("DELETE", []) => {
@@ -211,6 +215,7 @@ impl Service {
             "commits": figures.store.transactions,
             "writeSets": figures.store.write_sets,
             "pendingBytes": figures.pending_bytes,
+            "websockets": figures.websockets,
             "alarmsPending": figures.alarms_pending,
             "alarmsUnderWay": figures.alarms.map(|alarms| alarms.under_way),
             "alarmsSucceeded": figures.alarms.map(|alarms| alarms.succeeded),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dohost_engine::{Body, DynamicCall, Input, Output, Request, Response};
+use dohost_engine::imports::Message;
+use dohost_engine::{Body, DynamicCall, Input, Output, Request, Response, WebSocketInput};
 use dohost_rpc::Value;
 use dohost_storage::{CommitError, CommitNumber};
 use http_body::Body as _;
@@ -20,6 +21,9 @@ const HEADER_OVERHEAD_BYTES: usize = 64;
 
 /// What the event of an alarm takes in the memory of the host, about.
 const ALARM_BYTES: usize = 256;
+
+/// What the event of a websocket takes beside its message.
+const WEBSOCKET_EVENT_BYTES: usize = 256;
 
 /// What a streamed body may have in memory on its way: a few chunks.
 const STREAM_BYTES: usize = 256 << 10;
@@ -111,6 +115,8 @@ pub(crate) struct Event {
     pub chain: Option<Arc<CallChain>>,
     /// The try of an alarm, if it is one.
     pub alarm: Option<Arc<AlarmRun>>,
+    /// To be told when it begins; dropped if it never does.
+    pub begins: Option<oneshot::Sender<()>>,
 }
 
 impl Event {
@@ -121,6 +127,7 @@ impl Event {
             Input::Method(call) => arguments_bytes(&call.arguments),
             Input::Dynamic(call) => dynamic_bytes(call),
             Input::Alarm(_) => ALARM_BYTES,
+            Input::WebSocket(event) => WEBSOCKET_EVENT_BYTES + websocket_bytes(&event.what),
         }
     }
 }
@@ -133,6 +140,14 @@ pub(crate) fn arguments_bytes(arguments: &[Value]) -> usize {
 /// The same of a call of a method that only the guest knows.
 pub(crate) fn dynamic_bytes(call: &DynamicCall) -> usize {
     HEADER_OVERHEAD_BYTES + call.method.len() + call.arguments.bytes()
+}
+
+fn websocket_bytes(come: &WebSocketInput) -> usize {
+    match come {
+        WebSocketInput::Message(Message::Text(text)) | WebSocketInput::Error(text) => text.len(),
+        WebSocketInput::Message(Message::Binary(bytes)) => bytes.len(),
+        WebSocketInput::Close(info) => info.reason.len(),
+    }
 }
 
 /// What a request takes in the memory of the host, about.

@@ -55,14 +55,20 @@ impl Events for Feed {
         }
         let (state, is_serial) = (&mut *state, self.0.code.is_serial);
         let event = state.mailbox.take_first(|event| may_run(event, is_serial, &state.running));
-        let Event { mut input, reply, chain, alarm } = event.expect("an event that may run was found above");
+        let Event { mut input, reply, chain, alarm, begins } = event.expect("an event that may run was found above");
         if let Some(run) = &alarm {
             input = Input::Alarm(self.0.begin_alarm(state, run));
+        }
+        if let Some(begins) = begins {
+            // Whoever wanted to know has gone if this fails.
+            let _ = begins.send(());
         }
         state.events_begun += 1;
         let other = EventKey::Other { life: self.0.life, number: state.events_begun };
         let key = chain.as_ref().map_or(other, |chain| EventKey::Call(chain.id));
-        let event = state.running.insert(Running { slot: reply, key, chain, alarm, task: None, since: Instant::now() });
+        let is_websocket = matches!(input, Input::WebSocket(_));
+        let since = Instant::now();
+        let event = state.running.insert(Running { slot: reply, key, chain, alarm, is_websocket, task: None, since });
         Poll::Ready(Some(Call { event, input }))
     }
 

@@ -11,7 +11,7 @@ use dohost_engine::{Body, BodyError, DynamicCall, DynamicValues, Input, MethodCa
 use dohost_rpc::Value;
 use dohost_storage::{ClassNumber, NAME_BYTES_MAX, Store, StoreError};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::alarms::history::AlarmHistory;
 use crate::alarms::run::AlarmRun;
@@ -25,6 +25,7 @@ use crate::id::{IdKey, InvalidId, ObjectId};
 use crate::limits::HostLimits;
 use crate::outside::WorkerOutside;
 use crate::streams::{input_for, streamed_reply, whole_reply};
+use crate::websockets::{Socket, WebSocketClient, WebSocketIo, WebSockets};
 
 /// How often a shutdown looks whether the last object has gone.
 pub(crate) const SHUTDOWN_POLL: Duration = Duration::from_millis(10);
@@ -42,6 +43,22 @@ pub trait OutgoingFetch: Send + Sync + 'static {
         request: http::Request<Body>,
         options: RequestOptions,
     ) -> BoxFuture<Result<http::Response<Body>, BodyError>>;
+
+    /// Asks a server for a websocket: sends the request with the headers of an upgrade on top. Gives the head of the response, and the
+    /// connection if the server agreed.
+    fn upgrade(
+        &self,
+        caller: Option<ObjectId>,
+        request: Request,
+    ) -> BoxFuture<Result<(Response, Option<UpgradedConnection>), OutgoingError>>;
+}
+
+/// A connection after a handshake.
+pub struct UpgradedConnection {
+    /// The connection.
+    pub io: Box<dyn WebSocketIo>,
+    /// What was read of it beyond the handshake.
+    pub read_ahead: bytes::Bytes,
 }
 
 /// What can be set about a host.
@@ -76,6 +93,7 @@ pub(crate) struct HostInner {
     pub last_hold: AtomicU64,
     /// What became of alarms.
     pub alarms: AlarmHistory,
+    pub websockets: WebSockets,
     /// Notified when there is a new class whose alarms fire.
     pub alarms_changed: Notify,
     is_stopping: AtomicBool,
@@ -189,6 +207,11 @@ impl Host {
         Ok(reply.map(Output::into_dynamic))
     }
 
+    /// The other end of a websocket that an object accepted, for the one who asks first.
+    pub fn take_websocket_client(&self, name: &str) -> Option<WebSocketClient> {
+        self.0.websockets.take_client(name)
+    }
+
     /// Makes the imports of one instance of a Worker with these bindings.
     pub fn worker_outside(&self, bindings: &Bindings) -> Box<dyn Outside> {
         Box::new(WorkerOutside { host: self.0.clone(), bindings: bindings.clone() })
@@ -198,6 +221,7 @@ impl Host {
     /// Must not be called on an executor. Returns whether all objects ended in time.
     pub fn shut_down(&self, patience: Duration) -> bool {
         self.0.stop_accepting();
+        self.0.websockets.close_all();
         let deadline = std::time::Instant::now() + patience;
         let mut all_ended = false;
         while !all_ended && std::time::Instant::now() < deadline {
@@ -255,6 +279,7 @@ impl HostInner {
             last_call: AtomicU64::new(0),
             last_hold: AtomicU64::new(0),
             alarms: AlarmHistory::default(),
+            websockets: WebSockets::default(),
             alarms_changed: Notify::new(),
             is_stopping: AtomicBool::new(false),
         }))
@@ -283,7 +308,7 @@ impl HostInner {
         input: Input,
         chain: Option<Arc<CallChain>>,
     ) -> impl Future<Output = Reply<Output>> + Send + use<> {
-        self.send_event(class, id, name, input, chain, None)
+        self.send_event(class, id, name, EventOf { input, chain, alarm: None, begins: None })
     }
 
     /// The same for the try of an alarm.
@@ -292,7 +317,24 @@ impl HostInner {
         class: &Class,
         run: Arc<AlarmRun>,
     ) -> impl Future<Output = Reply<Output>> + Send + use<> {
-        self.send_event(class, ObjectId(run.alarm.id), None, Input::Alarm(None), None, Some(run))
+        let id = ObjectId(run.alarm.id);
+        self.send_event(
+            class,
+            id,
+            None,
+            EventOf { input: Input::Alarm(None), chain: None, alarm: Some(run), begins: None },
+        )
+    }
+
+    /// The same for what has come on a websocket; tells when the event begins.
+    pub fn send_websocket(
+        self: &Arc<Self>,
+        socket: &Socket,
+        input: Input,
+        begins: oneshot::Sender<()>,
+    ) -> impl Future<Output = Reply<Output>> + Send + use<> {
+        let event = EventOf { input, chain: None, alarm: None, begins: Some(begins) };
+        self.send_event(&socket.class, socket.key.id, socket.name.clone(), event)
     }
 
     fn send_event(
@@ -300,15 +342,14 @@ impl HostInner {
         class: &Class,
         id: ObjectId,
         name: Option<Arc<str>>,
-        input: Input,
-        chain: Option<Arc<CallChain>>,
-        alarm: Option<Arc<AlarmRun>>,
+        event: EventOf,
     ) -> impl Future<Output = Reply<Output>> + Send + use<> {
         let home = current();
         let (reply, receiver) = ReplySlot::new(home);
         let class = class.clone();
         self.executors.run_on(self.executors.of(&id), move || {
-            let event = Event { input, reply, chain, alarm };
+            let EventOf { input, chain, alarm, begins } = event;
+            let event = Event { input, reply, chain, alarm, begins };
             with_residents(|residents| residents.deliver(&class, id, name, event));
         });
         let progress = self.executors.progress(home).clone();
@@ -324,4 +365,12 @@ impl HostInner {
             gated.reply
         }
     }
+}
+
+/// An event without the place where its reply goes.
+struct EventOf {
+    input: Input,
+    chain: Option<Arc<CallChain>>,
+    alarm: Option<Arc<AlarmRun>>,
+    begins: Option<oneshot::Sender<()>>,
 }

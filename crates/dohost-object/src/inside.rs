@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dohost_engine::imports::{
     Alarm, BoxFuture, Caller, ConcurrencyError, Cron, Entry, Fatal, Gates, Inside, ListOptions, OpenSection,
-    OpenTransaction, Step, StorageError, StorageStep,
+    OpenTransaction, Step, StorageError, StorageStep, WebSockets,
 };
 use dohost_storage::{
     Answer, KEYS_PER_CALL_MAX, KeyRange, ListStep, Listing, ObjectNumber, Overlay, PENDING_BYTES_MAX, Page, Store,
@@ -50,6 +50,10 @@ impl Inside for ObjectInside {
 
     fn enter(&self, caller: Caller) -> BoxFuture<()> {
         Box::pin(self.0.enter(caller))
+    }
+
+    fn websockets(&self) -> &dyn WebSockets {
+        self
     }
 
     fn gates(&self) -> Arc<dyn Gates> {

@@ -46,6 +46,7 @@ mod residency;
 mod residents;
 mod sections;
 mod streams;
+pub mod websockets;
 
 pub use bindings::Bindings;
 pub use class::{Class, ClassNameError, ClassOptions, check_class_name};
@@ -53,7 +54,7 @@ pub use deploy::{DeployError, Deployed};
 pub use environment::{Environment, Machine};
 pub use event::{EventError, Reply};
 pub use here::HostHere;
-pub use host::{Host, HostOptions, OutgoingFetch, Target};
+pub use host::{Host, HostOptions, OutgoingFetch, Target, UpgradedConnection};
 pub use id::{InvalidId, ObjectId};
 pub use limits::{HostLimits, Limits};
 pub use manage::{ManageError, Management, Resident};

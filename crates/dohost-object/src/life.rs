@@ -29,13 +29,19 @@ pub(crate) async fn live(key: ObjectKey, object: Arc<Object>) {
         }
     };
     with_residents(|residents| residents.life_is_ending(key));
-    if let Some(reason) = &reason
-        && object.is_starting()
-        && object.code.failed_to_start(&object.class, &reason.to_string())
-    {
+    let is_rejected = reason
+        .as_ref()
+        .is_some_and(|reason| object.is_starting() && object.code.failed_to_start(&object.class, &reason.to_string()));
+    if is_rejected {
         with_residents(|residents| residents.hand_on(key, object.name(), object.take_events()));
     }
+    // Code that was rejected, or a host that has no room, is no reason for the object to lose its websockets.
+    let resets = !is_rejected && reason.as_ref().is_some_and(|reason| !object.could_not_start(reason));
     let last_commit = object.end(reason);
+    match resets {
+        true => object.host.websockets.reset(&key),
+        false => object.host.websockets.life_ended(&key),
+    }
     if let Some(commit) = last_commit {
         // Failed or not: the next life begins from what the store then has.
         let _ = object.progress.settled(commit).await;

@@ -17,6 +17,8 @@ pub struct HostLimits {
     pub commit_time_max: Duration,
     /// Alarms that are under way at once, over all objects: those that are due beyond that wait.
     pub alarms_max: usize,
+    /// Websockets of all objects. One more is refused.
+    pub websockets_max: usize,
     /// How long an object may take to finish its events before it moves to new code. Over it, it is reset.
     pub drain_time_max: Duration,
 }
@@ -28,6 +30,7 @@ impl Default for HostLimits {
             idle_timeout: Duration::from_secs(10),
             commit_time_max: Duration::from_secs(30),
             alarms_max: 256,
+            websockets_max: 100_000,
             drain_time_max: Duration::from_secs(30),
         }
     }
@@ -47,6 +50,13 @@ pub struct Limits {
     pub alarms_max: usize,
     /// Ticks of a schedule that are made up for one by one. Older ones are left out.
     pub alarm_catch_up_max: usize,
+    /// Websockets that an object may have. One more is refused.
+    pub websockets_max: usize,
+    /// Bytes of a message on a websocket. Over it, what comes closes the websocket with code 1009, what is sent is refused.
+    pub websocket_message_bytes_max: usize,
+    /// Bytes of messages that wait to be taken by a client: over a sixteenth of it, the guest waits; over it, the websocket is
+    /// closed with code 1013.
+    pub websocket_buffer_bytes_max: usize,
     /// How long a streamed body waits for a reader that takes nothing. Over it, it is cut off, and the guest finds it closed.
     pub stream_idle_max: Duration,
     /// Bytes that the body of a request from outside may have. Over it, the request is refused.
@@ -86,6 +96,9 @@ impl Default for Limits {
             alarm_time_max: Duration::from_secs(15 * 60),
             alarms_max: 1_000,
             alarm_catch_up_max: 1_000,
+            websockets_max: 32_768,
+            websocket_message_bytes_max: 32 << 20,
+            websocket_buffer_bytes_max: 16 << 20,
             stream_idle_max: Duration::from_secs(60),
             body_bytes_max: 16 << 20,
             events_max: 1_024,

@@ -90,6 +90,8 @@ pub struct Figures {
     pub store: StoreStats,
     /// Bytes of write sets on their way.
     pub pending_bytes: usize,
+    /// Websockets of all objects; `None` without a host.
+    pub websockets: Option<usize>,
     /// Alarms that are set.
     pub alarms_pending: u64,
     /// What became of alarms since the host was started; `None` without a host.
@@ -357,6 +359,13 @@ impl Management {
         Ok(self.store.commit(set)?)
     }
 
+    /// How many websockets an object has; none without a host.
+    pub fn websockets(&self, class: &str, target: Target<'_>) -> Result<usize, ManageError> {
+        let object = self.meant(class, target)?;
+        let key = ObjectKey { class: object.class.class.number, id: object.id };
+        Ok(self.host.as_ref().map_or(0, |host| host.0.websockets.len_of(&key)))
+    }
+
     /// Figures of everything. Reads all objects.
     pub fn figures(&self) -> Result<Figures, ManageError> {
         let residents = self.residents(None)?;
@@ -373,6 +382,7 @@ impl Management {
             stored,
             store: self.store.stats(),
             pending_bytes: self.store.pending_bytes(),
+            websockets: self.host.as_ref().map(|host| host.0.websockets.len()),
             alarms_pending,
             alarms: self.host.as_ref().map(|host| host.0.alarms.figures()),
         })
@@ -430,7 +440,8 @@ impl Management {
     fn end(&self, class: &str, target: Target<'_>, end_now: Option<&str>) -> Result<bool, ManageError> {
         let object = self.meant(class, target)?;
         let was_resident = self.resident(&object)?.is_some();
-        if was_resident {
+        // An object that sleeps may have websockets, which a reset closes.
+        if was_resident || end_now.is_some() {
             drop(self.hold(&object, end_now)?);
         }
         Ok(was_resident)

@@ -30,6 +30,7 @@ use crate::limits::Limits;
 use crate::mailbox::Mailbox;
 use crate::manage::Resident;
 use crate::output_gate::{After, OutputGate};
+use crate::residents::ObjectKey;
 use crate::sections::{Timer, TransactionState};
 
 /// What a staged write costs beside its key and value: without it, a turn could stage millions of empty ones.
@@ -83,6 +84,8 @@ pub(crate) struct State {
     pub abort: Option<Abort>,
     /// Alarms that were given up while what the store has was being read.
     pub alarms_given_up: Vec<GivenUp>,
+    /// Open websockets that do not hibernate.
+    pub awake_websockets: usize,
     pub last_submitted: Option<CommitNumber>,
     pub unsettled: VecDeque<CommitNumber>,
     doom: Option<EndReason>,
@@ -95,6 +98,8 @@ pub(crate) struct Running {
     pub chain: Option<Arc<CallChain>>,
     /// The try of an alarm, if it is one.
     pub alarm: Option<Arc<AlarmRun>>,
+    /// Whether it came on a websocket.
+    pub is_websocket: bool,
     /// Known as soon as the engine has made it.
     pub task: Caller,
     pub since: Instant,
@@ -173,6 +178,7 @@ impl Object {
             staged_before_turn: 0,
             abort: None,
             alarms_given_up: Vec::new(),
+            awake_websockets: 0,
             last_submitted: None,
             unsettled: VecDeque::new(),
             doom: None,
@@ -267,6 +273,20 @@ impl Object {
         self.lock().last_active = Instant::now();
     }
 
+    /// What the events of its websockets may take, if it has said so.
+    fn websocket_event_timeout(&self) -> Option<Duration> {
+        let key = ObjectKey { class: self.class.0.number, id: self.id };
+        let ms = self.host.websockets.settings(&key).event_timeout_ms?;
+        Some(Duration::from_millis(ms.into()))
+    }
+
+    /// A websocket has ended that did not hibernate.
+    pub fn websocket_ended(&self) {
+        let mut state = self.lock();
+        state.awake_websockets -= 1;
+        state.last_active = Instant::now();
+    }
+
     /// Since when the object has had nothing to do; `None` if it has something to do.
     pub fn idle_since(&self) -> Option<Instant> {
         let state = self.lock();
@@ -356,11 +376,20 @@ impl Object {
             let text = format!("{reason}, and its events took longer than {drain_time_max:?} to end");
             return self.doom_with(&mut state, EndReason::Reset(text));
         }
-        let max_of = |event: &Running| if event.alarm.is_some() { *alarm_time_max } else { *event_time_max };
+        let has_websocket_event = state.running.iter().any(|(_, event)| event.is_websocket);
+        let websocket_timeout = if has_websocket_event { self.websocket_event_timeout() } else { None };
+        let max_of = |event: &Running| match (&event.alarm, event.is_websocket) {
+            (Some(_), _) => *alarm_time_max,
+            (None, true) => websocket_timeout.map_or(*event_time_max, |timeout| timeout.min(*event_time_max)),
+            (None, false) => *event_time_max,
+        };
         let late = state.running.iter().map(|(_, event)| event).find(|event| is_late(event.since, max_of(event)));
         let text = match late {
             Some(Running { alarm: Some(_), .. }) => {
                 format!("the handler of an alarm took longer than {alarm_time_max:?}, the limit alarm-time")
+            }
+            Some(late) if late.is_websocket && websocket_timeout.is_some_and(|max| max < *event_time_max) => {
+                format!("an event of a websocket took longer than {:?}, its event timeout", max_of(late))
             }
             Some(_) => format!("an event took longer than {event_time_max:?}, the limit event-time"),
             None if state.works_in_background
@@ -391,6 +420,15 @@ impl Object {
     pub fn doom_reason(&self) -> EndReason {
         let reason = self.lock().doom.take();
         reason.unwrap_or_else(|| EndReason::Reset("the host ended it".into()))
+    }
+
+    /// Whether this is the reason of a life that never began, through no fault of its code.
+    pub fn could_not_start(&self, reason: &EndReason) -> bool {
+        match reason {
+            EndReason::HostFailed(_) => true,
+            EndReason::Overloaded(_) => self.lock().events_begun == 0,
+            _ => false,
+        }
     }
 
     /// Ends this life: everything that has not left is given up. The number of the last commit, which must be settled
@@ -452,7 +490,11 @@ impl Object {
 
 impl State {
     fn is_idle(&self) -> bool {
-        self.mailbox.is_empty() && self.running.is_empty() && !self.works_in_background && self.storage.is_some()
+        self.mailbox.is_empty()
+            && self.running.is_empty()
+            && !self.works_in_background
+            && self.awake_websockets == 0
+            && self.storage.is_some()
     }
 
     /// Whether the guest has nothing left to do in this life.

@@ -184,7 +184,12 @@ impl Residents {
         };
         self.holds.add(key, number, tell);
         match self.residency.place(&key) {
-            Place::Absent => self.give_hold(key, class.clone(), None, Vec::new()),
+            Place::Absent => {
+                if end_now.is_some() {
+                    self.host.websockets.reset(&key);
+                }
+                self.give_hold(key, class.clone(), None, Vec::new());
+            }
             Place::Live(object) => {
                 end(object);
                 self.residency.end(&key);

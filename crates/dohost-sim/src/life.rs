@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use dohost_engine::imports::{BoxFuture, OutgoingError, RequestOptions};
 use dohost_engine::{Body, BodyError, ObjectComponent, Request, Response};
-use dohost_object::{ClassOptions, DeployError, HostHere, HostLimits, HostOptions, ObjectId, OutgoingFetch};
+use dohost_object::{
+    ClassOptions, DeployError, HostHere, HostLimits, HostOptions, ObjectId, OutgoingFetch, UpgradedConnection,
+};
 use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{Committing, Store, StoreOptions};
 use tokio::task::JoinSet;
@@ -331,5 +333,13 @@ impl OutgoingFetch for NoNetwork {
         _: RequestOptions,
     ) -> BoxFuture<Result<http::Response<Body>, BodyError>> {
         Box::pin(async { Err(BodyError::HttpRequestDenied) })
+    }
+
+    fn upgrade(
+        &self,
+        _: Option<ObjectId>,
+        _: Request,
+    ) -> BoxFuture<Result<(Response, Option<UpgradedConnection>), OutgoingError>> {
+        Box::pin(async { Err(OutgoingError::Denied("there is no network".into())) })
     }
 }

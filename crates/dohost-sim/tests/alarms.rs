@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use dohost_engine::imports::{BoxFuture, OutgoingError, RequestOptions};
 use dohost_engine::{Body, BodyError, Request, Response};
-use dohost_object::{ClassOptions, Environment, HostHere, HostLimits, HostOptions, ObjectId, OutgoingFetch, Target};
+use dohost_object::{
+    ClassOptions, Environment, HostHere, HostLimits, HostOptions, ObjectId, OutgoingFetch, Target, UpgradedConnection,
+};
 use dohost_sim::guests;
 use dohost_sim::machine::{START_MS, SimulatedMachine};
 use dohost_sim::random::Random;
@@ -50,6 +52,14 @@ impl OutgoingFetch for NoNetwork {
         _: RequestOptions,
     ) -> BoxFuture<Result<http::Response<Body>, BodyError>> {
         Box::pin(async { Err(BodyError::HttpRequestDenied) })
+    }
+
+    fn upgrade(
+        &self,
+        _: Option<ObjectId>,
+        _: Request,
+    ) -> BoxFuture<Result<(Response, Option<UpgradedConnection>), OutgoingError>> {
+        Box::pin(async { Err(OutgoingError::Denied("there is no network".into())) })
     }
 }
 

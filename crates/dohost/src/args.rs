@@ -173,6 +173,10 @@ pub struct Application {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_alarms: Option<u32>,
 
+    /// WebSockets that may be open at once, over all objects; one more is refused [default: 100000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_websockets: Option<u32>,
+
     /// Give the objects of CLASS, or of all classes, another limit; may be given many times. `dohost limits` lists them
     #[arg(long = "limit", value_name = "[CLASS:]NAME=VALUE", value_parser = LimitSetting::parse)]
     pub limits: Vec<LimitSetting>,

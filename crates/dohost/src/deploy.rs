@@ -181,6 +181,7 @@ fn needs_restart(before: &Plan, after: &Plan) -> Vec<&'static str> {
         ("threads", before.threads != after.threads),
         ("max_resident", before.max_resident != after.max_resident),
         ("max_alarms", before.max_alarms != after.max_alarms),
+        ("max_websockets", before.max_websockets != after.max_websockets),
         ("outgoing", before.outgoing != after.outgoing),
         ("management", before.management != after.management),
     ];

@@ -98,6 +98,21 @@ const LIMITS: &[Limit] = &[
         alarm_catch_up_max: usize,
         "missed ticks that are made up for: older ones are left out"
     ),
+    limit!("websockets", Count, COUNT, websockets_max: usize, "websockets of an object: one more is refused, too-large"),
+    limit!(
+        "websocket-message",
+        Bytes,
+        (Value::Bytes(1), Value::Bytes(256 * MIB)),
+        websocket_message_bytes_max: usize,
+        "message on a websocket: code 1009, or the send is refused"
+    ),
+    limit!(
+        "websocket-buffer",
+        Bytes,
+        (Value::Bytes(KIB), Value::Bytes(GIB)),
+        websocket_buffer_bytes_max: usize,
+        "messages that a client has not taken: a send waits over 1/16 of it, over it: code 1013"
+    ),
     time_limit!("stream-idle", stream_idle_max, "a streamed body whose reader takes nothing: it is cut off"),
     limit!("body", Bytes, BYTES, body_bytes_max: usize, "body of a request from outside: 413; also for a Worker"),
     limit!("events", Count, COUNT, events_max: usize, "events that run or wait: 503 with retry-after, overloaded"),

@@ -81,6 +81,7 @@ fn host_options(plan: &Plan, outgoing: EgressOptions) -> anyhow::Result<HostOpti
         idle_timeout: plan.idle_timeout,
         drain_time_max: plan.drain_timeout,
         alarms_max: plan.max_alarms as usize,
+        websockets_max: plan.max_websockets as usize,
         ..HostLimits::default()
     };
     let executors = plan.threads.map_or(cores.get(), usize::from);

@@ -17,6 +17,7 @@ mod storage;
 mod streaming;
 mod timers;
 mod transactions;
+mod websockets;
 
 use wasmtime::AsContextMut;
 use wasmtime::component::{Access, Accessor, HasData, HasSelf, Linker, Resource};
@@ -48,6 +49,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     bindings::outgoing::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::storage::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::alarms::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    bindings::websockets::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::transactions::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::concurrency::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::state::add_to_linker::<_, Host>(&mut linker, |state| state)?;

@@ -20,11 +20,12 @@ use offered::Offered;
 /// What an object exports: one of these, if it has no methods.
 pub const HANDLERS: [&str; 2] = ["dohost:object/handler", "wasi:http/handler"];
 /// What else the host calls if it is exported.
-const CALLED: [&str; 5] = [
+const CALLED: [&str; 6] = [
     "dohost:object/alarm-handler",
     "dohost:object/construction",
     "dohost:object/dynamic",
     "dohost:object/handler",
+    "dohost:object/websocket-handler",
     "wasi:http/handler",
 ];
 

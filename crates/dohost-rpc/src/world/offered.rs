@@ -15,6 +15,7 @@ const PACKAGES: &[&[(&str, &str)]] = &[
         ("dynamic.wit", include_str!("../../../../wit/dynamic.wit")),
         ("object.wit", include_str!("../../../../wit/object.wit")),
         ("streaming.wit", include_str!("../../../../wit/streaming.wit")),
+        ("websockets.wit", include_str!("../../../../wit/websockets.wit")),
         ("worker.wit", include_str!("../../../../wit/worker.wit")),
     ],
 ];

@@ -22,6 +22,7 @@ pub struct Report {
     threads: Option<u16>,
     max_resident: Option<u32>,
     max_alarms: u32,
+    max_websockets: u32,
     verify_store: bool,
     classes: Vec<ClassReport>,
     workers: Vec<WorkerReport>,
@@ -96,6 +97,7 @@ impl Report {
             threads: plan.threads,
             max_resident: plan.max_resident,
             max_alarms: plan.max_alarms,
+            max_websockets: plan.max_websockets,
             verify_store: plan.verify_store,
             classes: plan.classes.iter().map(ClassReport::of).collect(),
             workers: plan.workers.iter().map(WorkerReport::of).collect(),
@@ -160,6 +162,7 @@ impl Report {
             fact("max resident", max_resident.to_string());
         }
         fact("max alarms", self.max_alarms.to_string());
+        fact("max websockets", self.max_websockets.to_string());
         if self.verify_store {
             fact("verify store", "at the start".into());
         }

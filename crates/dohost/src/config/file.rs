@@ -34,6 +34,8 @@ pub struct File {
     pub max_resident: Option<At<u32>>,
     /// Alarms whose handlers may run at once, over all objects, 1 to 100000. Default: 256
     pub max_alarms: Option<At<u32>>,
+    /// WebSockets that may be open at once, over all objects, 1 to 1000000. Default: 100000
+    pub max_websockets: Option<At<u32>>,
     /// Check the whole data file before serving, however large it is and however it was closed. Default: false
     pub verify_store: Option<bool>,
     /// Limits of all classes and Workers.

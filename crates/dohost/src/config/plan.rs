@@ -28,6 +28,7 @@ pub struct Plan {
     /// As many as the system allows, if it is not said.
     pub max_resident: Option<u32>,
     pub max_alarms: u32,
+    pub max_websockets: u32,
     pub verify_store: bool,
     /// Sorted by name, if they are from a file.
     pub classes: Vec<ClassPlan>,

@@ -33,6 +33,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const THREADS_MAX: u32 = 1_024;
 const RESIDENT_MAX: u32 = 1_000_000;
 const ALARMS_MAX: u32 = 100_000;
+const WEBSOCKETS_MAX: u32 = 1_000_000;
 
 /// Where secrets come from.
 pub type HostEnvironment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -125,6 +126,7 @@ impl<'a> Resolver<'a> {
         let threads = file.threads.as_ref().and_then(|at| self.number(at, THREADS_MAX));
         let max_resident = file.max_resident.as_ref().and_then(|at| self.number(at, RESIDENT_MAX));
         let max_alarms = file.max_alarms.as_ref().and_then(|at| self.number(at, ALARMS_MAX));
+        let max_websockets = file.max_websockets.as_ref().and_then(|at| self.number(at, WEBSOCKETS_MAX));
         let data_dir = arguments.data_dir.clone().unwrap_or_else(|| {
             let default = if self.source.is_some() { DATA_DIR } else { "./.dohost" };
             self.path(file.data_dir.as_deref().unwrap_or(default))
@@ -141,6 +143,8 @@ impl<'a> Resolver<'a> {
             threads: arguments.threads.or(threads.map(|threads| threads as u16)),
             max_resident: arguments.max_resident.or(max_resident),
             max_alarms: arguments.max_alarms.or(max_alarms).unwrap_or(HostLimits::default().alarms_max as u32),
+            max_websockets: (arguments.max_websockets.or(max_websockets))
+                .unwrap_or(HostLimits::default().websockets_max as u32),
             verify_store: arguments.verify_store || file.verify_store.unwrap_or_default(),
             classes,
             workers,

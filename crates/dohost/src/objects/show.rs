@@ -46,6 +46,9 @@ pub fn object(class: &str, object: &Value) -> String {
         _ => "no".into(),
     };
     lines.push(fact("in memory", &memory));
+    if let Some(count) = object["websockets"].as_u64().filter(|count| *count > 0) {
+        lines.push(fact("websockets", &count.to_string()));
+    }
     for alarm in object["alarms"].as_array().into_iter().flatten() {
         lines.push(fact("alarm", &alarm_text(alarm)));
     }
@@ -110,6 +113,7 @@ pub fn stats(stats: &Value) -> String {
         ("commits", "commits"),
         ("write sets", "writeSets"),
         ("pending bytes", "pendingBytes"),
+        ("websockets", "websockets"),
         ("alarms set", "alarmsPending"),
         ("alarms under way", "alarmsUnderWay"),
         ("alarms succeeded", "alarmsSucceeded"),

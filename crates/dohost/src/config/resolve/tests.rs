@@ -173,7 +173,7 @@ fn what_the_file_does_not_say_is_as_without_a_file() {
 #[test]
 fn the_command_line_wins() {
     let toml = format!(
-        "listen = \"127.0.0.1:1\"\ndata_dir = \"a\"\nidle_timeout = \"1s\"\nthreads = 1\nmax_resident = 1\nmax_alarms = 1\n\
+        "listen = \"127.0.0.1:1\"\ndata_dir = \"a\"\nidle_timeout = \"1s\"\nthreads = 1\nmax_resident = 1\nmax_alarms = 1\nmax_websockets = 1\n\
          [outgoing]\nenabled = false\n{COUNTER}limits = {{ events = 1, memory = \"1MiB\", calls = 1 }}"
     );
     let arguments = [
@@ -183,6 +183,7 @@ fn the_command_line_wins() {
         ["--threads", "2"],
         ["--max-resident", "2"],
         ["--max-alarms", "2"],
+        ["--max-websockets", "2"],
         ["--limit", "Counter:events=2"],
         ["--limit", "memory=2MiB"],
         ["--limit", "events=3"],
@@ -192,7 +193,7 @@ fn the_command_line_wins() {
     let plan = good(&toml, &arguments.concat());
     assert_eq!((plan.listen.port(), plan.data_dir), (2, PathBuf::from("b")));
     assert_eq!((plan.idle_timeout.as_secs(), plan.threads, plan.max_resident), (2, Some(2), Some(2)));
-    assert_eq!(plan.max_alarms, 2);
+    assert_eq!((plan.max_alarms, plan.max_websockets), (2, 2));
     let counter = &plan.classes[0];
     assert_eq!(counter.limits.guest.memory_bytes_max, 2 << 20);
     assert_eq!((counter.limits.events_max, counter.limits.calls_max, counter.is_serial), (2, 1, true));
