@@ -69,6 +69,11 @@ const IMPORTS: &[&str] = &[
     "wasi:sockets/",
 ];
 
+/// Whether the host has an interface of this name for a component to import.
+pub fn is_offered(interface: &str) -> bool {
+    IMPORTS.iter().any(|prefix| interface.starts_with(prefix))
+}
+
 /// A component that was read and compiled; what it can be is found out by asking. Cheap to clone.
 #[derive(Clone)]
 pub struct GuestComponent {
@@ -385,7 +390,7 @@ impl GuestComponent {
             .component
             .component_type()
             .imports(&self.engine.wasmtime)
-            .filter(|(name, _)| !IMPORTS.iter().any(|prefix| name.starts_with(prefix)))
+            .filter(|(name, _)| !is_offered(name))
             .filter(|(name, item)| !is_client(name) && !has_types_only(&self.engine, &item.ty))
             .map(|(name, _)| name.to_owned())
             .collect();

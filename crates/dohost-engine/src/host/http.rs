@@ -50,7 +50,10 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
     types.func_wrap(
         "[static]response.consume-body",
         |mut store, (response, received): (Resource<Response>, Received03)| {
-            let response = store.data_mut().table.delete(response)?;
+            let mut response = store.data_mut().table.delete(response)?;
+            // Whoever sent it was held to the length that it says. A reply to HEAD says one, and has no body.
+            let state = store.data_mut();
+            response.headers = FieldMap::new_immutable(state.http().hooks, http::HeaderMap::new());
             let response = response.into_http(&mut store, async { Ok(()) })?;
             consume(store, response.into_body(), received)
         },
