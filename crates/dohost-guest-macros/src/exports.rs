@@ -13,6 +13,7 @@ use syn::{Error, Result, Token};
 use crate::wit::{interface, package};
 
 const ALARMS: &str = include_str!("../../../wit/alarms.wit");
+const WEBSOCKETS: &str = include_str!("../../../wit/websockets.wit");
 const OBJECT: &str = include_str!("../../../wit/object.wit");
 const CLOCKS: &str = include_str!("../../../wit/deps/clocks.wit");
 const HTTP: &str = include_str!("../../../wit/deps/http.wit");
@@ -161,6 +162,83 @@ pub fn alarm(abi: Abi) -> TokenStream {
 
             impl Guest for Exports {
                 #alarm
+            }
+        }
+    }
+}
+
+/// The handler of websockets, which a component exports once, if any of its classes has one.
+pub fn websocket(abi: Abi) -> TokenStream {
+    static IS_WRITTEN: AtomicBool = AtomicBool::new(false);
+    if IS_WRITTEN.swap(true, Ordering::Relaxed) {
+        return TokenStream::new();
+    }
+    let wit = format!(
+        "package dohost:guest-websocket;\nworld websocket {{\nexport dohost:object/websocket-handler@0.1.0;\n}}\n{}",
+        package(
+            "dohost:object@0.1.0",
+            &[
+                interface(OBJECT, "types"),
+                interface(OBJECT, "outgoing"),
+                interface(WEBSOCKETS, "websockets"),
+                interface(WEBSOCKETS, "websocket-handler")
+            ]
+        )
+    );
+    let option = abi.option();
+    let gives = || quote!(-> ::core::result::Result<(), ::std::string::String>);
+    let private = quote!(::dohost_guest::__private);
+    let on_message = abi.function(
+        quote!(on_message(websocket: u64, message: #private::bindings_websockets::Message)),
+        gives(),
+        quote! {
+            let message = match message {
+                #private::bindings_websockets::Message::Text(text) => ::dohost_guest::WebSocketMessage::Text(text),
+                #private::bindings_websockets::Message::Binary(bytes) => ::dohost_guest::WebSocketMessage::Binary(bytes),
+            };
+            #private::websocket_message(#private::websocket(websocket), message).await
+        },
+    );
+    let on_close = abi.function(
+        quote!(on_close(websocket: u64, info: CloseInfo)),
+        gives(),
+        quote! {
+            let CloseInfo { code, reason, was_clean } = info;
+            let close = ::dohost_guest::WebSocketClose { code, reason, was_clean };
+            #private::websocket_close(#private::websocket(websocket), close).await
+        },
+    );
+    let on_error = abi.function(
+        quote!(on_error(websocket: u64, reason: ::std::string::String)),
+        gives(),
+        quote!(#private::websocket_error(#private::websocket(websocket), reason).await),
+    );
+    quote! {
+        #[doc(hidden)]
+        #[allow(warnings, clippy::all)]
+        mod __dohost_websocket {
+            ::dohost_guest::__private::wit_bindgen::generate!({
+                inline: #wit,
+                path: [],
+                world: "dohost:guest-websocket/websocket",
+                runtime_path: "::dohost_guest::__private::wit_bindgen::rt",
+                with: {
+                    "dohost:object/types@0.1.0": ::dohost_guest::__private::bindings_types,
+                    "dohost:object/outgoing@0.1.0": ::dohost_guest::__private::bindings_outgoing,
+                    "dohost:object/websockets@0.1.0": ::dohost_guest::__private::bindings_websockets,
+                },
+                #option
+            });
+
+            use exports::dohost::object::websocket_handler::{CloseInfo, Guest};
+
+            struct Exports;
+            export!(Exports);
+
+            impl Guest for Exports {
+                #on_message
+                #on_close
+                #on_error
             }
         }
     }

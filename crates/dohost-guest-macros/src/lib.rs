@@ -36,7 +36,8 @@ use syn::parse_macro_input;
 ///
 /// Comments above methods, types and fields are kept.
 ///
-/// A class with a handler for alarms is a `#[durable_object(alarm)]`. Then the component exports it, so that alarms can be set.
+/// A class with a handler for alarms is a `#[durable_object(alarm)]`, one with handlers for websockets a
+/// `#[durable_object(websocket)]`, or both. Then the component exports them, so that alarms can be set and websockets accepted.
 ///
 /// `#[durable_object(sync)]` and `#[durable_object(methods, sync)]` export everything with the synchronous ABI: an event begins
 /// when the one before it is done, whatever that waits for. The code is the same.

@@ -10,12 +10,12 @@ use crate::exports::{self, Abi};
 use crate::method;
 
 pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    let Arguments { has_alarm, has_methods, abi } = syn::parse2(arguments)?;
+    let Arguments { has_alarm, has_websocket, has_methods, abi } = syn::parse2(arguments)?;
     match syn::parse2(item)? {
-        Item::Struct(item) if !has_methods => class(&item, has_alarm, abi),
-        item if has_alarm => Err(Error::new_spanned(
+        Item::Struct(item) if !has_methods => class(&item, has_alarm, has_websocket, abi),
+        item if has_alarm || has_websocket => Err(Error::new_spanned(
             item,
-            "`#[durable_object(alarm)]` stands above a struct, whose handler `alarm` is then",
+            "`#[durable_object(alarm)]` and `#[durable_object(websocket)]` stand above a struct, which has the handlers",
         )),
         // Where a trait is implemented there is nothing to add; older code for Workers has the attribute there too.
         Item::Impl(item) if !has_methods && item.trait_.is_some() => Ok(quote!(#item)),
@@ -33,20 +33,23 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
 /// What is between the brackets.
 struct Arguments {
     has_alarm: bool,
+    has_websocket: bool,
     has_methods: bool,
     abi: Abi,
 }
 
 impl Parse for Arguments {
     fn parse(input: ParseStream) -> Result<Arguments> {
-        let mut arguments = Arguments { has_alarm: false, has_methods: false, abi: Abi::Async };
+        let mut arguments = Arguments { has_alarm: false, has_websocket: false, has_methods: false, abi: Abi::Async };
         for word in Punctuated::<Ident, Token![,]>::parse_terminated(input)? {
             match word.to_string().as_str() {
                 "alarm" => arguments.has_alarm = true,
+                "websocket" => arguments.has_websocket = true,
                 "methods" => arguments.has_methods = true,
                 "sync" => arguments.abi = Abi::Sync,
                 other => {
-                    let text = "is nothing that `#[durable_object]` knows: there are `alarm`, `methods` and `sync`";
+                    let text =
+                        "is nothing that `#[durable_object]` knows: there are `alarm`, `websocket`, `methods` and `sync`";
                     return Err(Error::new_spanned(&word, format!("`{other}` {text}")));
                 }
             }
@@ -55,7 +58,7 @@ impl Parse for Arguments {
     }
 }
 
-fn class(item: &ItemStruct, has_alarm: bool, abi: Abi) -> Result<TokenStream> {
+fn class(item: &ItemStruct, has_alarm: bool, has_websocket: bool, abi: Abi) -> Result<TokenStream> {
     if !item.generics.params.is_empty() {
         return Err(Error::new_spanned(&item.generics, "a class has no type parameters"));
     }
@@ -63,14 +66,16 @@ fn class(item: &ItemStruct, has_alarm: bool, abi: Abi) -> Result<TokenStream> {
     let text = name.to_string();
     let exports = exports::object(abi)?;
     let alarm = has_alarm.then(|| exports::alarm(abi));
+    let websocket = has_websocket.then(|| exports::websocket(abi));
     Ok(quote! {
         #item
 
         #exports
         #alarm
+        #websocket
 
         ::dohost_guest::__private::inventory::submit! {
-            ::dohost_guest::__private::Class::of::<#name>(#text, #has_alarm)
+            ::dohost_guest::__private::Class::of::<#name>(#text, #has_alarm, #has_websocket)
         }
     })
 }
@@ -131,9 +136,9 @@ mod tests {
                 quote!(
                     struct A;
                 ),
-                "there are `alarm`, `methods` and `sync`",
+                "there are `alarm`, `websocket`, `methods` and `sync`",
             ),
-            (quote!(alarm), quote!(impl DurableObject for A {}), "stands above a struct"),
+            (quote!(alarm), quote!(impl DurableObject for A {}), "stand above a struct"),
             (methods(), quote!(impl A { pub fn f(&mut self) {} }), "takes `&self`"),
             (methods(), quote!(impl A { pub fn f<T>(&self, it: T) {} }), "no type parameters"),
             (methods(), quote!(impl A { fn f(&self) {} pub fn g() {} }), "there are no methods"),

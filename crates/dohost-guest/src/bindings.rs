@@ -16,6 +16,7 @@ wit_bindgen::generate!({
             import dohost:object/state@0.1.0;
             import dohost:object/namespace@0.1.0;
             import dohost:object/outgoing@0.1.0;
+            import dohost:object/websockets@0.1.0;
             import wasi:cli/environment@0.3.0;
             import wasi:clocks/monotonic-clock@0.3.0;
             import wasi:clocks/system-clock@0.3.0;

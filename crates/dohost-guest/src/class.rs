@@ -5,7 +5,9 @@ use std::cell::OnceCell;
 use std::pin::Pin;
 
 use crate::bindings::dohost::object::{state, types};
-use crate::{AlarmInfo, Env, Error, Request, Response, Result, State};
+use crate::{
+    AlarmInfo, Env, Error, Request, Response, Result, State, WebSocket, WebSocketClose, WebSocketMessage,
+};
 
 /// A Durable Object: what `#[durable_object]` above a struct makes a class of.
 #[expect(async_fn_in_trait, reason = "an object runs on one thread")]
@@ -33,6 +35,25 @@ pub trait DurableObject: Sized + 'static {
         let _ = alarm;
         Err("this class is a `#[durable_object(alarm)]`, but has no `alarm`".into())
     }
+
+    /// Called when a message has come on a websocket, if the class is a `#[durable_object(websocket)]`;
+    /// [`State::accept_websocket`] makes them. An error is in the log, and closes nothing.
+    async fn websocket_message(&self, websocket: WebSocket, message: WebSocketMessage) -> Result<()> {
+        let _ = (websocket, message);
+        Ok(())
+    }
+
+    /// Called when a websocket has ended. The host has answered the close frame.
+    async fn websocket_close(&self, websocket: WebSocket, close: WebSocketClose) -> Result<()> {
+        let _ = (websocket, close);
+        Ok(())
+    }
+
+    /// Called when a websocket has failed, in place of `websocket_close`.
+    async fn websocket_error(&self, websocket: WebSocket, reason: String) -> Result<()> {
+        let _ = (websocket, reason);
+        Ok(())
+    }
 }
 
 /// A class of this component.
@@ -40,6 +61,8 @@ pub struct Class {
     name: &'static str,
     /// Whether it says that it has a handler for alarms.
     pub(crate) has_alarm: bool,
+    /// The same for websockets.
+    pub(crate) has_websocket: bool,
     make: fn(State, Env) -> &'static dyn DynObject,
 }
 
@@ -47,21 +70,27 @@ inventory::collect!(Class);
 
 impl Class {
     /// The class of a struct with this name.
-    pub const fn of<T: DurableObject>(name: &'static str, has_alarm: bool) -> Class {
+    pub const fn of<T: DurableObject>(name: &'static str, has_alarm: bool, has_websocket: bool) -> Class {
         // An object lives as long as the instance of its component, which the host throws away as a whole.
-        Class { name, has_alarm, make: |state, env| Box::leak(Box::new(T::new(state, env))) }
+        Class { name, has_alarm, has_websocket, make: |state, env| Box::leak(Box::new(T::new(state, env))) }
     }
 }
 
 /// An object of any class.
 trait DynObject: Any {
-    fn construct(&'static self) -> Pin<Box<dyn Future<Output = Result<()>>>>;
+    fn construct(&'static self) -> Handled;
     fn fetch(&'static self, request: Request) -> Pin<Box<dyn Future<Output = Result<Response>>>>;
-    fn alarm(&'static self, alarm: AlarmInfo) -> Pin<Box<dyn Future<Output = Result<()>>>>;
+    fn alarm(&'static self, alarm: AlarmInfo) -> Handled;
+    fn websocket_message(&'static self, websocket: WebSocket, message: WebSocketMessage) -> Handled;
+    fn websocket_close(&'static self, websocket: WebSocket, close: WebSocketClose) -> Handled;
+    fn websocket_error(&'static self, websocket: WebSocket, reason: String) -> Handled;
 }
 
+/// The future of an event that has no answer.
+type Handled = Pin<Box<dyn Future<Output = Result<()>>>>;
+
 impl<T: DurableObject> DynObject for T {
-    fn construct(&'static self) -> Pin<Box<dyn Future<Output = Result<()>>>> {
+    fn construct(&'static self) -> Handled {
         Box::pin(DurableObject::construct(self))
     }
 
@@ -69,8 +98,20 @@ impl<T: DurableObject> DynObject for T {
         Box::pin(DurableObject::fetch(self, request))
     }
 
-    fn alarm(&'static self, alarm: AlarmInfo) -> Pin<Box<dyn Future<Output = Result<()>>>> {
+    fn alarm(&'static self, alarm: AlarmInfo) -> Handled {
         Box::pin(DurableObject::alarm(self, alarm))
+    }
+
+    fn websocket_message(&'static self, websocket: WebSocket, message: WebSocketMessage) -> Handled {
+        Box::pin(DurableObject::websocket_message(self, websocket, message))
+    }
+
+    fn websocket_close(&'static self, websocket: WebSocket, close: WebSocketClose) -> Handled {
+        Box::pin(DurableObject::websocket_close(self, websocket, close))
+    }
+
+    fn websocket_error(&'static self, websocket: WebSocket, reason: String) -> Handled {
+        Box::pin(DurableObject::websocket_error(self, websocket, reason))
     }
 }
 
@@ -98,6 +139,22 @@ pub async fn fetch(request: types::Request) -> Result<types::Response, String> {
 pub async fn alarm(info: AlarmInfo) -> Result<(), String> {
     let object = this_object().map_err(|error| error.to_string())?;
     object.alarm(info).await.map_err(|error| error.to_string())
+}
+
+/// The handler of messages on websockets, as the component exports it; the next two are those of their ends.
+pub async fn websocket_message(websocket: WebSocket, message: WebSocketMessage) -> Result<(), String> {
+    let object = this_object().map_err(|error| error.to_string())?;
+    object.websocket_message(websocket, message).await.map_err(|error| error.to_string())
+}
+
+pub async fn websocket_close(websocket: WebSocket, close: WebSocketClose) -> Result<(), String> {
+    let object = this_object().map_err(|error| error.to_string())?;
+    object.websocket_close(websocket, close).await.map_err(|error| error.to_string())
+}
+
+pub async fn websocket_error(websocket: WebSocket, reason: String) -> Result<(), String> {
+    let object = this_object().map_err(|error| error.to_string())?;
+    object.websocket_error(websocket, reason).await.map_err(|error| error.to_string())
 }
 
 /// The object that this instance is. It was made when this life began.

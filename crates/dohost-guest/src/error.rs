@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::bindings::dohost::object::{concurrency, namespace, outgoing, storage};
+use crate::bindings::dohost::object::{concurrency, namespace, outgoing, storage, websockets};
 
 /// A result whose error is a text.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -115,5 +115,6 @@ by_the_text_in_it! {
     storage::Error { Invalid, TooLarge, NotAllowed }
     concurrency::Error { TooDeep }
     namespace::Error { UnknownClass, InvalidId, TooLarge }
+    websockets::Error { Invalid, TooLarge, NotAllowed, Gone }
     outgoing::Error { Denied, Invalid, TooLarge, Failed }
 }

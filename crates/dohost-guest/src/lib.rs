@@ -61,6 +61,7 @@ mod sections;
 mod state;
 mod storage;
 mod time;
+mod websocket;
 mod worker;
 
 pub use alarms::{AlarmInfo, Alarms, Cron, MissedTicks, PendingAlarm, ScheduledTime};
@@ -74,18 +75,25 @@ pub use outgoing::fetch;
 pub use state::State;
 pub use storage::{ListOptions, Storage};
 pub use time::{Date, random_bytes, sleep};
+pub use websocket::{WebSocket, WebSocketClose, WebSocketMessage, WebSocketOptions};
 pub use worker::Context;
 
 /// What the macros of this crate use. Not for anybody else, and free to change.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::alarms::date;
-    pub use crate::bindings::dohost::object::{namespace as bindings_namespace, types as bindings_types};
+    pub use crate::bindings::dohost::object::{
+        namespace as bindings_namespace, outgoing as bindings_outgoing, types as bindings_types,
+        websockets as bindings_websockets,
+    };
     pub use crate::bindings::wasi::clocks::types as bindings_clocks;
     pub use crate::bindings::wasi::http::types as bindings_http;
     pub use crate::call::{flatten, nested};
-    pub use crate::class::{Class, alarm, construct, fetch, object};
+    pub use crate::class::{
+        Class, alarm, construct, fetch, object, websocket_close, websocket_error, websocket_message,
+    };
     pub use crate::log::{error, line};
+    pub use crate::websocket::websocket;
     pub use crate::worker::handle;
     pub use dohost_guest_macros::__methods as methods;
     pub use inventory;

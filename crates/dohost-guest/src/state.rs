@@ -1,7 +1,9 @@
 //! The object itself, as its code sees it.
 
+use std::time::Duration;
+
 use crate::bindings::dohost::object::state;
-use crate::{ObjectId, Result, Storage, sections};
+use crate::{ObjectId, Request, Response, Result, Storage, WebSocket, WebSocketOptions, sections, websocket};
 
 /// The object itself: who it is, and its store.
 #[derive(Clone, Debug)]
@@ -35,6 +37,38 @@ impl State {
     /// Seldom needed: between two calls of the storage nothing interferes anyhow.
     pub async fn block_concurrency_while<T>(&self, work: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
         sections::critical(work).await
+    }
+
+    /// Accepts the websocket that a request asks for: with the header `upgrade: websocket`. The response, to which headers may be
+    /// added, is what [`DurableObject::fetch`](crate::DurableObject::fetch) gives.
+    ///
+    /// The class has to be a `#[durable_object(websocket)]`.
+    pub fn accept_websocket(&self, options: WebSocketOptions) -> Result<(WebSocket, Response)> {
+        websocket::accept(options)
+    }
+
+    /// Opens a websocket to a server, whose URL has the scheme `ws`, `wss`, `http` or `https`.
+    pub async fn connect_websocket(
+        &self,
+        request: Request,
+        options: WebSocketOptions,
+    ) -> Result<(WebSocket, Response)> {
+        websocket::connect(request, options).await
+    }
+
+    /// The websockets with this tag, or all, in the order in which they were made. Those that have ended are not there.
+    pub fn websockets(&self, tag: Option<&str>) -> Vec<WebSocket> {
+        websocket::all(tag)
+    }
+
+    /// Sets a text that the host answers with another on all websockets, without waking the object; none clears it.
+    pub fn set_websocket_auto_response(&self, request_and_response: Option<(&str, &str)>) -> Result<()> {
+        websocket::set_auto_response(request_and_response)
+    }
+
+    /// Sets how long an event of a websocket may take: over it the object is reset.
+    pub fn set_websocket_event_timeout(&self, timeout: Option<Duration>) -> Result<()> {
+        websocket::set_event_timeout(timeout)
     }
 
     /// Goes on with `work` when the reply has left. The object stays in memory meanwhile.
