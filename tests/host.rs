@@ -198,6 +198,11 @@ pub fn run(command: Command) -> Ended {
     Process::spawn(command).wait()
 }
 
+/// The same for one that may take so long.
+pub fn run_within(patience: Duration, command: Command) -> Ended {
+    Process::spawn(command).wait_within(patience)
+}
+
 /// A component of `guests/`.
 pub fn guest(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/guests/{name}.wasm"));
@@ -366,8 +371,12 @@ impl Process {
         self.stderr.lock().unwrap().clone()
     }
 
-    fn wait(mut self) -> Ended {
-        let deadline = Instant::now() + PATIENCE;
+    fn wait(self) -> Ended {
+        self.wait_within(PATIENCE)
+    }
+
+    fn wait_within(mut self, patience: Duration) -> Ended {
+        let deadline = Instant::now() + patience;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("it is our child") {
                 break status;

@@ -14,7 +14,7 @@ const COUNTERS: &str = include_str!("programs/counters.ts");
 const HOSTILE: &str = include_str!("programs/hostile.js");
 
 /// A set-up with these files in its directory, which serves the first of them.
-fn program(files: &[(&str, &str)]) -> Setup {
+pub fn program(files: &[(&str, &str)]) -> Setup {
     let setup = written(files);
     let file = setup.directory().join(files[0].0);
     setup.with([file])

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Crates that the text names in brackets after a test; without one it is in `tests/`.
-const CRATES: [&str; 9] = ["alarms", "storage", "object", "ingress", "egress", "sim", "rpc", "engine", "javascript"];
+const CRATES: [&str; 10] =
+    ["alarms", "storage", "object", "ingress", "egress", "sim", "rpc", "engine", "javascript", "conformance"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -68,6 +69,11 @@ fn source_below(directory: &Path) -> String {
 
 fn spec() -> Vec<Rule> {
     rules(&fs::read_to_string(root().join("docs/SPEC.md")).expect("docs/SPEC.md"))
+}
+
+/// The names of all rules.
+pub fn rules_of_the_specification() -> Vec<String> {
+    spec().into_iter().map(|rule| rule.name).collect()
 }
 
 #[test]

@@ -85,7 +85,7 @@ impl WebSocket {
         self.end()
     }
 
-    /// Reads to the end; the close frame of the host, if there is one.
+    /// Reads to the end, before which no message may come; the close frame of the host, if there is one.
     #[track_caller]
     pub fn end(&mut self) -> Option<(u16, String)> {
         let mut closed = None;
@@ -97,7 +97,8 @@ impl WebSocket {
                             (frame.code.into(), frame.reason.as_str().to_string())
                         }));
                 }
-                Ok(_) => {}
+                Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                Ok(message) => panic!("no end, but {message:?}"),
                 Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("it does not end"),
                 Err(_) => return closed,
             }

@@ -3,6 +3,7 @@
 //! `guests/sockets` does what it is told on them, and keeps a line for each that has ended.
 
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_tungstenite::tungstenite::Message;
@@ -10,7 +11,11 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::deploy::replace_app;
 use crate::host::{Host, PATIENCE, Setup, dohost};
 use crate::http::raw;
+use crate::small_disk::SmallDisk;
 use crate::websocket::WebSocket;
+
+/// Room for the store, and for nothing that is large once it is filled.
+const DISK_BYTES: usize = 12 << 20;
 
 fn sockets() -> Setup {
     Setup::new().guest("sockets").with(["--idle-timeout", "1h"])
@@ -183,6 +188,20 @@ fn what_was_not_durable_is_not_sent() {
 }
 
 #[test]
+fn what_cannot_become_durable_is_never_sent() {
+    let Some(disk) = SmallDisk::new(DISK_BYTES).map(Arc::new) else { return };
+    let host = sockets().on(disk.clone()).start();
+    let (mut one, mut two) = (open(&host), open(&host));
+    assert_eq!((one.ask("!write 10"), two.ask("there")), ("wrote".into(), "there".into()));
+    disk.fill();
+    // Larger than any room that the store may have left in its file.
+    one.send("!write 2000000");
+    for socket in [&mut one, &mut two] {
+        assert_eq!(socket.end(), Some((1011, "the object was reset".into())));
+    }
+}
+
+#[test]
 fn messages_of_one_websocket_start_in_order_and_interleave() {
     let host = sockets().start();
     let mut socket = open(&host);
@@ -243,7 +262,7 @@ fn the_object_closes_a_websocket() {
     assert!(log.contains("late: Error::NotAllowed(\"a message after close\")"), "{log}");
     assert!(log.contains("close 4000 \"enough\" true"), "the client answered: {log}");
     let mut socket = open(&host);
-    assert!(socket.ask("!close 1001").contains("Invalid"));
+    assert!(socket.ask("!close 1005").contains("Invalid"));
     assert!(socket.ask("!close 5000").contains("Invalid"));
     assert!(socket.ask("!close  reason").contains("Invalid"), "a reason without a code");
     assert!(socket.ask(&format!("!close 3000 {}", "x".repeat(124))).contains("Invalid"));
@@ -365,7 +384,6 @@ fn a_client_that_reads_too_slowly_for_who_does_not_wait_is_given_up() {
     let log = wait_for(&host, "log", |log| !log.is_empty());
     assert!(log.starts_with("error \"the client reads too slowly\""), "{log}");
     assert_eq!(get(&host, "list"), "");
-    drop(socket.end());
 }
 
 #[test]
@@ -470,7 +488,8 @@ fn an_object_connects_to_a_websocket_of_another_object_or_passes_it_on() {
 #[test]
 fn websockets_are_seen_from_outside() {
     let host = sockets().start();
-    let (_one, _two) = (open(&host), open(&host));
+    let (mut one, _two) = (open(&host), open(&host));
+    assert_eq!(one.ask("!add"), "1");
     evict(&host, "sockets/a");
     let data = host.setup.data();
     let data = data.to_str().unwrap();

@@ -28,6 +28,7 @@ use crate::event::{AlarmInfo, CloseInfo};
 use crate::guest::{GuestLimits, GuestState};
 use crate::host;
 use crate::methods::Methods;
+use crate::mixed::{self, MIXED_HANDLER};
 use crate::variables::Variables;
 use crate::worker::WorkerComponent;
 
@@ -50,6 +51,7 @@ const IMPORTS: &[&str] = &[
     "dohost:object/alarms@0.1.",
     "dohost:object/concurrency@0.1.",
     "dohost:object/dynamic-calls@0.1.",
+    "dohost:object/mixed@0.1.",
     "dohost:object/namespace@0.1.",
     "dohost:object/outgoing@0.1.",
     "dohost:object/state@0.1.",
@@ -66,6 +68,11 @@ const IMPORTS: &[&str] = &[
     "wasi:random/",
     "wasi:sockets/",
 ];
+
+/// Whether the host has an interface of this name for a component to import.
+pub fn is_offered(interface: &str) -> bool {
+    IMPORTS.iter().any(|prefix| interface.starts_with(prefix))
+}
 
 /// A component that was read and compiled; what it can be is found out by asking. Cheap to clone.
 #[derive(Clone)]
@@ -114,6 +121,7 @@ impl PartialEq for ObjectComponent {
 pub(crate) enum HandlerIndices {
     Object(ObjectIndices),
     Http(Arc<ServiceIndices>),
+    Mixed(ComponentExportIndex),
 }
 
 /// Where the functions of a handler of websockets are.
@@ -125,9 +133,15 @@ pub(crate) struct WebSocketIndices {
 }
 
 impl ObjectComponent {
-    /// Whether it takes [`Input::Http`](crate::Input::Http), because its handler is that of `wasi:http`.
+    /// Whether it takes [`Input::Http`](crate::Input::Http), and may answer so: its handler is that of `wasi:http`, or the
+    /// one for both kinds of bodies.
     pub fn streams(&self) -> bool {
-        matches!(self.handler, Some(HandlerIndices::Http(_)))
+        matches!(self.handler, Some(HandlerIndices::Http(_) | HandlerIndices::Mixed(_)))
+    }
+
+    /// Whether a body that is whole is better left so.
+    pub fn prefers_whole(&self) -> bool {
+        !matches!(self.handler, Some(HandlerIndices::Http(_)))
     }
 
     /// Whether an instance can handle an event while it waits in another one.
@@ -317,8 +331,9 @@ impl GuestComponent {
     pub fn object(&self) -> Result<ObjectComponent, LoadError> {
         let GuestComponent { engine, path, component, methods, takes_strict_turns, digest, .. } = self;
         let has_object_handler = component.get_export_index(None, OBJECT_HANDLER).is_some();
-        let has_http_handler = !has_object_handler && has_export(engine, component, HTTP_HANDLER);
-        let has_handler = has_object_handler || has_http_handler;
+        let has_mixed_handler = component.get_export_index(None, MIXED_HANDLER).is_some();
+        let has_http_handler = !has_object_handler && !has_mixed_handler && has_export(engine, component, HTTP_HANDLER);
+        let has_handler = has_object_handler || has_mixed_handler || has_http_handler;
         if !has_handler && methods.interface.methods.is_empty() && methods.interface.dynamic.is_none() {
             require_export(engine, component, path, &[OBJECT_HANDLER, HTTP_HANDLER])?;
         }
@@ -330,13 +345,15 @@ impl GuestComponent {
             let alarm =
                 find_export::<(AlarmInfo,), (Result<(), String>,)>(engine, component, &pre, ALARM_HANDLER, "alarm")?;
             let websocket = find_websocket_handler(engine, component, &pre)?;
-            Ok((construct, alarm, websocket, dynamic::find(engine, component, &pre)?))
+            let mixed = mixed::find(engine, component, &pre)?.filter(|_| !has_object_handler);
+            Ok((construct, alarm, websocket, dynamic::find(engine, component, &pre)?, mixed))
         });
-        let (construct, alarm, websocket, dynamic) =
+        let (construct, alarm, websocket, dynamic, mixed) =
             checked.map_err(|reason| LoadError::WrongType { path: path.to_path_buf(), reason })?;
-        let handler = match has_http_handler {
-            true => Some(ServiceIndices::new(&pre).map(Arc::new).map(HandlerIndices::Http)),
-            false => has_object_handler.then(|| ObjectIndices::new(&pre).map(HandlerIndices::Object)),
+        let handler = match mixed {
+            Some(fetch) => Some(Ok(HandlerIndices::Mixed(fetch))),
+            None if has_http_handler => Some(ServiceIndices::new(&pre).map(Arc::new).map(HandlerIndices::Http)),
+            None => has_object_handler.then(|| ObjectIndices::new(&pre).map(HandlerIndices::Object)),
         };
         let handler = handler.transpose();
         Ok(ObjectComponent {
@@ -373,7 +390,7 @@ impl GuestComponent {
             .component
             .component_type()
             .imports(&self.engine.wasmtime)
-            .filter(|(name, _)| !IMPORTS.iter().any(|prefix| name.starts_with(prefix)))
+            .filter(|(name, _)| !is_offered(name))
             .filter(|(name, item)| !is_client(name) && !has_types_only(&self.engine, &item.ty))
             .map(|(name, _)| name.to_owned())
             .collect();
@@ -420,7 +437,7 @@ fn check_handler(engine: &Engine, component: &Component, pre: &InstancePre<Guest
 }
 
 /// The function of an interface that a component need not export, if it does, compared with ours.
-fn find_export<Params, Results>(
+pub(crate) fn find_export<Params, Results>(
     engine: &Engine,
     component: &Component,
     pre: &InstancePre<GuestState>,

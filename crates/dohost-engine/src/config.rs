@@ -28,6 +28,10 @@ pub const EPOCH: Duration = Duration::from_millis(5);
 const MEMORIES_PER_COMPONENT_MAX: u32 = 4;
 /// Core instances that one component may have. JavaScript and Python runtimes are made of many small modules.
 const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 200;
+/// Memories that one core module may have, such as one that joins two others.
+const MEMORIES_PER_MODULE_MAX: u32 = MEMORIES_PER_COMPONENT_MAX;
+/// Tables that one core module may have.
+const TABLES_PER_MODULE_MAX: u32 = 10;
 /// Tables that one component may have.
 const TABLES_PER_COMPONENT_MAX: u32 = 50;
 /// Elements of one table.
@@ -105,6 +109,8 @@ fn pooling(options: &EngineOptions) -> PoolingAllocationConfig {
         .total_memories(memories(options))
         .total_tables(instances.saturating_mul(4))
         .total_stacks(stacks(instances))
+        .max_memories_per_module(MEMORIES_PER_MODULE_MAX)
+        .max_tables_per_module(TABLES_PER_MODULE_MAX)
         .max_memories_per_component(MEMORIES_PER_COMPONENT_MAX)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
         .max_tables_per_component(TABLES_PER_COMPONENT_MAX)

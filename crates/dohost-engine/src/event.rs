@@ -14,7 +14,8 @@ pub use wasmtime_wasi_http::{Error as BodyError, WasiBody as Body};
 pub enum Input {
     /// A request as a record, its body whole. A component with the handler of `wasi:http` gets it as it would a stream.
     Fetch(Request),
-    /// A request with a streamed body, for a component with the handler of `wasi:http` and for no other.
+    /// A request with a streamed body, for a component with the handler of `wasi:http` or with the one for both kinds of
+    /// bodies, and for no other.
     Http(http::Request<Body>),
     /// For a method.
     Method(MethodCall),
@@ -118,9 +119,9 @@ impl DynamicValues {
 /// What the guest replied.
 #[derive(Debug)]
 pub enum Output {
-    /// Of `fetch` of `dohost:object/handler`.
+    /// Of `fetch` of `dohost:object/handler`, or a whole one of `dohost:object/mixed-handler`.
     Response(Response),
-    /// Of `handle` of `wasi:http`: the head; the body comes as the guest makes it.
+    /// Of `handle` of `wasi:http`, or a streamed one of `dohost:object/mixed-handler`: the head; the body comes as the guest makes it.
     Http(http::Response<Body>),
     /// To [`Input::Method`]: its result, if it has one.
     Value(Option<Value>),

@@ -15,6 +15,7 @@ use dohost_rpc::{Method, Value};
 pub use crate::bindings::types::{Request, Response};
 use crate::bindings::{alarms, concurrency, namespace, outgoing, storage, websockets};
 pub use crate::event::{Body, BodyError};
+use crate::mixed::{MixedRequest, MixedResponse};
 pub use alarms::{Alarm, Cron, MissedTicks};
 pub use concurrency::Error as ConcurrencyError;
 pub use namespace::{CallError, Error as NamespaceError};
@@ -211,6 +212,9 @@ pub type Sent = Result<Result<http::Response<Body>, BodyError>, Fatal>;
 /// What came of a call with streamed bodies.
 pub type Called = Result<Result<http::Response<Body>, CallError>, Fatal>;
 
+/// What came of a call with bodies of either kind.
+pub type CalledMixed = Result<Result<MixedResponse, CallError>, Fatal>;
+
 /// A stub as the host holds it; the guest has a handle to it.
 pub struct Stub(pub Box<dyn ObjectStub>);
 
@@ -224,6 +228,8 @@ pub trait ObjectStub: Send + Sync {
     fn fetch(&self, caller: Caller, request: Request) -> BoxFuture<Result<Result<Response, CallError>, Fatal>>;
     /// The same with streamed bodies; resolves with the head of the reply.
     fn fetch_streamed(&self, caller: Caller, request: http::Request<Body>) -> BoxFuture<Called>;
+    /// Either of these, by the request; the reply comes in the form in which the object gave it.
+    fn fetch_mixed(&self, caller: Caller, request: MixedRequest) -> BoxFuture<CalledMixed>;
     /// Calls a method with arguments in JSON, like `fetch`; the result is JSON too.
     fn call(
         &self,

@@ -40,6 +40,7 @@ use crate::guest::{self, CpuExceeded, GuestLimits, GuestState};
 use crate::host::NotAnObject;
 use crate::imports::{Fatal, Inside, Outside, TaskId};
 use crate::methods::Methods;
+use crate::mixed::{self, Mixed, MixedRequest};
 use crate::slice::{Slice, Wakes};
 use crate::streams;
 use crate::variables::Variables;
@@ -189,6 +190,7 @@ struct WebSocketHandler {
 enum Handler {
     Object(Fetch),
     Http(Handle),
+    Mixed(mixed::Fetch),
 }
 
 impl ObjectComponent {
@@ -228,6 +230,7 @@ impl ObjectComponent {
                 let service = indices.load(&mut *store, &instance)?;
                 Some(Handler::Http(service.wasi_http_handler().func_handle()))
             }
+            Some(HandlerIndices::Mixed(fetch)) => Some(Handler::Mixed(instance.get_typed_func(&mut *store, fetch)?)),
         };
         let construct = self.construct.as_ref().map(|construct| instance.get_typed_func(&mut *store, construct));
         let dynamic = self.dynamic.as_ref().map(|call| instance.get_typed_func(&mut *store, call)).transpose()?;
@@ -377,6 +380,12 @@ fn start<'a>(accessor: &'a Accessor<GuestState>, exports: &'a Exports, call: Cal
             Err(reason) => finish(event, Err(reason), events),
         },
         (Input::Http(request), Some(Handler::Http(handle))) => start_handle(accessor, handle, event, request, events),
+        (Input::Fetch(request), Some(Handler::Mixed(fetch))) => {
+            start_mixed(accessor, fetch, event, Mixed::Whole(request), events)
+        }
+        (Input::Http(request), Some(Handler::Mixed(fetch))) => {
+            start_mixed(accessor, fetch, event, Mixed::Streamed(request), events)
+        }
         (Input::Http(_), Some(Handler::Object(_))) => {
             finish(event, Ok(Output::NotOffered("the handler of the object takes no streams".into())), events)
         }
@@ -437,6 +446,31 @@ fn start_fetch<'a>(
     Box::pin(async move {
         let (reply,) = fetch.finish_call_concurrent(accessor, started?).await?;
         events.finished(event, reply.map(Output::Response));
+        Ok(())
+    })
+}
+
+fn start_mixed<'a>(
+    accessor: &'a Accessor<GuestState>,
+    fetch: mixed::Fetch,
+    event: usize,
+    request: MixedRequest,
+    events: &'a dyn Events,
+) -> Task<'a> {
+    let started = accessor.with(|mut access| {
+        let request = mixed::give(&mut access, request)?;
+        fetch.start_call_concurrent(access, (request,))
+    });
+    if let Ok(started) = &started {
+        events.started(event, TaskId(started.task()));
+    }
+    Box::pin(async move {
+        let (reply,) = fetch.finish_call_concurrent(accessor, started?).await?;
+        let reply = match reply {
+            Ok(reply) => Ok(accessor.with(|mut access| mixed::take(&mut access, reply))?),
+            Err(exception) => Err(exception),
+        };
+        events.finished(event, reply);
         Ok(())
     })
 }

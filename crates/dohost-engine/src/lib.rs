@@ -23,6 +23,7 @@ pub mod imports;
 pub mod instance;
 pub mod kept;
 mod methods;
+mod mixed;
 pub mod program;
 mod slice;
 pub mod streams;
@@ -41,5 +42,6 @@ pub use event::{
 pub use guest::GuestLimits;
 pub use instance::{Call, Events, ObjectInstance, Trap};
 pub use kept::KeptFiles;
+pub use mixed::{Mixed, MixedRequest, MixedResponse};
 pub use variables::Variables;
 pub use worker::{Worker, WorkerComponent};

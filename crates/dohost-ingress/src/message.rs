@@ -1,5 +1,6 @@
 //! What is checked of every message, whoever answers it: its head, and which headers go no further than this connection.
 
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, Request, StatusCode, header};
 
 use crate::reply::Refusal;
@@ -18,12 +19,27 @@ const CONNECTION_HEADERS: [HeaderName; 9] = [
     header::UPGRADE,
 ];
 
-/// Refuses a request that names more than one host. (hyper has checked the rest.)
+/// Refuses a request that names no host, or more than one, and one whose body is coded otherwise than in chunks: what comes
+/// before this host may take it for another request than this host does. (hyper has checked the rest.)
 pub(crate) fn check_head<B>(request: &Request<B>) -> Result<(), Refusal> {
-    match request.headers().get_all(header::HOST).iter().nth(1) {
-        None => Ok(()),
-        Some(_) => Err(Refusal::new(StatusCode::BAD_REQUEST, "the request has more than one host header")),
+    let bad = |text: &str| Err(Refusal::new(StatusCode::BAD_REQUEST, text));
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (_, Some(_)) => return bad("the request has more than one host header"),
+        (Some(host), None) if !is_host(host.as_bytes()) => return bad("the host header is no host"),
+        _ => {}
     }
+    let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "the only transfer coding that is taken is chunked")),
+    }
+}
+
+/// A host with or without a port, or nothing, which says that the target has none (RFC 9110, 7.2).
+fn is_host(value: &[u8]) -> bool {
+    value.is_empty() || (!value.contains(&b'@') && Authority::try_from(value).is_ok())
 }
 
 /// The headers that a message names as belonging to its connection only.

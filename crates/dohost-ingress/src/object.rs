@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dohost_engine::{Header, Request, Response};
+use dohost_engine::{Header, Mixed, Request, Response};
 use dohost_object::{Class, Target};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -21,6 +21,8 @@ use crate::websocket;
 
 /// Bodies up to this size are not counted among those in memory.
 const SMALL_BODY_BYTES: usize = 4 << 10;
+/// Bodies up to this size are collected for objects that could as well read them as they come.
+const WHOLE_BODY_BYTES: u64 = 64 << 10;
 
 /// Answers a request by asking the object that the route names.
 pub(crate) async fn answer(
@@ -28,7 +30,7 @@ pub(crate) async fn answer(
     route: Route,
     request: http::Request<Incoming>,
 ) -> Result<http::Response<Answer>, Refusal> {
-    if route.class.streams() {
+    if route.class.streams() && !(route.class.prefers_whole() && is_small(request.body())) {
         return answer_streamed(shared, route, request).await;
     }
     let Route { class, name, path } = route;
@@ -42,10 +44,19 @@ pub(crate) async fn answer(
     let _place = place_for(&body, body_bytes_max, shared)?;
     let body = read_body(body, body_bytes_max, shared.limits.body_timeout).await?;
     let request = event_request(parts, path, body)?;
-    let reply = shared.host.fetch(&class, Target::Name(&name), request).await;
+    let reply = shared.host.fetch_mixed(&class, Target::Name(&name), request).await;
     let reply = reply.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let response = reply.map_err(|error| Refusal::from_event(&error, class.name(), &name))?;
-    http_response(response, &shared.limits).map_err(|reason| not_http(&class, &name, &reason))
+    match response {
+        Mixed::Whole(response) => http_response(response, &shared.limits),
+        Mixed::Streamed(response) => checked_response(response, &shared.limits),
+    }
+    .map_err(|reason| not_http(&class, &name, &reason))
+}
+
+/// Whether it takes hardly any time to collect.
+fn is_small(body: &Incoming) -> bool {
+    body.size_hint().exact().is_some_and(|bytes| bytes <= WHOLE_BODY_BYTES)
 }
 
 /// The same with bodies that are streamed in both directions.

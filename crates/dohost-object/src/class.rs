@@ -106,9 +106,14 @@ impl Class {
         self.0.code.load().limits.body_bytes_max
     }
 
-    /// Whether its objects have the handler of `wasi:http`, with streamed bodies.
+    /// Whether its objects take streamed bodies, and may answer with such.
     pub fn streams(&self) -> bool {
         self.0.code.load().component.streams()
+    }
+
+    /// Whether a body that is whole is better left so for its objects.
+    pub fn prefers_whole(&self) -> bool {
+        self.0.code.load().component.prefers_whole()
     }
 
     /// The methods of its objects, as they are now: new code may have others.

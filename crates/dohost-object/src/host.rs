@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dohost_engine::imports::{BoxFuture, OutgoingError, Outside, RequestOptions};
-use dohost_engine::{Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Output, Request, Response};
+use dohost_engine::{
+    Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, MixedResponse, Output, Request, Response,
+};
 use dohost_rpc::Value;
 use dohost_storage::{ClassNumber, NAME_BYTES_MAX, Store, StoreError};
 use parking_lot::Mutex;
@@ -24,7 +26,7 @@ use crate::executor::{Executors, current, with_residents};
 use crate::id::{IdKey, InvalidId, ObjectId};
 use crate::limits::HostLimits;
 use crate::outside::WorkerOutside;
-use crate::streams::{input_for, streamed_reply, whole_reply};
+use crate::streams::{input_for, mixed_reply, streamed_reply, whole_reply};
 use crate::websockets::{Socket, WebSocketClient, WebSocketIo, WebSockets};
 
 /// How often a shutdown looks whether the last object has gone.
@@ -183,6 +185,19 @@ impl Host {
         Ok(streamed_reply(self.0.clone().send(class, id, name, input, None).await))
     }
 
+    /// The same with a whole request, and the reply in the form in which the object gives it: a streamed one resolves with
+    /// its head.
+    pub async fn fetch_mixed(
+        &self,
+        class: &Class,
+        target: Target<'_>,
+        request: Request,
+    ) -> Result<Reply<MixedResponse>, InvalidId> {
+        let (id, name) = target.resolve(&class.0.ids)?;
+        let reply = self.0.clone().send(class, id, name, Input::Fetch(request), None).await;
+        Ok(mixed_reply(reply))
+    }
+
     /// Calls a method of an object, like [`Host::fetch`].
     pub async fn call(
         &self,
@@ -262,6 +277,7 @@ impl HostInner {
         options: HostOptions,
         executors: Executors,
     ) -> Result<Arc<HostInner>, StoreError> {
+        let websockets = WebSockets::new(&options.limits);
         let mut by_name = HashMap::new();
         for options in classes {
             let class = Class::new(&store.class(&options.name)?, options);
@@ -279,7 +295,7 @@ impl HostInner {
             last_call: AtomicU64::new(0),
             last_hold: AtomicU64::new(0),
             alarms: AlarmHistory::default(),
-            websockets: WebSockets::default(),
+            websockets,
             alarms_changed: Notify::new(),
             is_stopping: AtomicBool::new(false),
         }))

@@ -19,6 +19,12 @@ pub struct HostLimits {
     pub alarms_max: usize,
     /// Websockets of all objects. One more is refused.
     pub websockets_max: usize,
+    /// Bytes of large messages that are coming in on websockets, over all objects. Over it, they are read when others are
+    /// done; one that waits too long closes its websocket with code 1013.
+    pub websocket_incoming_bytes_max: usize,
+    /// Bytes of messages that wait to be taken by clients, over all objects. Over it, a websocket on which some wait already
+    /// is closed with code 1013.
+    pub websocket_outgoing_bytes_max: usize,
     /// How long an object may take to finish its events before it moves to new code. Over it, it is reset.
     pub drain_time_max: Duration,
 }
@@ -31,6 +37,8 @@ impl Default for HostLimits {
             commit_time_max: Duration::from_secs(30),
             alarms_max: 256,
             websockets_max: 100_000,
+            websocket_incoming_bytes_max: 512 << 20,
+            websocket_outgoing_bytes_max: 512 << 20,
             drain_time_max: Duration::from_secs(30),
         }
     }

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use dohost_engine::imports::{
-    BoxFuture, CallError, Called, Caller, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside, Request,
-    RequestOptions, Response, Sent, Stub,
+    BoxFuture, CallError, Called, CalledMixed, Caller, Fatal, NamespaceError, ObjectStub, OutgoingError, Outside,
+    Request, RequestOptions, Response, Sent, Stub,
 };
-use dohost_engine::{Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Output};
+use dohost_engine::{Body, BodyError, DynamicCall, DynamicValues, Input, MethodCall, Mixed, MixedRequest, Output};
 use dohost_rpc::{Interface, Method, Value, json};
 use parking_lot::Mutex;
 use tokio::sync::oneshot::{self, error::TryRecvError};
@@ -22,7 +22,7 @@ use crate::event::{Reply, arguments_bytes, dynamic_bytes, request_bytes, streame
 use crate::feed::Enter;
 use crate::host::{HostInner, Target};
 use crate::object::Object;
-use crate::streams::{hold, input_for, streamed_reply, whole_reply};
+use crate::streams::{hold, input_for, mixed_reply, streamed_reply, whole_reply};
 
 /// The imports of one object.
 pub(crate) struct ObjectOutside(pub Arc<Object>);
@@ -160,18 +160,40 @@ impl ObjectStub for StubOf {
     }
 
     fn fetch_streamed(&self, task: Caller, request: http::Request<Body>) -> BoxFuture<Called> {
-        let bytes = streamed_bytes(&request);
-        let calling = match self.callee.class.streams() {
-            true => Calling::Now(Input::Http(request)),
-            false => Calling::WhenCollected(request),
-        };
-        let called = self.send(task, bytes, calling);
+        let called = self.send_streamed(task, request);
         Box::pin(async move {
             let Replied { reply, mut place, entered } = called.await?;
             if let Some(place) = &mut place {
                 place.replied();
             }
             let reply = streamed_reply(reply).map(|response| hold(place, response));
+            enter(entered).await;
+            Ok(call_result(reply))
+        })
+    }
+
+    fn fetch_mixed(&self, task: Caller, request: MixedRequest) -> BoxFuture<CalledMixed> {
+        let called = match request {
+            Mixed::Whole(request) => {
+                let bytes = request_bytes(&request);
+                self.send(task, bytes, Calling::Now(Input::Fetch(request)))
+            }
+            Mixed::Streamed(request) => self.send_streamed(task, request),
+        };
+        Box::pin(async move {
+            let Replied { reply, mut place, entered } = called.await?;
+            let reply = match mixed_reply(reply) {
+                Ok(Mixed::Streamed(response)) => {
+                    if let Some(place) = &mut place {
+                        place.replied();
+                    }
+                    Ok(Mixed::Streamed(hold(place, response)))
+                }
+                whole => {
+                    drop(place);
+                    whole
+                }
+            };
             enter(entered).await;
             Ok(call_result(reply))
         })
@@ -287,6 +309,16 @@ impl StubOf {
             enter(entered).await;
             Ok(call_result(reply.map(finish)))
         })
+    }
+
+    /// Sends a request with a streamed body.
+    fn send_streamed(&self, task: Caller, request: http::Request<Body>) -> BoxFuture<Result<Replied, Fatal>> {
+        let bytes = streamed_bytes(&request);
+        let calling = match self.callee.class.streams() {
+            true => Calling::Now(Input::Http(request)),
+            false => Calling::WhenCollected(request),
+        };
+        self.send(task, bytes, calling)
     }
 
     /// Bytes that a reply may have which is collected for the caller.

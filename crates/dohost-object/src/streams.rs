@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use dohost_engine::imports::{BoxFuture, Caller, Fatal, Gates};
 use dohost_engine::streams::{CollectError, collect, request_record, response, response_record};
-use dohost_engine::{Body, BodyError, Input, Output};
+use dohost_engine::{Body, BodyError, Input, Mixed, MixedResponse, Output};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 
@@ -85,6 +85,15 @@ pub(crate) fn streamed_reply(reply: Reply<Output>) -> Reply<http::Response<Body>
         Output::Http(response) => Ok(response),
         Output::Response(record) => response(record)
             .map_err(|reason| EventError::Exception(format!("the response of the object is not HTTP: {reason}"))),
+        other => panic!("a request is answered with a response, not {other:?}"),
+    }
+}
+
+/// A reply as the object gave it.
+pub(crate) fn mixed_reply(reply: Reply<Output>) -> Reply<MixedResponse> {
+    match reply? {
+        Output::Http(response) => Ok(Mixed::Streamed(response)),
+        Output::Response(record) => Ok(Mixed::Whole(record)),
         other => panic!("a request is answered with a response, not {other:?}"),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A component says itself what its functions take and give. Here that is read ([`Interface::read`]), arguments and results
 //! are turned from JSON into [`Value`]s and back as the types say ([`json`]), and it is told to people and programs
-//! ([`wit`], [`openapi`], [`client`]). [`compare`] says what a change of it breaks. `docs/RPC.md` is the manual.
+//! ([`wit`], [`openapi`], [`client`]). [`compare`] says what a change of it breaks, [`world`] whether the rest of the component fits
+//! what dohost offers. `docs/RPC.md` is the manual.
 //!
 //! Reading order: `interface` → `read` → `value` → [`json`] → the rest in any order.
 //!
@@ -25,6 +26,7 @@ pub mod openapi;
 mod read;
 pub mod value;
 pub mod wit;
+pub mod world;
 
 #[cfg(test)]
 mod samples;

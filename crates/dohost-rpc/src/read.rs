@@ -26,7 +26,7 @@ const NAMESPACE: &str = "dohost:object/namespace@0.1.";
 /// The interface of a component cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("cannot read the interface of the component: {0}")]
-pub struct ReadError(String);
+pub struct ReadError(pub(crate) String);
 
 impl Interface {
     /// Reads the interface of a component from its binary form.

@@ -33,6 +33,7 @@ pub enum Command {
     Deploy(Deploy),
     New(New),
     Test(Test),
+    Conform(Conform),
     Dev(Box<Dev>),
     /// List the limits of an object, with their defaults and what happens when they are hit.
     Limits,
@@ -458,12 +459,75 @@ impl Test {
     }
 }
 
+const CONFORM_EXAMPLES: &str = "\
+Examples:
+  Whether a component fits this host, links, starts and survives
+      dohost conform counter.wasm
+
+  With the requests of a script, which find out more
+      dohost conform counter.wasm --script tests/counter.toml
+
+  A program in JavaScript, for a program to read
+      dohost conform src/index.js --json
+
+  An object that calls others
+      dohost conform cart.wasm --with stock.wasm --script tests/cart.toml
+
+  A component that implements two classes
+      dohost conform shop.wasm --class Cart --class Stock";
+
+/// Find out whether a component, or a program in JavaScript, fits dohost and behaves as an object should.
+///
+/// Looks whether it is a component, fits the world and links. Then serves it on data of its own and asks it, undisturbed at
+/// first, and then with evictions, with crashes, with alarms that come twice, from many clients at once, and with hardly any memory or
+/// time. The exit code is 0 if it conforms, 1 if not, 2 if that could not be told.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = CONFORM_EXAMPLES, after_help = "`dohost conform --help` shows examples.")]
+pub struct Conform {
+    /// The component, or a program in JavaScript or TypeScript
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Ask for what this script has, as of `dohost test` [default: one request to each class]
+    #[arg(long, value_name = "SCRIPT")]
+    pub script: Option<PathBuf>,
+
+    /// Serve FILE as this class; may be given many times, for a component that implements several [default: named like the file]
+    #[arg(long = "class", value_name = "NAME", value_parser = parse_class_name, conflicts_with = "worker")]
+    pub classes: Vec<String>,
+
+    /// Serve this too, for objects that call it; may be given many times
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
+
+    /// It is a Worker: it gets every request [default: if it handles requests as wasi:http 0.2 has it]
+    #[arg(long)]
+    pub worker: bool,
+
+    /// Run nothing: look only whether it fits and links
+    #[arg(long = "static", conflicts_with = "script")]
+    pub is_static: bool,
+
+    /// Chooses the moments of crashes
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people
     Text,
     /// One JSON object per line
     Json,
+}
+
+fn parse_class_name(name: &str) -> Result<String, String> {
+    dohost_object::check_class_name(name).map_err(|error| error.to_string())?;
+    Ok(name.into())
 }
 
 fn parse_class(text: &str) -> Result<(String, PathBuf), String> {

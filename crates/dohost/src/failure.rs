@@ -23,6 +23,11 @@ impl Failure {
         self.place.as_ref()
     }
 
+    /// What to do about it, if that is known.
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
     /// The same, of something that a file says, if it is one that says it.
     pub fn at(self, place: Option<Place>) -> Failure {
         Failure { place, ..self }

@@ -1,7 +1,7 @@
 //! The `dohost` command: arguments, wiring, exit codes.
 //!
 //! Exit codes: 0 after a stop by signal or a command that did what it should, 1 for an error (said on stderr, with what to do about it), 2 for arguments that
-//! make no sense.
+//! make no sense, or if `dohost conform` cannot tell.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ mod build;
 mod call;
 mod check;
 mod config;
+mod conform;
 mod deploy;
 mod describe;
 mod dev;
@@ -51,6 +52,8 @@ fn main() -> ExitCode {
         args::Command::Dev(dev) => dev::run(*dev),
         args::Command::Test(test) => testing::run(&test),
         args::Command::Types(types) => types::run(&types),
+        // It has an exit code of its own.
+        args::Command::Conform(conform) => return conform::run(&conform),
         args::Command::Limits => output::say(limit::table()).map_err(Into::into),
     };
     match result {

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use crate::guests;
 use crate::javascript;
 use crate::languages;
-use crate::process::{cargo, run, say};
+use crate::process::{answer, cargo, run, say};
 use crate::toolchain::{TARGET, Toolchain};
 
 /// Ends only if something is wrong: xtask becomes dohost.
@@ -32,6 +32,7 @@ pub fn serve(arguments: &[OsString]) -> Result<()> {
 
 pub fn test(arguments: &[OsString]) -> Result<()> {
     guests::build()?;
+    fetch_vectors()?;
     // What objects in Rust are written with is in the workspace of the guests; its examples are compiled for this machine.
     let mut examples = cargo(&guests::workspace());
     examples.env("CARGO_TARGET_DIR", guests::target().join("guests-build"));
@@ -41,6 +42,17 @@ pub fn test(arguments: &[OsString]) -> Result<()> {
         languages::build(&[])?;
     }
     run(cargo(guests::root()).args(["test", "--release", "--workspace"]).args(arguments))
+}
+
+/// Test vectors of others, which tests read from cargo's registry.
+fn fetch_vectors() -> Result<()> {
+    let manifest = "conformance/vectors/Cargo.toml";
+    // Whoever has them needs no network.
+    let has_them = answer(cargo(guests::root()).args(["fetch", "--locked", "--offline", "--manifest-path", manifest]));
+    match has_them {
+        Some(_) => Ok(()),
+        None => run(cargo(guests::root()).args(["fetch", "--locked", "--manifest-path", manifest])),
+    }
 }
 
 /// Ends only if something is wrong: xtask becomes the simulation.

@@ -9,7 +9,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::process::{answer, is_on_path, run, say, without_cargo};
 
@@ -40,6 +40,14 @@ pub fn cargo(folder: &Path) -> Command {
 
 pub fn is_installed(packages: &[&str]) -> bool {
     missing(packages).is_empty()
+}
+
+/// Installs what a program is in, if it is not on the PATH.
+pub fn package_for(program: &str, package: &str) -> Result<()> {
+    if is_on_path(program) {
+        return Ok(());
+    }
+    install(&[package]).with_context(|| format!("there is no {program}"))
 }
 
 /// Installs what is missing, as root or with sudo.

@@ -14,8 +14,10 @@ mod javascript;
 mod languages;
 mod npm;
 mod process;
+mod python;
 mod toolchain;
 mod types;
+mod websockets;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -92,6 +94,17 @@ enum Chore {
         only: String,
     },
 
+    /// Run the Autobahn cases for WebSockets against dohost
+    ///
+    /// Installs the runner kosoku from PyPI into target/. Each case runs twice, the second time while the object is evicted
+    /// over and over.
+    Autobahn,
+
+    /// Chat in the tabs of a real browser
+    ///
+    /// Installs Chromium with apt-get, if it is missing, and talks in the room of guests/room.
+    Browser,
+
     /// Check with TypeScript's own compiler what `dohost types` writes
     ///
     /// Installs it with npm into target/ (and npm with apt-get, if it is missing).
@@ -109,6 +122,8 @@ fn main() -> ExitCode {
         Chore::Test { arguments } => chores::test(&arguments),
         Chore::Sim { arguments } => chores::sim(&arguments),
         Chore::Corpus { record, workerd, only } => corpus::compare(record, workerd, &only),
+        Chore::Autobahn => websockets::autobahn(),
+        Chore::Browser => websockets::browser(),
         Chore::Types => types::check(),
         Chore::Lint => chores::lint(),
     };

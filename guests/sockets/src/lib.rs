@@ -22,6 +22,7 @@
 //! | --- | --- |
 //! | `!life` | sends how many events this instance has had |
 //! | `!add` | adds 1 to the number in the store and sends it |
+//! | `!write BYTES` | stores so many, then sends `wrote` |
 //! | `!sleep MS` | waits, then sends `slept MS` |
 //! | `!attach TEXT`, `!attached` | leaves an attachment; sends it |
 //! | `!tags` | sends the tags |
@@ -208,6 +209,10 @@ impl WebSocketHandler for Sockets {
         match command {
             "life" => say(EVENTS.get().to_string()).await?,
             "add" => say(add().await?.to_string()).await?,
+            "write" => {
+                storage::put("large".into(), vec![b'x'; numbers()[0] as usize]).await.map_err(|e| format!("{e:?}"))?;
+                say("wrote".into()).await?;
+            }
             "sleep" => {
                 monotonic_clock::wait_for(numbers()[0] * 1_000_000).await;
                 say(format!("slept {argument}")).await?;

@@ -6,12 +6,15 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use http::HeaderName;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use wasmtime::component::{Access, Accessor, FutureReader, Linker, Resource, StreamReader};
 use wasmtime::{AsContextMut, StoreContextMut};
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p3::{MaybeMutable, Request, Response};
-use wasmtime_wasi_http::{Error, FieldMap, RequestOptions, WasiBody, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, FieldMap, RequestOptions, WasiBody, WasiHttpHooks, WasiHttpView,
+};
 
 use super::bodies::{self, CHUNK_BYTES_MAX, Passage, Received, Trailers};
 use super::http_errors::error_code;
@@ -47,7 +50,10 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
     types.func_wrap(
         "[static]response.consume-body",
         |mut store, (response, received): (Resource<Response>, Received03)| {
-            let response = store.data_mut().table.delete(response)?;
+            let mut response = store.data_mut().table.delete(response)?;
+            // Whoever sent it was held to the length that it says. A reply to HEAD says one, and has no body.
+            let state = store.data_mut();
+            response.headers = FieldMap::new_immutable(state.http().hooks, http::HeaderMap::new());
             let response = response.into_http(&mut store, async { Ok(()) })?;
             consume(store, response.into_body(), received)
         },
@@ -189,6 +195,11 @@ impl WasiHttpHooks for HttpHooks {
                 Err(_) => std::future::pending().await,
             }
         })
+    }
+
+    /// A guest may see and say that a message is about a websocket. Who sends a message takes this header away all the same.
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        *name != http::header::UPGRADE && DEFAULT_FORBIDDEN_HEADERS.contains(name)
     }
 
     /// The host header is part of what the guest was given or made, and of what the client of the network sets.

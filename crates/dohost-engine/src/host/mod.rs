@@ -10,6 +10,7 @@ mod concurrency;
 mod dynamic_calls;
 pub(crate) mod http;
 pub(crate) mod http_errors;
+mod mixed;
 mod namespace;
 mod outgoing;
 mod state;
@@ -46,6 +47,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     bindings::namespace::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     dynamic_calls::add_to_linker(&mut linker)?;
     streaming::add_to_linker(&mut linker)?;
+    mixed::add_to_linker(&mut linker)?;
     bindings::outgoing::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::storage::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     bindings::alarms::add_to_linker::<_, Host>(&mut linker, |state| state)?;

@@ -33,28 +33,32 @@ export function extract(source) {
   return { content: String(source).toWellFormed(), type: "text/plain;charset=UTF-8" };
 }
 
-// The body of a request to a Worker, as a stream that the host has under a number.
-export function hostStream(number) {
-  let current = number;
-  const stream = new ReadableStream({
-    type: "bytes",
-    async pull(controller) {
-      const next = await native.bodyRead(current);
-      if (next === null) {
-        controller.close();
-      } else {
-        current = next[0];
-        controller.enqueue(next[1]);
-      }
-    },
-    cancel() {
-      native.bodyDrop(current);
-    },
-  }, { highWaterMark: 0 });
-  return stream;
+// Bodies of the host that nobody reads any more are let go there too.
+const forgotten = new FinalizationRegistry((number) => native.bodyDrop(number));
+
+// Content that the host has under a number.
+export function kept(number) {
+  const content = { host: number };
+  forgotten.register(content, number);
+  return content;
 }
 
-let takeBody, cloneBody, contentOf, isUsed;
+// Such content as a stream.
+function hostStream(content) {
+  return new ReadableStream({
+    type: "bytes",
+    async pull(controller) {
+      const bytes = await native.bodyRead(content.host);
+      if (bytes === null) controller.close();
+      else controller.enqueue(bytes);
+    },
+    cancel() {
+      native.bodyDrop(content.host);
+    },
+  }, { highWaterMark: 0 });
+}
+
+let takeBody, cloneBody;
 
 export class Body {
   // Text, a Uint8Array, a ReadableStream, `{ host: number }` for one that nobody has begun to read, or null.
@@ -62,8 +66,6 @@ export class Body {
   #isUsed = false;
 
   static {
-    contentOf = (body) => body.#content;
-    isUsed = (body) => body.bodyUsed;
     // Takes the content away, as reading it does.
     takeBody = (body) => {
       body.#use();
@@ -87,7 +89,7 @@ export class Body {
 
   #asStream() {
     if (this.#content !== null && typeof this.#content === "object" && "host" in this.#content) {
-      this.#content = hostStream(this.#content.host);
+      this.#content = hostStream(this.#content);
     }
     return this.#content;
   }
@@ -164,7 +166,7 @@ export class Body {
 }
 
 // A promise of the bytes, or the bytes.
-export function bytesOfContent(content) {
+function bytesOfContent(content) {
   if (content === null) return NOTHING;
   if (typeof content === "string") return native.utf8Encode(content);
   if (content instanceof Uint8Array) return content;
@@ -172,10 +174,9 @@ export function bytesOfContent(content) {
   return native.bodyReadAll(content.host);
 }
 
-// Content that the host takes as it is (text, bytes or null), or a promise of such.
-export function wholeContent(content) {
-  if (content === null || typeof content === "string" || content instanceof Uint8Array) return content;
-  return bytesOfContent(content);
+// Whether content is there: text, bytes or null.
+export function isWhole(content) {
+  return content === null || typeof content === "string" || content instanceof Uint8Array;
 }
 
-export { cloneBody, contentOf, isUsed, takeBody };
+export { cloneBody, takeBody };

@@ -2,11 +2,13 @@
 
 import native from "dohost:native";
 import { unlessAborted } from "dohost:abort";
-import { takeBody, wholeContent } from "dohost:body";
+import { isWhole, takeBody } from "dohost:body";
 import { rawOf } from "dohost:headers";
+import { leaving } from "dohost:outgoing";
 import { Request } from "dohost:request";
 import { received } from "dohost:response";
 import { URL } from "dohost:url";
+import { requireObject } from "dohost:websocket";
 
 const REDIRECTS_MAX = 20;
 
@@ -24,11 +26,21 @@ async function fromNetwork(request) {
   const send = async (method, url, headers, content) => {
     if (!/^https?:/.test(url)) throw new TypeError(`Fetch API cannot load: ${url}`);
     // The host is in the URL; a request that is passed on may still have another one.
-    return native.fetch(method, url, without(headers, ["host"]), content);
+    return native.fetch(method, url, without(headers, ["host"]), leaving(content));
   };
-  const content = await wholeContent(takeBody(request));
+  if (/^websocket$/i.test(request.headers.get("upgrade") ?? "")) return upgraded(request);
+  const content = takeBody(request);
   const [status, headers, body] = await send(request.method, request.url, rawOf(request.headers), content);
   return redirected(request, content, received(status, headers, body, request.url, false), send);
+}
+
+// The response comes with a WebSocket, if the server agrees.
+async function upgraded(request) {
+  requireObject();
+  const url = request.url.replace(/^ws/, "http");
+  if (!/^https?:/.test(url)) throw new TypeError(`Fetch API cannot load: ${request.url}`);
+  const [status, headers, body, socket] = await native.wsConnect(request.method, url, without(rawOf(request.headers), ["host"]));
+  return received(status, headers, body, request.url, false, socket ?? null);
 }
 
 // Follows the redirect that a response may be, if its request wants that. `send` gives status, headers and body.
@@ -51,6 +63,9 @@ async function follow(request, content, response, send) {
       method = "GET";
       content = null;
       headers = without(headers, ["content-type", "content-length", "content-encoding", "content-language", "content-location"]);
+    }
+    if (!isWhole(content)) {
+      throw new TypeError("A request with a one-time-use body (it was initialized from a stream, not a buffer) encountered a redirect requiring the body to be retransmitted. To avoid this error in the future, construct this request from a buffer-like body initializer.");
     }
     if (next.origin !== new URL(url).origin) headers = without(headers, ["authorization", "cookie"]);
     url = next.href;

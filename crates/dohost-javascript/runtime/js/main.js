@@ -6,7 +6,7 @@ import { CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent }
 import { AbortController, AbortSignal } from "dohost:abort";
 import { atob, btoa } from "dohost:base64";
 import { Blob, File } from "dohost:blob";
-import { contentOf, isUsed, takeBody, wholeContent } from "dohost:body";
+import { kept, takeBody } from "dohost:body";
 import { console } from "dohost:console";
 import { CryptoKey, SubtleCrypto, crypto } from "dohost:crypto";
 import { TextDecoder, TextEncoder } from "dohost:encoding";
@@ -15,6 +15,7 @@ import { FormData } from "dohost:form_data";
 import { Headers, rawOf } from "dohost:headers";
 import { DurableObjectId } from "dohost:id";
 import { DurableObjectNamespace, DurableObjectStub, makeNamespace } from "dohost:namespace";
+import { dropStream, leaving, nextChunk } from "dohost:outgoing";
 import { Request, incoming } from "dohost:request";
 import { Response } from "dohost:response";
 import { HANDLERS, call as callMethod, methodsOf } from "dohost:rpc";
@@ -24,14 +25,17 @@ import * as streams from "dohost:streams";
 import { refuse, structuredClone } from "dohost:structured";
 import { clearTimeout, fire, scheduler, setInterval, setTimeout } from "dohost:timers";
 import { URL, URLSearchParams } from "dohost:url";
+import * as websocket from "dohost:websocket";
 import { DurableObject, WorkerEntrypoint, env } from "cloudflare:workers";
 
-const { asBytes, collect: _collect, isDisturbed: _isDisturbed, ...streamClasses } = streams;
+const { asBytes: _asBytes, collect: _collect, isDisturbed: _isDisturbed, ...streamClasses } = streams;
 
 const names = {
   AbortController, AbortSignal, Blob, CloseEvent, CryptoKey, CustomEvent, DOMException, DurableObjectId, DurableObjectNamespace,
   DurableObjectState, DurableObjectStorage, DurableObjectStub, DurableObjectTransaction, ErrorEvent, Event, EventTarget, File,
   FormData, Headers, MessageEvent, Request, Response, SubtleCrypto, TextDecoder, TextEncoder, URL, URLSearchParams,
+  WebSocket: websocket.WebSocket, WebSocketPair: websocket.WebSocketPair,
+  WebSocketRequestResponsePair: websocket.WebSocketRequestResponsePair,
   ...streamClasses, atob, btoa, clearInterval: clearTimeout, clearTimeout, console, crypto, fetch: fetchOut, scheduler,
   setInterval, setTimeout, structuredClone,
   queueMicrotask(callback) {
@@ -61,7 +65,7 @@ Object.defineProperty(Math, "random", { value: native.random, writable: true, co
 refuse(
   Headers, Request, Response, streams.ReadableStream, streams.WritableStream, streams.TransformStream, EventTarget, Event,
   Blob, FormData, URL, URLSearchParams, DurableObjectId, DurableObjectNamespace, DurableObjectState, DurableObjectStorage,
-  DurableObjectStub, CryptoKey,
+  DurableObjectStub, CryptoKey, websocket.WebSocketPair,
 );
 
 // The program: its classes by their names, and what answers requests from outside.
@@ -118,6 +122,7 @@ export function construct() {
     logUncaught(error, "Uncaught (in the constructor)");
     return inWords(error);
   };
+  websocket.beObject();
   try {
     const Class = classes.get(native.objectClass());
     if (Class === undefined) return `the program exports no class ${native.objectClass()}`;
@@ -131,12 +136,13 @@ export function construct() {
   }
 }
 
-// Gives status, headers and body, or the exception in words.
+// Gives status, headers and body (see `leaving`), or the exception in words.
 export function fetch(method, url, headers, body) {
   try {
     if (typeof instance.fetch !== "function") throw new Error("Handler does not export a fetch() function.");
-    const response = instance.fetch(incoming(method, url, headers, body));
-    return isPromise(response) ? Promise.resolve(response).then(packObject).catch(failObject) : packObject(response);
+    const pack = (response) => packed(response, headers);
+    const response = instance.fetch(requestOf(method, url, headers, body));
+    return isPromise(response) ? Promise.resolve(response).then(pack).catch(failObject) : pack(response);
   } catch (error) {
     return failObject(error);
   }
@@ -157,21 +163,38 @@ function requireResponse(response) {
   return response;
 }
 
-function packObject(response) {
+// `body` is bytes, null, or the number of a body that the host has.
+function requestOf(method, url, headers, body) {
+  if (typeof body !== "number") return incoming(method, url, headers, body);
+  const hasNoBody = (method === "GET" || method === "HEAD") && !/^(content-length|transfer-encoding)$/mi.test(headers);
+  if (hasNoBody) native.bodyDrop(body);
+  return incoming(method, url, headers, hasNoBody ? null : kept(body));
+}
+
+const UPGRADE = /^upgrade\nwebsocket$/mi;
+
+function packed(response, headersOfRequest) {
   requireResponse(response);
-  const content = wholeContent(takeBody(response));
-  if (content instanceof Promise) {
-    return content.then((bytes) => [response.status, rawOf(response.headers), bytes]);
+  if (response.webSocket !== null) {
+    if (!UPGRADE.test(headersOfRequest)) {
+      throw new TypeError('Worker tried to return a WebSocket in a response to a request which did not contain the header "Upgrade: websocket".');
+    }
+    const ticket = websocket.leave(response.webSocket);
+    return [response.status, `${rawOf(response.headers)}dohost-websocket\n${ticket}\n`, null];
   }
-  return [response.status, rawOf(response.headers), content];
+  return [response.status, rawOf(response.headers), leaving(takeBody(response))];
 }
 
 // Gives null, or the exception in words.
 export function alarm(scheduledTime, retryCount, isRetry) {
+  // If it has no handler, the alarm was set by a program that had one.
+  return eventOf(() => instance.alarm?.({ scheduledTime, retryCount, isRetry }));
+}
+
+// Calls a handler whose result says nothing.
+function eventOf(handler) {
   try {
-    // It was set by a program that had a handler, and this one has none.
-    if (typeof instance.alarm !== "function") return null;
-    const result = instance.alarm({ scheduledTime, retryCount, isRetry });
+    const result = handler();
     return isPromise(result) ? Promise.resolve(result).then(() => null, failObject) : null;
   } catch (error) {
     return failObject(error);
@@ -182,18 +205,12 @@ export function call(method, given, isJson) {
   return callMethod(instance, method, given, isJson);
 }
 
-// Bodies of responses that are being written.
-const open = new Map();
-let last = 0;
-
-// Gives status, headers and body (a number if it is a stream), or the exception in words.
-export function worker(method, url, headers, number) {
+// Gives status, headers and body (see `leaving`), or the exception in words.
+export function worker(method, url, headers, body) {
   try {
-    const hasNoBody = (method === "GET" || method === "HEAD") && !/^(content-length|transfer-encoding)$/mi.test(headers);
-    if (hasNoBody) native.bodyDrop(number);
-    const request = incoming(method, url, headers, hasNoBody ? null : { host: number });
-    const response = answerOf(request);
-    const pack = (response) => packWorker(response, method === "HEAD");
+    const response = answerOf(requestOf(method, url, headers, body));
+    const isHead = method === "HEAD";
+    const pack = (response) => (isHead ? withoutBody(response) : packed(response, headers));
     return isPromise(response) ? Promise.resolve(response).then(pack).catch(failObject) : pack(response);
   } catch (error) {
     return failObject(error);
@@ -217,46 +234,24 @@ class ExecutionContext {
   }
 }
 
-function packWorker(response, isHead) {
-  requireResponse(response);
-  const headers = rawOf(response.headers);
-  let content = contentOf(response);
-  if (isUsed(response) || content === null || typeof content === "string" || content instanceof Uint8Array) {
-    content = takeBody(response);
-    return [response.status, headers, isHead ? null : content];
-  }
-  if (isHead) return [response.status, headers, null];
-  const stream = response.body;
-  takeBody(response);
-  const number = ++last;
-  open.set(number, stream.getReader());
-  return [response.status, headers, number];
+function withoutBody(response) {
+  return [requireResponse(response).status, rawOf(response.headers), null];
 }
 
-// The next bytes of a response's body; null at the end, or what went wrong in words.
-export async function nextChunk(number) {
-  try {
-    const { done, value } = await open.get(number).read();
-    if (done) {
-      open.delete(number);
-      return null;
-    }
-    const bytes = asBytes(value);
-    return bytes.length === 0 ? nextChunk(number) : bytes;
-  } catch (error) {
-    open.delete(number);
-    return failObject(error);
-  }
+export { dropStream, nextChunk };
+
+// Events of WebSockets. They give null, or the exception in words.
+
+export function webSocketMessage(number, data) {
+  return eventOf(() => websocket.message(instance, number, data));
 }
 
-export async function dropStream(number) {
-  const reader = open.get(number);
-  open.delete(number);
-  try {
-    await reader?.cancel();
-  } catch (error) {
-    logUncaught(error);
-  }
+export function webSocketClose(number, code, reason, wasClean) {
+  return eventOf(() => websocket.closed(instance, number, code, reason, wasClean));
+}
+
+export function webSocketError(number, reason) {
+  return eventOf(() => websocket.failed(instance, number, reason));
 }
 
 export const timer = fire;

@@ -2,11 +2,12 @@
 
 import native from "dohost:native";
 import { unlessAborted } from "dohost:abort";
-import { takeBody, wholeContent } from "dohost:body";
+import { takeBody } from "dohost:body";
 import { fromWords } from "dohost:errors";
 import { redirected } from "dohost:fetch";
 import { rawOf } from "dohost:headers";
 import { isId, makeId } from "dohost:id";
+import { leaving } from "dohost:outgoing";
 import { Request } from "dohost:request";
 import { received } from "dohost:response";
 
@@ -139,11 +140,10 @@ function fetchOf(stub, input, init) {
   let request;
   try {
     request = input instanceof Request && init === undefined ? input : new Request(input, init);
-    const content = wholeContent(takeBody(request));
-    const send = (method, url, headers, content) => native.stubFetch(stub.number, method, url, headers, content);
-    const first = (content) => send(request.method, request.url, rawOf(request.headers), content);
-    const reply = content instanceof Promise ? content.then(first) : Promise.resolve(first(content));
-    const again = async (method, url, headers, content) => partsOf(await send(method, url, headers, await content));
+    const content = takeBody(request);
+    const send = (method, url, headers, content) => native.stubFetch(stub.number, method, url, headers, leaving(content));
+    const reply = Promise.resolve(send(request.method, request.url, rawOf(request.headers), content));
+    const again = async (method, url, headers, content) => partsOf(await send(method, url, headers, content));
     const response = reply.then((parts) => {
       const [status, headers, body] = partsOf(parts);
       return redirected(request, content, received(status, headers, body, request.url, false), again);

@@ -1,8 +1,9 @@
 // Response of the Fetch Standard.
 
-import { Body, cloneBody, extract } from "dohost:body";
+import { Body, cloneBody, extract, kept } from "dohost:body";
 import { Headers, makeFromRaw } from "dohost:headers";
 import { URL } from "dohost:url";
+import { WebSocket, arrived } from "dohost:websocket";
 
 const INCOMING = Symbol("incoming");
 const WITHOUT_BODY = new Set([101, 204, 205, 304]);
@@ -43,6 +44,7 @@ export class Response extends Body {
       this.#headers = makeFromRaw(init.headers, true);
       this.#url = init.url;
       this.#redirected = init.redirected ?? false;
+      this.#webSocket = init.webSocket ?? null;
       return;
     }
     const { content, type } = extract(source);
@@ -61,7 +63,11 @@ export class Response extends Body {
     }
     this.#status = status;
     this.#statusText = init.statusText === undefined ? "" : String(init.statusText);
-    this.#webSocket = init.webSocket ?? null;
+    if (init.webSocket !== undefined && init.webSocket !== null) {
+      if (!(init.webSocket instanceof WebSocket)) throw new TypeError("webSocket is no WebSocket.");
+      if (status !== 101) throw new RangeError("Responses with a WebSocket must have status code 101.");
+      this.#webSocket = init.webSocket;
+    }
     this.#cf = init.cf;
     if (init.headers === undefined) {
       // What most responses are like: nothing has to be checked.
@@ -135,7 +141,18 @@ export class Response extends Body {
   }
 }
 
-// A response that came from elsewhere.
-export function received(status, headers, content, url, redirected) {
-  return new Response(INCOMING, { status, headers, content: WITHOUT_BODY.has(status) ? null : content, url, redirected });
+// The header of a response with which the host tells of the other end of a WebSocket.
+const TICKET = /^dohost-websocket\n(.*)\n/m;
+
+// A response that came from elsewhere; its body is bytes, or the number of one that the host has. `socket` is the host's number of a
+// WebSocket that came with it.
+export function received(status, headers, body, url, redirected, socket = null) {
+  const content = typeof body === "number" ? kept(body) : body;
+  let webSocket = null;
+  if (status === 101) {
+    const ticket = socket === null ? TICKET.exec(headers)?.[1] : undefined;
+    if (ticket !== undefined) headers = headers.replace(TICKET, "");
+    if (socket !== null || ticket !== undefined) webSocket = arrived(socket, ticket ?? null);
+  }
+  return new Response(INCOMING, { status, headers, content: WITHOUT_BODY.has(status) ? null : content, url, redirected, webSocket });
 }

@@ -4,6 +4,7 @@ import native from "dohost:native";
 import { inWords, logUncaught } from "dohost:errors";
 import { makeId } from "dohost:id";
 import { DurableObjectStorage } from "dohost:storage";
+import * as websocket from "dohost:websocket";
 
 let sectionsOfConstruction;
 
@@ -47,6 +48,30 @@ export class DurableObjectState {
       return section;
     }
     return exclusively(callback);
+  }
+  acceptWebSocket(socket, tags) {
+    websocket.acceptWebSocket(socket, tags);
+  }
+  getWebSockets(tag) {
+    return websocket.getWebSockets(tag);
+  }
+  getTags(socket) {
+    return websocket.getTags(socket);
+  }
+  setWebSocketAutoResponse(pair) {
+    websocket.setAutoResponse(pair);
+  }
+  getWebSocketAutoResponse() {
+    return websocket.getAutoResponse();
+  }
+  getWebSocketAutoResponseTimestamp(socket) {
+    return websocket.autoResponseTimestamp(socket);
+  }
+  setHibernatableWebSocketEventTimeout(milliseconds) {
+    websocket.setEventTimeout(milliseconds);
+  }
+  getHibernatableWebSocketEventTimeout() {
+    return websocket.getEventTimeout();
   }
   get [Symbol.toStringTag]() {
     return "DurableObjectState";

@@ -59,6 +59,9 @@ hooks! {
     next_chunk = "nextChunk";
     /// Nobody reads a response's body any more.
     drop_stream = "dropStream";
+    websocket_message = "webSocketMessage";
+    websocket_close = "webSocketClose";
+    websocket_error = "webSocketError";
     timer = "timer";
     /// A promise was rejected with nobody to hear of it, or somebody came to hear.
     #[allow(dead_code)]

@@ -19,6 +19,7 @@ mod clock;
 mod clone;
 mod engine;
 mod host;
+mod http;
 mod modules;
 mod object;
 mod program;

@@ -46,6 +46,7 @@ own!(
     "inspect",
     "namespace",
     "native",
+    "outgoing",
     "request",
     "response",
     "rpc",
@@ -55,6 +56,7 @@ own!(
     "structured",
     "timers",
     "url",
+    "websocket",
     "workers"
 );
 

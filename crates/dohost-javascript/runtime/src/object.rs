@@ -1,12 +1,13 @@
-//! The exports of an object: `handler`, `construction`, `alarm-handler` and `dynamic`.
+//! The exports of an object: `mixed-handler`, `construction`, `alarm-handler`, `websocket-handler` and `dynamic`.
 
 use rquickjs::{Array, IntoJs, Value};
 
-use crate::dohost::object::types::{Request, Response};
+use crate::dohost::object::mixed::{MixedRequest, MixedResponse};
 use crate::engine::{self, Hook};
 use crate::exports::dohost::object::dynamic::{self, Values};
-use crate::exports::dohost::object::{alarm_handler, construction, handler};
-use crate::host::{joined, split};
+use crate::dohost::object::websockets::Message;
+use crate::exports::dohost::object::{alarm_handler, construction, mixed_handler, websocket_handler};
+use crate::http::{Incoming, Reply};
 use crate::{Runtime, answer, bytes};
 
 /// What a handler threw.
@@ -31,6 +32,41 @@ impl alarm_handler::Guest for Runtime {
     }
 }
 
+impl websocket_handler::Guest for Runtime {
+    async fn on_message(websocket: u64, message: Message) -> Result<(), Exception> {
+        answer::wait(
+            move |ctx| {
+                let data = match message {
+                    Message::Text(text) => text.into_js(ctx)?,
+                    Message::Binary(binary) => bytes::array(ctx, binary)?,
+                };
+                engine::call(ctx, Hook::websocket_message, (websocket as f64, data))
+            },
+            |_, value| nothing(&value),
+        )
+        .await
+    }
+
+    async fn on_close(websocket: u64, info: websocket_handler::CloseInfo) -> Result<(), Exception> {
+        answer::wait(
+            move |ctx| {
+                let arguments = (websocket as f64, info.code, info.reason, info.was_clean);
+                engine::call(ctx, Hook::websocket_close, arguments)
+            },
+            |_, value| nothing(&value),
+        )
+        .await
+    }
+
+    async fn on_error(websocket: u64, reason: String) -> Result<(), Exception> {
+        answer::wait(
+            move |ctx| engine::call(ctx, Hook::websocket_error, (websocket as f64, reason)),
+            |_, value| nothing(&value),
+        )
+        .await
+    }
+}
+
 /// Null, or what was thrown.
 fn nothing(value: &Value<'_>) -> Result<(), Exception> {
     match text(value) {
@@ -39,44 +75,15 @@ fn nothing(value: &Value<'_>) -> Result<(), Exception> {
     }
 }
 
-impl handler::Guest for Runtime {
-    async fn fetch(request: Request) -> Result<Response, Exception> {
-        answer::wait(
-            move |ctx| {
-                let headers = request.headers.iter().map(|header| (header.name.as_str(), header.value.as_slice()));
-                let headers = joined(headers);
-                let mut url = format!("{}://{}{}", request.scheme, request.authority, request.path);
-                if let Some(query) = &request.query {
-                    url.push('?');
-                    url.push_str(query);
-                }
-                let body = if request.body.is_empty() {
-                    Value::new_null(ctx.clone())
-                } else {
-                    bytes::array(ctx, request.body)?
-                };
-                engine::call(ctx, Hook::fetch, (request.method, url, headers, body))
-            },
-            |_, value| response(&value),
-        )
-        .await
+impl mixed_handler::Guest for Runtime {
+    async fn fetch(request: MixedRequest) -> Result<MixedResponse, Exception> {
+        let request = match request {
+            MixedRequest::Whole(request) => Incoming::of_record(request),
+            MixedRequest::Streamed(request) => Incoming::of_stream(request),
+        };
+        let reply = answer::wait(move |ctx| request.hand_to(ctx, Hook::fetch), |_, value| Reply::of(&value));
+        reply.await.mixed()
     }
-}
-
-/// A response of status, headers and body; or what was thrown.
-fn response(value: &Value<'_>) -> Result<Response, Exception> {
-    if let Some(exception) = text(value) {
-        return Err(exception);
-    }
-    let read = || -> rquickjs::Result<Response> {
-        let parts: Array<'_> = value.get()?;
-        Ok(Response {
-            status: parts.get(0)?,
-            headers: split(&parts.get::<String>(1)?),
-            body: bytes::of_body(&parts.get(2)?).unwrap_or_default(),
-        })
-    };
-    read().map_err(|error| error.to_string())
 }
 
 impl dynamic::Guest for Runtime {

@@ -23,7 +23,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::client::{Upgraded, WebSocketIo};
+use super::client::Upgraded;
+use super::incoming::{Incoming, NoRoom};
 use super::socket::{GivenUp, Socket};
 use crate::event::{EventError, Reply};
 use crate::host::HostInner;
@@ -110,7 +111,7 @@ enum End {
 struct Connection {
     host: Arc<HostInner>,
     socket: Arc<Socket>,
-    stream: WebSocketStream<Box<dyn WebSocketIo>>,
+    stream: WebSocketStream<Incoming>,
     buffer_bytes_max: usize,
     /// Until the event of the last message has begun.
     beginning: Option<oneshot::Receiver<()>>,
@@ -136,6 +137,7 @@ impl Connection {
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max));
         let Upgraded { io, read_ahead, role } = upgraded;
+        let io = Incoming::new(io, host.websockets.incoming());
         let stream = WebSocketStream::from_partially_read(io, read_ahead.into(), role, Some(config)).await;
         Connection {
             host: host.clone(),
@@ -174,6 +176,7 @@ impl Connection {
                 // Whether it was sent or dropped: the event has begun, or will never.
                 std::task::ready!(Pin::new(beginning).poll(cx)).unwrap_or_default();
                 self.beginning = None;
+                self.stream.get_mut().handed_over();
             }
             match std::task::ready!(Pin::new(&mut self.stream).poll_next(cx)) {
                 None => return Poll::Ready(self.ended()),
@@ -215,6 +218,7 @@ impl Connection {
         }
         let mut bytes = [0; READ_BYTES];
         for _ in 0..MESSAGES_AT_ONCE_MAX {
+            io.handed_over();
             let mut buffer = ReadBuf::new(&mut bytes);
             match std::task::ready!(Pin::new(&mut *io).poll_read(cx, &mut buffer)) {
                 Ok(()) if !buffer.filled().is_empty() => {}
@@ -256,14 +260,15 @@ impl Connection {
             _ if self.end.is_some() => {}
             Message::Text(text) => match self.auto_response_to(text.as_str()) {
                 Some(response) => {
+                    self.stream.get_mut().handed_over();
                     let now_ms = self.host.environment.now_ms() as i64;
-                    self.socket.auto_respond(Message::text(response), now_ms);
+                    self.socket.auto_respond(Message::text(response), now_ms, self.buffer_bytes_max);
                 }
                 None => self.dispatch(Received::Text(text.into())),
             },
             Message::Binary(bytes) => self.dispatch(Received::Binary(bytes)),
             // The library answers these.
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => self.stream.get_mut().handed_over(),
             Message::Close(frame) => {
                 self.socket.ends(WebSocketState::Closing);
                 self.wait_for_the_end(CLOSE_MAX);
@@ -307,6 +312,9 @@ impl Connection {
             Error::Capacity(CapacityError::MessageTooLong { .. }) => (1009, "the message is too large"),
             Error::Capacity(_) => (1009, "the message is too large"),
             Error::Protocol(error) if !is_loss(error) => (1002, "not a WebSocket frame"),
+            Error::Io(error) if error.get_ref().is_some_and(|error| error.is::<NoRoom>()) => {
+                (1013, "the host is overloaded")
+            }
             _ => return Some(self.ended()),
         };
         self.end = Some(End::Failed(error.to_string()));

@@ -90,8 +90,10 @@ impl WebSockets for ObjectInside {
 
     fn close(&self, websocket: u64, code: Option<u16>, reason: String) -> Refusable<()> {
         let invalid = |text: String| Err(WebSocketError::Invalid(text));
-        if let Some(code) = code.filter(|code| *code != 1000 && !(3000..5000).contains(code)) {
-            return invalid(format!("{code} is no code to close with: it is 1000, or between 3000 and 4999"));
+        // Those in the middle say how a connection ended, and are never sent.
+        if let Some(code) = code.filter(|code| !(1000..5000).contains(code) || [1004, 1005, 1006, 1015].contains(code))
+        {
+            return invalid(format!("{code} is no code to close with: it is 1000 to 4999, but 1004 to 1006 and 1015"));
         }
         if code.is_none() && !reason.is_empty() {
             return invalid("a reason to close needs a code".into());
@@ -168,7 +170,8 @@ impl ObjectInside {
         let how = self.how(tags, options.hibernates);
         let id = object.host.websockets.new_id();
         let (class, name) = (object.class.clone(), object.name());
-        let socket = Arc::new(Socket::new(id, self.key(), class, name, client, how));
+        let socket =
+            Arc::new(Socket::new(id, self.key(), class, name, client, object.host.websockets.outgoing().clone(), how));
         object.host.websockets.add(socket.clone());
         let (connects, coming) = oneshot::channel();
         tokio::spawn(connection::run(object.host.clone(), socket.clone(), coming));

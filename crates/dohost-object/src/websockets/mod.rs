@@ -14,6 +14,7 @@
 
 mod client;
 mod connection;
+mod incoming;
 mod inside;
 mod outgoing;
 mod registry;

@@ -6,18 +6,43 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use dohost_engine::imports::AutoResponse;
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
 use super::client::WebSocketClient;
 use super::socket::{GivenUp, Socket};
+use crate::limits::HostLimits;
 use crate::residents::ObjectKey;
 
 /// See the module.
-#[derive(Default)]
 pub(crate) struct WebSockets {
     objects: Mutex<HashMap<ObjectKey, OfObject>>,
     clients: Mutex<HashMap<String, WebSocketClient>>,
     count: AtomicUsize,
     last: AtomicU64,
+    /// For bytes of large messages that are coming in.
+    incoming: Arc<Semaphore>,
+    /// Bytes of messages that wait to be taken by clients.
+    outgoing: Arc<Budget>,
+}
+
+/// Bytes of messages, of which there may be so many.
+pub(crate) struct Budget {
+    bytes: AtomicUsize,
+    bytes_max: usize,
+}
+
+impl Budget {
+    pub fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub fn give_back(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.bytes.load(Ordering::Relaxed) + bytes <= self.bytes_max
+    }
 }
 
 /// What an object has.
@@ -36,6 +61,27 @@ pub(crate) struct Settings {
 }
 
 impl WebSockets {
+    pub fn new(limits: &HostLimits) -> WebSockets {
+        WebSockets {
+            objects: Mutex::default(),
+            clients: Mutex::default(),
+            count: AtomicUsize::new(0),
+            last: AtomicU64::new(0),
+            incoming: Arc::new(Semaphore::new(limits.websocket_incoming_bytes_max.min(Semaphore::MAX_PERMITS))),
+            outgoing: Arc::new(Budget { bytes: AtomicUsize::new(0), bytes_max: limits.websocket_outgoing_bytes_max }),
+        }
+    }
+
+    /// See [`HostLimits::websocket_incoming_bytes_max`].
+    pub fn incoming(&self) -> &Arc<Semaphore> {
+        &self.incoming
+    }
+
+    /// See [`HostLimits::websocket_outgoing_bytes_max`].
+    pub fn outgoing(&self) -> &Arc<Budget> {
+        &self.outgoing
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.count.load(Ordering::Relaxed)

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::registry::Budget;
 use crate::class::Class;
 use crate::object::Object;
 use crate::residents::ObjectKey;
@@ -23,6 +24,7 @@ pub(crate) struct Socket {
     pub name: Option<Arc<str>>,
     /// What its other end is called in the registry, if it is to be connected from outside.
     pub client: Option<String>,
+    budget: Arc<Budget>,
     state: Mutex<State>,
 }
 
@@ -83,6 +85,12 @@ pub(crate) struct Outgoing {
     pub gate: Option<BoxFuture<Result<(), Fatal>>>,
 }
 
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.budget.give_back(self.state.get_mut().queue_bytes);
+    }
+}
+
 /// What became of a message that was to be sent.
 pub(crate) enum Pushed {
     /// It is on its way, and there is room for more.
@@ -102,6 +110,7 @@ impl Socket {
         class: Class,
         name: Option<Arc<str>>,
         client: Option<String>,
+        budget: Arc<Budget>,
         how: How,
     ) -> Socket {
         let state = State {
@@ -118,7 +127,7 @@ impl Socket {
             given_up: None,
             waker: None,
         };
-        Socket { id, key, class, name, client, state: Mutex::new(state) }
+        Socket { id, key, class, name, client, budget, state: Mutex::new(state) }
     }
 
     pub fn describe(&self) -> Description {
@@ -166,10 +175,13 @@ impl Socket {
     }
 
     /// An auto-response is sent now. It waits for nothing but what was sent before.
-    pub fn auto_respond(&self, response: Message, now_ms: i64) {
+    pub fn auto_respond(&self, response: Message, now_ms: i64, bytes_max: usize) {
         let mut state = self.state.lock();
         state.auto_response_ms = Some(now_ms);
-        state.push(Outgoing { message: response, gate: None });
+        if !state.has_room(cost(&response), bytes_max, &self.budget) {
+            return state.give_up(TOO_SLOW);
+        }
+        state.push(Outgoing { message: response, gate: None }, &self.budget);
     }
 
     /// Puts a message into the queue, which may have up to `bytes_max`; over it, or a part of it, see [`Pushed`].
@@ -181,11 +193,11 @@ impl Socket {
         if state.is_ending() {
             return Pushed::Nowhere;
         }
-        if !state.queue.is_empty() && state.queue_bytes + outgoing.message.len() > bytes_max {
-            state.give_up(GivenUp { code: 1013, reason: "the client reads too slowly", is_told: true });
+        if !state.has_room(cost(&outgoing.message), bytes_max, &self.budget) {
+            state.give_up(TOO_SLOW);
             return Pushed::Nowhere;
         }
-        state.push(outgoing);
+        state.push(outgoing, &self.budget);
         if state.queue_bytes <= bytes_max / WAITING_SHARE {
             return Pushed::Taken;
         }
@@ -199,7 +211,7 @@ impl Socket {
         let mut state = self.state.lock();
         if !std::mem::replace(&mut state.is_closed_by_guest, true) && !state.is_ending() {
             state.stage = WebSocketState::Closing;
-            state.push(close);
+            state.push(close, &self.budget);
         }
     }
 
@@ -230,7 +242,8 @@ impl Socket {
                 Some(gate) => std::task::ready!(gate.as_mut().poll(cx)),
             };
             let Outgoing { message, gate } = state.queue.pop_front().expect("it was there just now");
-            state.queue_bytes -= message.len();
+            state.queue_bytes -= cost(&message);
+            self.budget.give_back(cost(&message));
             if state.queue_bytes <= bytes_max / WAITING_SHARE {
                 for room in state.waiting.drain(..) {
                     // The guest may have gone.
@@ -258,7 +271,7 @@ impl Socket {
         let mut state = self.state.lock();
         state.stage = stage;
         let left = std::mem::take(&mut state.queue);
-        state.queue_bytes = 0;
+        self.budget.give_back(std::mem::take(&mut state.queue_bytes));
         state.waiting.clear();
         drop(state);
         drop(left);
@@ -271,12 +284,27 @@ impl Socket {
     }
 }
 
+/// What a message takes while it waits: without more than its length, millions of empty ones could.
+fn cost(message: &Message) -> usize {
+    message.len() + MESSAGE_OVERHEAD_BYTES
+}
+
+const MESSAGE_OVERHEAD_BYTES: usize = 64;
+
+const TOO_SLOW: GivenUp = GivenUp { code: 1013, reason: "the client reads too slowly", is_told: true };
+
 /// The part of the limit of a queue beyond which a sender waits.
 const WAITING_SHARE: usize = 16;
 
 impl State {
-    fn push(&mut self, outgoing: Outgoing) {
-        self.queue_bytes += outgoing.message.len();
+    /// Whether one more message may wait. One alone always may.
+    fn has_room(&self, bytes: usize, bytes_max: usize, budget: &Budget) -> bool {
+        self.queue.is_empty() || (self.queue_bytes + bytes <= bytes_max && budget.has_room(bytes))
+    }
+
+    fn push(&mut self, outgoing: Outgoing, budget: &Budget) {
+        self.queue_bytes += cost(&outgoing.message);
+        budget.add(cost(&outgoing.message));
         self.queue.push_back(outgoing);
         self.wake();
     }

@@ -231,6 +231,7 @@ fn dohost_wit() -> Vec<File> {
     files!(".":
         "wit/alarms.wit",
         "wit/dynamic.wit",
+        "wit/mixed.wit",
         "wit/object.wit",
         "wit/streaming.wit",
         "wit/websockets.wit",

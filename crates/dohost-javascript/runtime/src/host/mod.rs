@@ -18,13 +18,15 @@ mod storage;
 mod text;
 mod timers;
 mod url;
+mod websockets;
 
 use rquickjs::function::IntoJsFunc;
 use rquickjs::{Ctx, Exception, Function, Object, Result};
 
-pub use bodies::keep as keep_body;
+pub use bodies::{keep as keep_body, keep_of_response as keep_response_body, take as take_body};
 pub use console::print;
 pub use headers::{joined, split};
+pub use outgoing::url_parts;
 pub use timers::now_ms;
 
 use crate::engine;
@@ -47,6 +49,7 @@ pub fn install(ctx: &Ctx<'_>) -> Result<()> {
     text::install(&natives)?;
     timers::install(&natives)?;
     url::install(&natives)?;
+    websockets::install(&natives)?;
     ctx.globals().set(NAME, natives.object)
 }
 

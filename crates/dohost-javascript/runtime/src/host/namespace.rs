@@ -5,10 +5,11 @@ use std::rc::Rc;
 use rquickjs::{Array, Ctx, Exception, IntoJs, Object, Result, TypedArray, Value};
 
 use super::slab::Slab;
-use super::{Natives, outgoing, require_event};
+use super::{Natives, require_event};
 use crate::dohost::object::dynamic_calls::{self, MethodKind};
+use crate::dohost::object::mixed;
 use crate::dohost::object::namespace::{self, CallError, Stub};
-use crate::{answer, bytes, clone};
+use crate::{answer, bytes, clone, http};
 
 thread_local! {
     static STUBS: Slab<Rc<Stub>> = const { Slab::new() };
@@ -46,7 +47,7 @@ fn find(stub: u32) -> Rc<Stub> {
     STUBS.with(|stubs| stubs.with(stub, Rc::clone)).expect("a stub is dropped when nothing refers to it any more")
 }
 
-/// A promise of status, headers and body.
+/// A promise of status, headers, and bytes or the number of a body.
 fn fetch<'js>(
     ctx: Ctx<'js>,
     stub: u32,
@@ -56,9 +57,11 @@ fn fetch<'js>(
     body: Value<'js>,
 ) -> Result<Value<'js>> {
     require_event(&ctx)?;
-    let (stub, request) = (find(stub), outgoing::request(method, &url, &headers, &body));
-    answer::of(&ctx, async move { stub.fetch(request).await }, |ctx, result| match result {
-        Ok(reply) => outgoing::response(ctx, reply),
+    let stub = find(stub);
+    let request = http::request(method, &url, &headers, &body)?;
+    let request = request.map_err(|why| Exception::throw_type(&ctx, &why))?;
+    answer::of(&ctx, async move { mixed::fetch(&stub, request).await }, |ctx, result| match result {
+        Ok(reply) => http::received(ctx, reply),
         Err(error) => failed(ctx, error),
     })
 }

@@ -1,57 +1,58 @@
 //! Requests to the network.
 
-use rquickjs::{Array, Ctx, Exception, IntoJs, Result, Value};
+use rquickjs::{Ctx, Exception, Result, Value};
 
-use super::{Natives, joined, require_event, split};
-use crate::dohost::object::outgoing;
-use crate::dohost::object::types::{Request, Response};
-use crate::{answer, bytes};
+use super::{Natives, require_event};
+use crate::dohost::object::mixed::MixedResponse;
+use crate::wasi::http::client;
+use crate::wasi::http::types::ErrorCode;
+use crate::{answer, http};
 
 pub fn install(natives: &Natives<'_>) -> Result<()> {
     natives.add("fetch", fetch)
 }
 
-/// A promise of status, headers and body.
+/// A promise of status, headers, and the number of a body.
 fn fetch<'js>(ctx: Ctx<'js>, method: String, url: String, headers: String, body: Value<'js>) -> Result<Value<'js>> {
     require_event(&ctx)?;
-    let request = request(method, &url, &headers, &body);
-    answer::of(&ctx, outgoing::fetch(request), |ctx, result| match result {
-        Ok(reply) => response(ctx, reply),
-        Err(error) => {
-            let (outgoing::Error::Denied(why)
-            | outgoing::Error::Invalid(why)
-            | outgoing::Error::TooLarge(why)
-            | outgoing::Error::Failed(why)) = error;
-            Err(Exception::throw_type(ctx, &why))
-        }
+    let request = http::streamed_request(method, &url, &headers, &body)?;
+    let request = request.map_err(|why| Exception::throw_type(&ctx, &why))?;
+    let sent = async move { client::send(request).await.map_err(|error| in_words(&error, &url)) };
+    answer::of(&ctx, sent, |ctx, result| match result {
+        Ok(reply) => http::received(ctx, MixedResponse::Streamed(reply)),
+        Err(why) => Err(Exception::throw_type(ctx, &why)),
     })
 }
 
-/// A request of its parts; `url` is one that was parsed before, so it has a scheme and an authority.
-pub fn request(method: String, url: &str, headers: &str, body: &Value<'_>) -> Request {
+fn in_words(error: &ErrorCode, url: &str) -> String {
+    let host = url_parts(url).authority;
+    match error {
+        ErrorCode::HttpRequestDenied => format!("{host} is not among the allowed destinations"),
+        ErrorCode::DestinationIpProhibited => format!("{host} is a private address, which is not allowed"),
+        ErrorCode::DnsError(_) => format!("{host} is not known to the name server"),
+        ErrorCode::ConnectionRefused => format!("{host} refuses the connection"),
+        ErrorCode::ConnectionTimeout | ErrorCode::HttpResponseTimeout => format!("{host} does not answer in time"),
+        ErrorCode::InternalError(Some(text)) => format!("the request to {host} failed: {text}"),
+        other => format!("the request to {host} failed: {other:?}"),
+    }
+}
+
+/// Parts of a URL that was parsed before, so it has a scheme and an authority.
+pub struct UrlParts<'a> {
+    pub scheme: &'a str,
+    pub authority: &'a str,
+    pub path: &'a str,
+    pub query: Option<&'a str>,
+}
+
+pub fn url_parts(url: &str) -> UrlParts<'_> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     let rest = rest.split('#').next().unwrap_or_default();
     let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (path, query) = match target.split_once('?') {
-        Some((path, query)) => (path, Some(query.to_string())),
+        Some((path, query)) => (path, Some(query)),
         None => (target, None),
     };
-    Request {
-        method,
-        scheme: scheme.to_string(),
-        authority: authority.rsplit('@').next().unwrap_or_default().to_string(),
-        path: if path.is_empty() { "/".to_string() } else { path.to_string() },
-        query,
-        headers: split(headers),
-        body: bytes::of_body(body).unwrap_or_default(),
-    }
-}
-
-/// Status, headers and body.
-pub fn response<'js>(ctx: &Ctx<'js>, response: Response) -> Result<Value<'js>> {
-    let parts = Array::new(ctx.clone())?;
-    parts.set(0, response.status)?;
-    parts.set(1, joined(response.headers.iter().map(|header| (header.name.as_str(), header.value.as_slice()))))?;
-    parts.set(2, bytes::array(ctx, response.body)?)?;
-    parts.into_js(ctx)
+    let authority = authority.rsplit('@').next().unwrap_or_default();
+    UrlParts { scheme, authority, path: if path.is_empty() { "/" } else { path }, query }
 }
