@@ -64,6 +64,12 @@ fn a_project_in_zig_builds_and_passes_its_tests() {
 }
 
 #[test]
+#[ignore = "takes crates from their registry, and the tools that `cargo xtask languages go` brings"]
+fn a_project_in_go_builds_and_passes_its_tests() {
+    begins_well("go", true);
+}
+
+#[test]
 fn what_is_there_is_not_overwritten() {
     let setup = Setup::new();
     let project = setup.directory().join("mine");

@@ -101,7 +101,7 @@ fn send(ask: &Ask, host: &dyn Host) -> Result<Vec<Reply>, HostError> {
 
 fn differences(expect: &Expect, replies: &[Reply], kept: &Kept) -> Option<String> {
     let one = replies.iter().find_map(|reply| difference(expect, reply, kept));
-    let [first, last] = expect.numbers.filter(|_| one.is_none()).map_or_else(|| [0, 0], |numbers| numbers);
+    let [first, last] = expect.numbers.filter(|_| one.is_none()).unwrap_or([0, 0]);
     if first == last {
         return one;
     }

@@ -38,7 +38,7 @@ pub fn parse(file: &Path, programs: &Programs) -> Result<Arc<[u8]>, NotParsed> {
     match dohost_engine::component::read(file) {
         Ok(component) => Ok(component.into()),
         Err(error @ LoadError::Unreadable { .. }) => Err(NotParsed::Unreadable(failure(error))),
-        Err(error) => Err(NotParsed::Wrong(failure(error).into())),
+        Err(error) => Err(NotParsed::Wrong(failure(error))),
     }
 }
 

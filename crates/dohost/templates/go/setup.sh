@@ -14,7 +14,7 @@ fi
 wit_bindgen=0.63.0
 adapter=48.0.1
 if [ "$(wit-bindgen --version 2>/dev/null)" != "wit-bindgen-cli $wit_bindgen" ] && [ ! -x .tools/bin/wit-bindgen ]; then
-    echo "compiling wit-bindgen, which takes a minute or two, once" >&2
+    echo "compiling wit-bindgen, which takes some minutes, once" >&2
     cargo install "wit-bindgen-cli@$wit_bindgen" --locked --debug --no-default-features --features c,go --root .tools
 fi
 # The Go package that bindings use is in the sources of their generator; the adapter from WASI 0.1 to 0.2 is in a crate too.
