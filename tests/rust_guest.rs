@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::host::{Host, PATIENCE, Setup, dohost, guest};
 use crate::http::{at_once, encoded};
 use crate::outside::Outside;
+use crate::websocket::WebSocket;
 
 /// The shop as its `dohost.toml` serves it.
 fn shop() -> Host {
@@ -311,4 +312,34 @@ fn events_of_an_object_in_rust_with_the_sync_abi_come_one_after_the_other() {
     at_once(8, |_| assert_eq!(call(&host, "/rust-sync/A/rpc/increment-slowly", json!([])).0, 200));
     assert_eq!(host.get("/rust-sync/A/value").ok(), "8");
     assert_eq!(host.restart().get("/rust-sync/A/increment").ok(), "9");
+}
+
+#[test]
+fn an_object_in_rust_has_websockets_that_hibernate() {
+    let host = Setup::new().guest("room").with(["--idle-timeout", "1h"]).start();
+    let said = |by: &str, text: &str| format!(r#""by":"{by}","text":"{text}""#);
+    let mut ada = WebSocket::open(&host, "/room/r/join?as=ada");
+    assert_eq!(ada.text(), r#"{"kind":"members","members":["ada"]}"#);
+    let mut bob = WebSocket::open(&host, "/room/r/join?as=bob");
+    for member in [&mut ada, &mut bob] {
+        assert_eq!(member.text(), r#"{"kind":"members","members":["ada","bob"]}"#);
+    }
+    let data = host.setup.data();
+    for text in ["hello", "äöü"] {
+        let evicted = dohost(["objects", "--data-dir", data.to_str().unwrap(), "evict", "room/r"]);
+        assert_eq!(evicted.stdout, "evicted\n", "{evicted:?}");
+        ada.send(text);
+        for member in [&mut ada, &mut bob] {
+            assert!(member.text().contains(&said("ada", text)), "woken, it knows who speaks");
+        }
+    }
+    ada.close(None);
+    assert_eq!(bob.text(), r#"{"kind":"members","members":["bob"]}"#);
+    bob.send("");
+    assert!(bob.text().contains("refused"));
+    let host = host.kill_and_start();
+    let mut late = WebSocket::open(&host, "/room/r/join?as=late");
+    assert!(late.text().contains(&said("ada", "hello")) && late.text().contains(&said("ada", "äöü")));
+    assert_eq!(host.get("/room/r/join?as=x").status, 426);
+    assert_eq!(WebSocket::try_open(&host, "/room/r/join", &[]).err(), Some(400));
 }

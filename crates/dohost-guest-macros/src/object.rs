@@ -48,8 +48,7 @@ impl Parse for Arguments {
                 "methods" => arguments.has_methods = true,
                 "sync" => arguments.abi = Abi::Sync,
                 other => {
-                    let text =
-                        "is nothing that `#[durable_object]` knows: there are `alarm`, `websocket`, `methods` and `sync`";
+                    let text = "is nothing that `#[durable_object]` knows: there are `alarm`, `websocket`, `methods` and `sync`";
                     return Err(Error::new_spanned(&word, format!("`{other}` {text}")));
                 }
             }

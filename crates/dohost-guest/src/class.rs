@@ -5,9 +5,7 @@ use std::cell::OnceCell;
 use std::pin::Pin;
 
 use crate::bindings::dohost::object::{state, types};
-use crate::{
-    AlarmInfo, Env, Error, Request, Response, Result, State, WebSocket, WebSocketClose, WebSocketMessage,
-};
+use crate::{AlarmInfo, Env, Error, Request, Response, Result, State, WebSocket, WebSocketClose, WebSocketMessage};
 
 /// A Durable Object: what `#[durable_object]` above a struct makes a class of.
 #[expect(async_fn_in_trait, reason = "an object runs on one thread")]
@@ -141,17 +139,19 @@ pub async fn alarm(info: AlarmInfo) -> Result<(), String> {
     object.alarm(info).await.map_err(|error| error.to_string())
 }
 
-/// The handler of messages on websockets, as the component exports it; the next two are those of their ends.
+/// The handler of messages on websockets, as the component exports it.
 pub async fn websocket_message(websocket: WebSocket, message: WebSocketMessage) -> Result<(), String> {
     let object = this_object().map_err(|error| error.to_string())?;
     object.websocket_message(websocket, message).await.map_err(|error| error.to_string())
 }
 
+/// The handler of their ends.
 pub async fn websocket_close(websocket: WebSocket, close: WebSocketClose) -> Result<(), String> {
     let object = this_object().map_err(|error| error.to_string())?;
     object.websocket_close(websocket, close).await.map_err(|error| error.to_string())
 }
 
+/// The handler of their failures.
 pub async fn websocket_error(websocket: WebSocket, reason: String) -> Result<(), String> {
     let object = this_object().map_err(|error| error.to_string())?;
     object.websocket_error(websocket, reason).await.map_err(|error| error.to_string())

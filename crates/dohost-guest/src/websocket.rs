@@ -160,7 +160,8 @@ pub(crate) fn all(tag: Option<&str>) -> Vec<WebSocket> {
 }
 
 pub(crate) fn set_auto_response(pair: Option<(&str, &str)>) -> Result<()> {
-    let pair = pair.map(|(request, response)| host::AutoResponse { request: request.into(), response: response.into() });
+    let pair =
+        pair.map(|(request, response)| host::AutoResponse { request: request.into(), response: response.into() });
     Ok(host::set_auto_response(pair.as_ref())?)
 }
 
