@@ -238,9 +238,9 @@ impl ObjectComponent {
         let construct = construct.transpose()?;
         let websocket = self.websocket.as_ref().map(|indices| {
             Ok::<_, wasmtime::Error>(WebSocketHandler {
-                message: instance.get_typed_func(&mut *store, &indices.message)?,
-                close: instance.get_typed_func(&mut *store, &indices.close)?,
-                error: instance.get_typed_func(&mut *store, &indices.error)?,
+                message: instance.get_typed_func(&mut *store, indices.message)?,
+                close: instance.get_typed_func(&mut *store, indices.close)?,
+                error: instance.get_typed_func(&mut *store, indices.error)?,
             })
         });
         let websocket = websocket.transpose()?;
