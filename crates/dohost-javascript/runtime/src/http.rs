@@ -195,7 +195,12 @@ pub fn request(method: String, url: &str, headers: &str, body: &Value<'_>) -> Js
 }
 
 /// A request that leaves, to the network.
-pub fn streamed_request(method: String, url: &str, headers: &str, body: &Value<'_>) -> JsResult<Result<Request, String>> {
+pub fn streamed_request(
+    method: String,
+    url: &str,
+    headers: &str,
+    body: &Value<'_>,
+) -> JsResult<Result<Request, String>> {
     Ok(streamed(method, url, headers, Body::of(body)?).map_err(|error| in_words(&error)))
 }
 

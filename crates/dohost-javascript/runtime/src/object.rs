@@ -3,9 +3,9 @@
 use rquickjs::{Array, IntoJs, Value};
 
 use crate::dohost::object::mixed::{MixedRequest, MixedResponse};
+use crate::dohost::object::websockets::Message;
 use crate::engine::{self, Hook};
 use crate::exports::dohost::object::dynamic::{self, Values};
-use crate::dohost::object::websockets::Message;
 use crate::exports::dohost::object::{alarm_handler, construction, mixed_handler, websocket_handler};
 use crate::http::{Incoming, Reply};
 use crate::{Runtime, answer, bytes};
