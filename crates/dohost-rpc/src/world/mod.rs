@@ -18,13 +18,14 @@ use crate::read::ReadError;
 use offered::Offered;
 
 /// What an object exports: one of these, if it has no methods.
-pub const HANDLERS: [&str; 2] = ["dohost:object/handler", "wasi:http/handler"];
+pub const HANDLERS: [&str; 3] = ["dohost:object/handler", "dohost:object/mixed-handler", "wasi:http/handler"];
 /// What else the host calls if it is exported.
-const CALLED: [&str; 6] = [
+const CALLED: [&str; 7] = [
     "dohost:object/alarm-handler",
     "dohost:object/construction",
     "dohost:object/dynamic",
     "dohost:object/handler",
+    "dohost:object/mixed-handler",
     "dohost:object/websocket-handler",
     "wasi:http/handler",
 ];

@@ -13,6 +13,7 @@ const PACKAGES: &[&[(&str, &str)]] = &[
     &[
         ("alarms.wit", include_str!("../../../../wit/alarms.wit")),
         ("dynamic.wit", include_str!("../../../../wit/dynamic.wit")),
+        ("mixed.wit", include_str!("../../../../wit/mixed.wit")),
         ("object.wit", include_str!("../../../../wit/object.wit")),
         ("streaming.wit", include_str!("../../../../wit/streaming.wit")),
         ("websockets.wit", include_str!("../../../../wit/websockets.wit")),
