@@ -146,6 +146,7 @@ fn rust() -> Vec<File> {
         "src/state.rs",
         "src/storage.rs",
         "src/time.rs",
+        "src/websocket.rs",
         "src/worker.rs",
     )
     .into_iter()
