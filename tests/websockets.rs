@@ -498,3 +498,31 @@ fn websockets_are_seen_from_outside() {
     let stats = dohost(["stats", "--data-dir", data]).stdout;
     assert!(stats.lines().any(|line| line.starts_with("websockets") && line.ends_with(" 2")), "{stats}");
 }
+
+#[test]
+fn an_auto_response_that_crosses_a_close_does_not_spoil_it() {
+    let host = sockets().start();
+    let mut socket = open(&host);
+    assert_eq!(get(&host, "auto?request=ping&response=pong"), "ok");
+    host.connect().post("/sockets/a/close?code=4000&reason=bye", b"").ok();
+    socket.send("ping");
+    assert_eq!(socket.end(), Some((4000, "bye".into())));
+    let log = wait_for(&host, "log", |log| !log.is_empty());
+    assert!(log.starts_with("close 4000 \"bye\" true"), "{log}");
+}
+
+#[test]
+fn large_messages_leave_no_memory_behind() {
+    const COUNT: usize = 20;
+    const BYTES: usize = 10_000_000;
+    let host = sockets().start();
+    let mut sockets: Vec<WebSocket> = (0..COUNT).map(|_| open(&host)).collect();
+    let large = "x".repeat(BYTES);
+    let once = |socket: &mut WebSocket| assert_eq!(socket.ask(&large).len(), BYTES);
+    // The instance has its memory from now on.
+    once(&mut sockets[0]);
+    let before = host.memory();
+    sockets.iter_mut().for_each(once);
+    let grown = host.memory().saturating_sub(before);
+    assert!(grown < (COUNT * BYTES / 4) as u64, "{COUNT} idle websockets hold {grown} bytes");
+}

@@ -39,6 +39,9 @@ pub(crate) const OWN_HEADERS: [HeaderName; 9] = [
 /// How long a connection that nobody uses is kept.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
+/// After how long a silent server is asked by the system whether it is still there: websockets may be silent for long.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
 /// What can be set about outgoing requests.
 #[derive(Clone, Debug)]
 pub struct EgressOptions {
@@ -104,6 +107,7 @@ fn client(reach: Reach, options: &EgressOptions) -> HttpClient {
     let mut http = HttpConnector::new_with_resolver(Resolver { reach });
     http.enforce_http(false);
     http.set_nodelay(true);
+    http.set_keepalive(Some(KEEPALIVE));
     http.set_connect_timeout(Some(options.connect_timeout));
     let tls = client_config(&options.roots);
     let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);

@@ -38,14 +38,16 @@ pub(crate) async fn live(key: ObjectKey, object: Arc<Object>) {
     // Code that was rejected, or a host that has no room, is no reason for the object to lose its websockets.
     let resets = !is_rejected && reason.as_ref().is_some_and(|reason| !object.could_not_start(reason));
     let last_commit = object.end(reason);
-    match resets {
-        true => object.host.websockets.reset(&key),
-        false => object.host.websockets.life_ended(&key),
+    if resets {
+        object.host.websockets.reset(&key);
     }
     if let Some(commit) = last_commit {
-        // Failed or not: the next life begins from what the store then has.
-        let _ = object.progress.settled(commit).await;
+        // Failed or not: the next life begins from what the store then has. What was sent behind a commit that failed is lost.
+        if object.progress.settled(commit).await.is_err() {
+            object.host.websockets.reset(&key);
+        }
     }
+    object.host.websockets.life_ended(&key);
     object.host.store.end_life(object.life);
     tracing::debug!(class = object.class.name(), id = %object.id, generation = object.generation, "evicted");
     with_residents(|residents: &mut Residents| residents.life_ended(key));

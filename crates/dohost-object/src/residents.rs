@@ -5,6 +5,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
+use dohost_engine::Input;
 use dohost_storage::{ClassNumber, CommitNumber};
 use tokio::time::Instant;
 
@@ -104,6 +105,13 @@ impl Residents {
     fn start(&mut self, key: ObjectKey, class: Class, name: Option<Arc<str>>, waiting: Vec<Waiting>) {
         let object = Object::new(self.host.clone(), class, key.id, name, self.residency.next_generation());
         for Waiting { name, event } in waiting {
+            if let Input::WebSocket(come) = &event.input
+                && self.host.websockets.get(&key, come.websocket).is_none()
+            {
+                // It was closed with the life before.
+                event.reply.send(Err(EventError::NotStarted("its websocket was closed".into())), None);
+                continue;
+            }
             if let Err(refused) = object.push(name, event) {
                 let text = "more events wait for the object than it may have";
                 refused.event().reply.send(Err(EventError::Overloaded(text.into())), None);

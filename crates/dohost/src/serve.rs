@@ -9,6 +9,7 @@ use dohost_egress::{Egress, EgressOptions};
 use dohost_ingress::{BindError, Front, HttpLimits, listener};
 use dohost_object::{Host, HostLimits, HostOptions, Machine};
 use dohost_storage::{OpenError, Store, StoreOptions};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::args::{Application, Serve};
 use crate::config::{self, Plan};
@@ -34,6 +35,7 @@ pub fn serve(
     is_ready: impl FnOnce(Arc<Deployer>),
 ) -> anyhow::Result<()> {
     let plan = config::plan(&application, &config::host_environment, &|path| programs.program(path))?;
+    raise_file_limit();
     let engine = load::engine(&plan, programs.code_cache())?;
     let Loaded { classes, workers, components } = load::components(&engine, &plan, &programs, &[])?;
     let outgoing = load::outgoing(&plan)?;
@@ -155,4 +157,13 @@ fn bind_failure(error: BindError) -> anyhow::Error {
 fn open_failure(data_dir: &Path, error: &OpenError) -> anyhow::Error {
     let text = format!("cannot use the data directory {}: failed to {error}", data_dir.display());
     Failure::new(text, Some(error.help().to_string())).into()
+}
+
+/// Each connection and each websocket takes a file descriptor, and the usual limit is for programs that have few.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!("the limit of open files stays as it is: {error}");
+    }
 }

@@ -19,7 +19,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -39,12 +40,16 @@ const GIVE_UP_MAX: Duration = Duration::from_secs(1);
 /// How long an overloaded object is asked again, and how often.
 const RETRY_MAX: Duration = Duration::from_secs(30);
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// What is read at once. A websocket has that much memory for as long as it is open.
 const READ_BYTES: usize = 4 << 10;
 
 /// What is gathered before it is written.
 const WRITE_BYTES: usize = 16 << 10;
+
+/// Larger messages are written in pieces, as frames of their own.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Messages handled by one websocket before others get the thread.
 const MESSAGES_AT_ONCE_MAX: usize = 32;
@@ -58,7 +63,10 @@ pub(crate) async fn run(host: Arc<HostInner>, socket: Arc<Socket>, coming: onesh
         Some(upgraded) => {
             socket.opened();
             let mut connection = Connection::new(&host, &socket, upgraded).await;
-            poll_fn(|cx| connection.poll(cx)).await
+            let end = poll_fn(|cx| connection.poll(cx)).await;
+            // What came before the end comes before it to the object, too.
+            poll_fn(|cx| connection.poll_begun(cx)).await;
+            end
         }
         None => {
             if let Some(client) = &socket.client {
@@ -108,11 +116,24 @@ enum End {
     Failed(String),
 }
 
+/// The rest of a message.
+struct Sending {
+    kind: Data,
+    left: Bytes,
+    /// Of the whole message.
+    len: usize,
+}
+
 struct Connection {
     host: Arc<HostInner>,
     socket: Arc<Socket>,
     stream: WebSocketStream<Incoming>,
     buffer_bytes_max: usize,
+    /// The rest of a large message on its way out.
+    sending: Option<Sending>,
+    /// The last large message, until the library has looked for the next: it takes the place of one that is gone for the next
+    /// one, and an idle websocket would keep it.
+    last_large: Option<Bytes>,
     /// Until the event of the last message has begun.
     beginning: Option<oneshot::Receiver<()>>,
     /// Events that have begun.
@@ -137,13 +158,15 @@ impl Connection {
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max));
         let Upgraded { io, read_ahead, role } = upgraded;
-        let io = Incoming::new(io, host.websockets.incoming());
+        let io = Incoming::new(io, host.websockets.incoming(), message_bytes_max);
         let stream = WebSocketStream::from_partially_read(io, read_ahead.into(), role, Some(config)).await;
         Connection {
             host: host.clone(),
             socket: socket.clone(),
             stream,
             buffer_bytes_max: limits.websocket_buffer_bytes_max,
+            sending: None,
+            last_large: None,
             beginning: None,
             replies: FuturesUnordered::new(),
             closed: None,
@@ -178,7 +201,9 @@ impl Connection {
                 self.beginning = None;
                 self.stream.get_mut().handed_over();
             }
-            match std::task::ready!(Pin::new(&mut self.stream).poll_next(cx)) {
+            let next = Pin::new(&mut self.stream).poll_next(cx);
+            self.last_large = None;
+            match std::task::ready!(next) {
                 None => return Poll::Ready(self.ended()),
                 Some(Ok(message)) => self.received(message),
                 Some(Err(error)) => match self.failed(error) {
@@ -191,15 +216,35 @@ impl Connection {
         Poll::Pending
     }
 
+    /// Waits until the event of the last message has begun, or never will.
+    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Poll::Ready(Some(reply)) = self.replies.poll_next_unpin(cx) {
+            log_failure(&self.socket, &reply);
+        }
+        match &mut self.beginning {
+            Some(beginning) => Pin::new(beginning).poll(cx).map(|_| self.beginning = None),
+            None => Poll::Ready(()),
+        }
+    }
+
     /// Writes what may leave. An error if the connection is gone.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             std::task::ready!(Pin::new(&mut self.stream).poll_ready(cx))?;
-            let Poll::Ready(message) = self.socket.poll_outgoing(cx, self.buffer_bytes_max) else { break };
+            let message = match self.sending.take() {
+                Some(sending) => self.next_piece(sending),
+                None => {
+                    let Poll::Ready(message) = self.socket.poll_outgoing(cx, self.buffer_bytes_max) else { break };
+                    self.first_piece(message)
+                }
+            };
             let is_close = message.is_close();
             match Pin::new(&mut self.stream).start_send(message) {
                 Ok(()) => {}
-                Err(Error::Protocol(_)) if self.closed.is_some() => continue,
+                Err(Error::Protocol(_)) if self.closed.is_some() => {
+                    self.sending = None;
+                    continue;
+                }
                 Err(error) => return Poll::Ready(Err(error)),
             }
             if is_close {
@@ -209,11 +254,36 @@ impl Connection {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
+    /// What is sent first of a message: all of it, unless it is large. The library buffers what it is given, and keeps that buffer.
+    fn first_piece(&mut self, message: Message) -> Message {
+        let len = message.len();
+        let (kind, bytes) = match message {
+            Message::Text(text) if len > PIECE_BYTES => (Data::Text, text.into()),
+            Message::Binary(bytes) if len > PIECE_BYTES => (Data::Binary, bytes),
+            small => {
+                self.socket.taken(len, self.buffer_bytes_max);
+                return small;
+            }
+        };
+        self.next_piece(Sending { kind, left: bytes, len })
+    }
+
+    fn next_piece(&mut self, Sending { kind, mut left, len }: Sending) -> Message {
+        let piece = left.split_to(PIECE_BYTES.min(left.len()));
+        let is_last = left.is_empty();
+        match is_last {
+            true => self.socket.taken(len, self.buffer_bytes_max),
+            false => self.sending = Some(Sending { kind: Data::Continue, left, len }),
+        }
+        Message::Frame(Frame::message(piece, OpCode::Data(kind), is_last))
+    }
+
     /// Says that nothing more will be sent, and reads until the peer does the same: closing while something is unread
     /// would take back what was sent.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let flushed = std::task::ready!(Pin::new(&mut self.stream).poll_flush(cx));
         let io = self.stream.get_mut();
-        if Pin::new(&mut *io).poll_shutdown(cx).is_pending() {
+        if flushed.is_ok() && Pin::new(&mut *io).poll_shutdown(cx).is_pending() {
             return Poll::Pending;
         }
         let mut bytes = [0; READ_BYTES];
@@ -246,6 +316,7 @@ impl Connection {
     /// Sends a close frame before everything else that waits.
     fn close(&mut self, code: u16, reason: &str) {
         self.socket.ends(WebSocketState::Closing);
+        self.sending = None;
         let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
         // If it cannot be sent, the connection is as good as gone.
         let _ = Pin::new(&mut self.stream).start_send(Message::Close(Some(frame)));
@@ -268,9 +339,11 @@ impl Connection {
             },
             Message::Binary(bytes) => self.dispatch(Received::Binary(bytes)),
             // The library answers these.
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => self.stream.get_mut().handed_over(),
+            Message::Ping(bytes) | Message::Pong(bytes) => self.stream.get_mut().took_control_frame(bytes.len()),
+            Message::Frame(_) => {}
             Message::Close(frame) => {
                 self.socket.ends(WebSocketState::Closing);
+                self.sending = None;
                 self.wait_for_the_end(CLOSE_MAX);
                 self.closed = Some(match frame {
                     Some(CloseFrame { code, reason }) => {
@@ -291,6 +364,11 @@ impl Connection {
     }
 
     fn dispatch(&mut self, received: Received) {
+        if let Received::Text(bytes) | Received::Binary(bytes) = &received
+            && bytes.len() > PIECE_BYTES
+        {
+            self.last_large = Some(bytes.clone());
+        }
         let (begins, begun) = oneshot::channel();
         let (host, socket) = (self.host.clone(), self.socket.clone());
         self.beginning = Some(begun);
@@ -371,7 +449,12 @@ async fn deliver(
     begins: Option<oneshot::Sender<()>>,
 ) -> Reply<Output> {
     let deadline = Instant::now() + RETRY_MAX;
+    let mut pause = RETRY_PAUSE;
+    let is_reset = || socket.given_up().is_some_and(|given_up| !given_up.is_told);
     loop {
+        if is_reset() {
+            return Err(EventError::NotStarted("its websocket was closed".into()));
+        }
         let (begun, has_begun) = oneshot::channel();
         let event = WebSocketEvent { websocket: socket.id, what: received.input() };
         let mut reply = pin!(host.send_websocket(socket, Input::WebSocket(event), begun));
@@ -379,11 +462,14 @@ async fn deliver(
             if let Some(begins) = begins {
                 let _ = begins.send(());
             }
+            drop(received);
             return reply.await;
         }
         match reply.as_mut().await {
-            Err(EventError::Overloaded(_)) if Instant::now() < deadline && socket.given_up().is_none() => {
-                tokio::time::sleep(RETRY_PAUSE).await;
+            // A host that could not start the object may do so later; code that cannot has closed the websocket by then.
+            Err(EventError::Overloaded(_) | EventError::StartFailed(_)) if Instant::now() < deadline => {
+                tokio::time::sleep(pause).await;
+                pause = (2 * pause).min(RETRY_PAUSE_MAX);
             }
             reply => return reply,
         }

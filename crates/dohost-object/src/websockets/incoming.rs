@@ -12,6 +12,7 @@ use std::time::Duration;
 use dohost_engine::imports::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
 
 use super::client::WebSocketIo;
 
@@ -20,6 +21,15 @@ const FREE_BYTES: usize = 64 << 10;
 
 /// How long room is waited for.
 const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// How long a message may take that has such room.
+const MESSAGE_MAX: Duration = Duration::from_secs(60);
+
+/// How long a peer may read nothing.
+const WRITE_MAX: Duration = Duration::from_secs(60);
+
+/// The head of a control frame with its mask.
+const FRAME_HEAD_BYTES: usize = 6;
 
 /// See the module.
 pub(super) struct Incoming {
@@ -30,12 +40,45 @@ pub(super) struct Incoming {
     /// Bytes of it that there is room for.
     granted: usize,
     permit: Option<OwnedSemaphorePermit>,
+    /// Until when the message must be there, once it has room that others could have.
+    deadline: Option<Pin<Box<Sleep>>>,
+    /// Bytes of a message beyond which there is none that is taken.
+    read_max: usize,
+    /// Runs while nothing can be written.
+    blocked: Option<Pin<Box<Sleep>>>,
     asking: Option<BoxFuture<Option<OwnedSemaphorePermit>>>,
 }
 
 impl Incoming {
-    pub fn new(io: Box<dyn WebSocketIo>, room: &Arc<Semaphore>) -> Incoming {
-        Incoming { io, room: room.clone(), read: 0, granted: FREE_BYTES, permit: None, asking: None }
+    pub fn new(io: Box<dyn WebSocketIo>, room: &Arc<Semaphore>, message_bytes_max: usize) -> Incoming {
+        Incoming {
+            io,
+            room: room.clone(),
+            read: 0,
+            granted: FREE_BYTES,
+            permit: None,
+            deadline: None,
+            // Frames have heads, and there may be many of them.
+            read_max: message_bytes_max + message_bytes_max / 4 + (1 << 20),
+            blocked: None,
+            asking: None,
+        }
+    }
+
+    /// A frame that is no part of a message was taken.
+    pub fn took_control_frame(&mut self, len: usize) {
+        self.read = self.read.saturating_sub(len + FRAME_HEAD_BYTES);
+    }
+
+    /// What a write came to, or an error once writes have come to nothing for too long.
+    fn in_time<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.blocked = None;
+            return written;
+        }
+        let blocked = self.blocked.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_MAX)));
+        std::task::ready!(blocked.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer reads nothing")))
     }
 
     /// What was read has been handed over.
@@ -43,6 +86,7 @@ impl Incoming {
         self.read = 0;
         self.granted = FREE_BYTES;
         self.permit = None;
+        self.deadline = None;
         self.asking = None;
     }
 
@@ -63,6 +107,7 @@ impl Incoming {
             Some(held) => held.merge(permit),
             None => self.permit = Some(permit),
         }
+        self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(MESSAGE_MAX)));
         self.granted += more;
         Poll::Ready(Ok(()))
     }
@@ -82,6 +127,14 @@ impl From<NoRoom> for io::Error {
 impl AsyncRead for Incoming {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.read > this.read_max {
+            return Poll::Ready(Err(NoRoom.into()));
+        }
+        if let Some(deadline) = &mut this.deadline
+            && deadline.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(NoRoom.into()));
+        }
         if this.read >= this.granted {
             std::task::ready!(this.poll_room(cx))?;
         }
@@ -94,11 +147,15 @@ impl AsyncRead for Incoming {
 
 impl AsyncWrite for Incoming {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write(cx, bytes)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.io).poll_write(cx, bytes);
+        this.in_time(cx, written)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.io).poll_flush(cx);
+        this.in_time(cx, flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -117,32 +174,49 @@ mod tests {
     fn connections(room: &Arc<Semaphore>, count: usize) -> Vec<(DuplexStream, Incoming)> {
         let connection = |_| {
             let (client, io) = duplex(64 << 20);
-            (client, Incoming::new(Box::new(io), room))
+            (client, Incoming::new(Box::new(io), room, 64 << 20))
         };
         (0..count).map(connection).collect()
+    }
+
+    /// Reads so many bytes, a few at a time as the library does.
+    async fn read(incoming: &mut Incoming, bytes: usize) -> io::Result<()> {
+        for _ in 0..bytes / 4_096 {
+            incoming.read_exact(&mut [0; 4_096]).await?;
+        }
+        Ok(())
     }
 
     #[tokio::test(start_paused = true)]
     async fn large_messages_are_read_as_far_as_there_is_room_and_the_next_when_one_is_handed_over() {
         let room = Arc::new(Semaphore::new(ROOM));
         let mut all = connections(&room, 3);
-        let mut bytes = vec![0; 4 * FREE_BYTES];
-        for (client, incoming) in &mut all[..2] {
-            client.write_all(&bytes).await.unwrap();
-            incoming.read_exact(&mut bytes[..2 * FREE_BYTES]).await.unwrap();
+        for (client, incoming) in &mut all {
+            client.write_all(&vec![0; 8 * FREE_BYTES]).await.unwrap();
+            read(incoming, 2 * FREE_BYTES).await.unwrap();
         }
-        let (client, third) = &mut all[2];
-        client.write_all(&vec![0; 4 * FREE_BYTES]).await.unwrap();
-        third.read_exact(&mut bytes[..FREE_BYTES]).await.unwrap();
-        third.read_exact(&mut bytes[..FREE_BYTES]).await.unwrap();
         assert_eq!(room.available_permits(), FREE_BYTES);
         all[0].1.handed_over();
-        all[1].1.read_exact(&mut bytes[..2 * FREE_BYTES]).await.unwrap();
-        let error = all[2].1.read_exact(&mut bytes[..2 * FREE_BYTES]).await.unwrap_err();
+        read(&mut all[1].1, 2 * FREE_BYTES).await.unwrap();
+        assert_eq!(room.available_permits(), 0);
+        let error = read(&mut all[2].1, 2 * FREE_BYTES).await.unwrap_err();
         assert!(error.to_string().contains("no room"), "{error}");
-        all[2].1.handed_over();
         all[1].1.handed_over();
+        all[2].1.handed_over();
         assert_eq!(room.available_permits(), ROOM);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_room_must_come_in_time_and_control_frames_give_none_back() {
+        let room = Arc::new(Semaphore::new(ROOM));
+        let mut all = connections(&room, 1);
+        let (client, incoming) = &mut all[0];
+        client.write_all(&vec![0; 3 * FREE_BYTES]).await.unwrap();
+        read(incoming, 2 * FREE_BYTES).await.unwrap();
+        incoming.took_control_frame(0);
+        assert_eq!(room.available_permits(), ROOM - FREE_BYTES);
+        tokio::time::sleep(MESSAGE_MAX).await;
+        assert!(read(incoming, FREE_BYTES).await.is_err());
     }
 
     #[tokio::test]

@@ -235,9 +235,9 @@ fn distinct_tags(options: &WebSocketOptions) -> Refusable<Vec<String>> {
         if !tags.contains(tag) {
             tags.push(tag.clone());
         }
+        if tags.len() > TAGS_MAX {
+            return Err(WebSocketError::TooLarge(format!("a websocket has more than {TAGS_MAX} tags")));
+        }
     }
-    match tags.len() <= TAGS_MAX {
-        true => Ok(tags),
-        false => Err(WebSocketError::TooLarge(format!("a websocket has more than {TAGS_MAX} tags"))),
-    }
+    Ok(tags)
 }

@@ -42,7 +42,9 @@ impl ObjectInside {
                 Err(error) => Err(ConnectError::Failed(error)),
                 Ok((response, None)) => Err(ConnectError::Answered(response)),
                 Ok((response, Some(UpgradedConnection { io, read_ahead }))) => {
-                    let made = ObjectInside(object.clone()).make(options, None);
+                    // Others may have been made meanwhile.
+                    let inside = ObjectInside(object.clone());
+                    let made = inside.check(&options).and_then(|()| inside.make(options, None));
                     made.map_err(ConnectError::Refused).map(|(socket, client)| {
                         socket.set_server(url, protocol_of(&response));
                         socket.opened();

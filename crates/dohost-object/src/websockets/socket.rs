@@ -177,6 +177,9 @@ impl Socket {
     /// An auto-response is sent now. It waits for nothing but what was sent before.
     pub fn auto_respond(&self, response: Message, now_ms: i64, bytes_max: usize) {
         let mut state = self.state.lock();
+        if state.is_closed_by_guest || state.is_ending() {
+            return;
+        }
         state.auto_response_ms = Some(now_ms);
         if !state.has_room(cost(&response), bytes_max, &self.budget) {
             return state.give_up(TOO_SLOW);
@@ -242,20 +245,21 @@ impl Socket {
                 Some(gate) => std::task::ready!(gate.as_mut().poll(cx)),
             };
             let Outgoing { message, gate } = state.queue.pop_front().expect("it was there just now");
-            state.queue_bytes -= cost(&message);
-            self.budget.give_back(cost(&message));
-            if state.queue_bytes <= bytes_max / WAITING_SHARE {
-                for room in state.waiting.drain(..) {
-                    // The guest may have gone.
-                    let _ = room.send(());
-                }
-            }
             if may_leave.is_ok() {
                 return Poll::Ready(message);
             }
+            state.left(cost(&message), &self.budget, bytes_max);
             drop(gate);
         }
         Poll::Pending
+    }
+
+    /// The connection has taken a message of so many bytes.
+    pub fn taken(&self, len: usize, bytes_max: usize) {
+        let mut state = self.state.lock();
+        // Nothing waits any more if it has ended meanwhile.
+        let bytes = (len + MESSAGE_OVERHEAD_BYTES).min(state.queue_bytes);
+        state.left(bytes, &self.budget, bytes_max);
     }
 
     /// The connection is there.
@@ -289,6 +293,9 @@ fn cost(message: &Message) -> usize {
     message.len() + MESSAGE_OVERHEAD_BYTES
 }
 
+/// A message up to this size may wait whatever others do.
+const FREE_BYTES: usize = 64 << 10;
+
 const MESSAGE_OVERHEAD_BYTES: usize = 64;
 
 const TOO_SLOW: GivenUp = GivenUp { code: 1013, reason: "the client reads too slowly", is_told: true };
@@ -297,9 +304,12 @@ const TOO_SLOW: GivenUp = GivenUp { code: 1013, reason: "the client reads too sl
 const WAITING_SHARE: usize = 16;
 
 impl State {
-    /// Whether one more message may wait. One alone always may.
+    /// Whether one more message may wait. One alone always may, unless it is large and all objects together have too many.
     fn has_room(&self, bytes: usize, bytes_max: usize, budget: &Budget) -> bool {
-        self.queue.is_empty() || (self.queue_bytes + bytes <= bytes_max && budget.has_room(bytes))
+        match self.queue_bytes {
+            0 => bytes <= FREE_BYTES || budget.has_room(bytes),
+            waiting => waiting + bytes <= bytes_max && budget.has_room(bytes),
+        }
     }
 
     fn push(&mut self, outgoing: Outgoing, budget: &Budget) {
@@ -307,6 +317,18 @@ impl State {
         budget.add(cost(&outgoing.message));
         self.queue.push_back(outgoing);
         self.wake();
+    }
+
+    /// So many bytes wait no more.
+    fn left(&mut self, bytes: usize, budget: &Budget, bytes_max: usize) {
+        self.queue_bytes -= bytes;
+        budget.give_back(bytes);
+        if self.queue_bytes <= bytes_max / WAITING_SHARE {
+            for room in self.waiting.drain(..) {
+                // The guest may have gone.
+                let _ = room.send(());
+            }
+        }
     }
 
     fn give_up(&mut self, given_up: GivenUp) {

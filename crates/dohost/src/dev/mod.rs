@@ -51,9 +51,10 @@ fn follow(mut watcher: Watcher, application: &Application, deployer: &Arc<Deploy
         let changed = watcher.wait();
         let started = Instant::now();
         eprintln!("{} changed", changed.display());
-        let deployed = build::run_command(application).and_then(|_| runtime.block_on(deployer.deploy(true)));
-        // What was built is no change of its own.
+        let built = build::run_command(application);
+        // What was built is no change of its own; what changes from now on is.
         watcher.look_again();
+        let deployed = built.and_then(|_| runtime.block_on(deployer.deploy(true)));
         match deployed {
             Ok(summary) => eprintln!("{summary} ({} ms)", started.elapsed().as_millis()),
             Err(error) => {
