@@ -13,7 +13,7 @@ use bytes::Bytes;
 use dohost_engine::imports::{self, BoxFuture, WebSocketState};
 use dohost_engine::{CloseInfo, Input, Output, WebSocketEvent, WebSocketInput};
 use futures_util::stream::FuturesUnordered;
-use futures_util::{Sink, Stream, StreamExt};
+use futures_util::{FutureExt, Sink, Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
@@ -21,7 +21,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::client::Upgraded;
@@ -127,13 +127,15 @@ struct Sending {
 struct Connection {
     host: Arc<HostInner>,
     socket: Arc<Socket>,
-    stream: WebSocketStream<Incoming>,
+    /// There, but for a moment in [`Connection::forget_buffer`].
+    stream: Option<WebSocketStream<Incoming>>,
     buffer_bytes_max: usize,
     /// The rest of a large message on its way out.
     sending: Option<Sending>,
-    /// The last large message, until the library has looked for the next: it takes the place of one that is gone for the next
-    /// one, and an idle websocket would keep it.
-    last_large: Option<Bytes>,
+    /// A large message has come: the library keeps its buffer for the next one.
+    has_large_buffer: bool,
+    role: Role,
+    config: WebSocketConfig,
     /// Until the event of the last message has begun.
     beginning: Option<oneshot::Receiver<()>>,
     /// Events that have begun.
@@ -158,15 +160,18 @@ impl Connection {
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max));
         let Upgraded { io, read_ahead, role } = upgraded;
-        let io = Incoming::new(io, host.websockets.incoming(), message_bytes_max);
+        let mut io = Incoming::new(io, host.websockets.incoming(), message_bytes_max);
+        io.was_read_ahead(&read_ahead);
         let stream = WebSocketStream::from_partially_read(io, read_ahead.into(), role, Some(config)).await;
         Connection {
             host: host.clone(),
             socket: socket.clone(),
-            stream,
+            stream: Some(stream),
             buffer_bytes_max: limits.websocket_buffer_bytes_max,
             sending: None,
-            last_large: None,
+            has_large_buffer: false,
+            role,
+            config,
             beginning: None,
             replies: FuturesUnordered::new(),
             closed: None,
@@ -176,13 +181,19 @@ impl Connection {
         }
     }
 
+    fn stream(&mut self) -> &mut WebSocketStream<Incoming> {
+        self.stream.as_mut().expect("the stream is there")
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.socket.listen(cx);
         for _ in 0..MESSAGES_AT_ONCE_MAX {
             self.heed_given_up();
-            if let Poll::Ready(Err(_)) = self.poll_write(cx) {
-                return Poll::Ready(self.ended());
-            }
+            let is_flushed = match self.poll_write(cx) {
+                Poll::Ready(Ok(())) => true,
+                Poll::Ready(Err(_)) => return Poll::Ready(self.ended()),
+                Poll::Pending => false,
+            };
             while let Poll::Ready(Some(reply)) = self.replies.poll_next_unpin(cx) {
                 self.replied(&reply);
             }
@@ -199,10 +210,12 @@ impl Connection {
                 // Whether it was sent or dropped: the event has begun, or will never.
                 std::task::ready!(Pin::new(beginning).poll(cx)).unwrap_or_default();
                 self.beginning = None;
-                self.stream.get_mut().handed_over();
+                self.stream().get_mut().handed_over();
             }
-            let next = Pin::new(&mut self.stream).poll_next(cx);
-            self.last_large = None;
+            let next = Pin::new(self.stream()).poll_next(cx);
+            if next.is_pending() && self.has_large_buffer && is_flushed && self.forget_buffer() {
+                continue;
+            }
             match std::task::ready!(next) {
                 None => return Poll::Ready(self.ended()),
                 Some(Ok(message)) => self.received(message),
@@ -227,10 +240,24 @@ impl Connection {
         }
     }
 
+    /// Begins anew on the same connection, when nothing is under way that would be lost: an idle websocket is not to keep the
+    /// buffer of its last large message.
+    fn forget_buffer(&mut self) -> bool {
+        let is_open = self.socket.describe().state == WebSocketState::Open && self.end.is_none();
+        if !is_open || self.sending.is_some() || !self.stream().get_ref().is_between_messages() {
+            return false;
+        }
+        let stream = self.stream.take().expect("the stream is there");
+        let begun = WebSocketStream::from_raw_socket(stream.into_inner(), self.role, Some(self.config));
+        self.stream = Some(begun.now_or_never().expect("there is nothing to wait for"));
+        self.has_large_buffer = false;
+        true
+    }
+
     /// Writes what may leave. An error if the connection is gone.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
-            std::task::ready!(Pin::new(&mut self.stream).poll_ready(cx))?;
+            std::task::ready!(Pin::new(self.stream()).poll_ready(cx))?;
             let message = match self.sending.take() {
                 Some(sending) => self.next_piece(sending),
                 None => {
@@ -239,7 +266,7 @@ impl Connection {
                 }
             };
             let is_close = message.is_close();
-            match Pin::new(&mut self.stream).start_send(message) {
+            match Pin::new(self.stream()).start_send(message) {
                 Ok(()) => {}
                 Err(Error::Protocol(_)) if self.closed.is_some() => {
                     self.sending = None;
@@ -251,7 +278,7 @@ impl Connection {
                 self.wait_for_the_end(CLOSE_MAX);
             }
         }
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(self.stream()).poll_flush(cx)
     }
 
     /// What is sent first of a message: all of it, unless it is large. The library buffers what it is given, and keeps that buffer.
@@ -281,8 +308,8 @@ impl Connection {
     /// Says that nothing more will be sent, and reads until the peer does the same: closing while something is unread
     /// would take back what was sent.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let flushed = std::task::ready!(Pin::new(&mut self.stream).poll_flush(cx));
-        let io = self.stream.get_mut();
+        let flushed = std::task::ready!(Pin::new(self.stream()).poll_flush(cx));
+        let io = self.stream().get_mut();
         if flushed.is_ok() && Pin::new(&mut *io).poll_shutdown(cx).is_pending() {
             return Poll::Pending;
         }
@@ -319,7 +346,7 @@ impl Connection {
         self.sending = None;
         let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
         // If it cannot be sent, the connection is as good as gone.
-        let _ = Pin::new(&mut self.stream).start_send(Message::Close(Some(frame)));
+        let _ = Pin::new(self.stream()).start_send(Message::Close(Some(frame)));
     }
 
     fn wait_for_the_end(&mut self, max: Duration) {
@@ -331,7 +358,7 @@ impl Connection {
             _ if self.end.is_some() => {}
             Message::Text(text) => match self.auto_response_to(text.as_str()) {
                 Some(response) => {
-                    self.stream.get_mut().handed_over();
+                    self.stream().get_mut().handed_over();
                     let now_ms = self.host.environment.now_ms() as i64;
                     self.socket.auto_respond(Message::text(response), now_ms, self.buffer_bytes_max);
                 }
@@ -339,7 +366,7 @@ impl Connection {
             },
             Message::Binary(bytes) => self.dispatch(Received::Binary(bytes)),
             // The library answers these.
-            Message::Ping(bytes) | Message::Pong(bytes) => self.stream.get_mut().took_control_frame(bytes.len()),
+            Message::Ping(bytes) | Message::Pong(bytes) => self.stream().get_mut().took_control_frame(bytes.len()),
             Message::Frame(_) => {}
             Message::Close(frame) => {
                 self.socket.ends(WebSocketState::Closing);
@@ -367,7 +394,7 @@ impl Connection {
         if let Received::Text(bytes) | Received::Binary(bytes) = &received
             && bytes.len() > PIECE_BYTES
         {
-            self.last_large = Some(bytes.clone());
+            self.has_large_buffer = true;
         }
         let (begins, begun) = oneshot::channel();
         let (host, socket) = (self.host.clone(), self.socket.clone());

@@ -28,12 +28,16 @@ const MESSAGE_MAX: Duration = Duration::from_secs(60);
 /// How long a peer may read nothing.
 const WRITE_MAX: Duration = Duration::from_secs(60);
 
+/// The head of any frame, with a mask.
+const FRAME_HEAD_BYTES_MAX: usize = 14;
+
 /// The head of a control frame with its mask.
 const FRAME_HEAD_BYTES: usize = 6;
 
 /// See the module.
 pub(super) struct Incoming {
     io: Box<dyn WebSocketIo>,
+    frames: Frames,
     room: Arc<Semaphore>,
     /// Bytes of the message that is being read.
     read: usize,
@@ -53,6 +57,7 @@ impl Incoming {
     pub fn new(io: Box<dyn WebSocketIo>, room: &Arc<Semaphore>, message_bytes_max: usize) -> Incoming {
         Incoming {
             io,
+            frames: Frames::default(),
             room: room.clone(),
             read: 0,
             granted: FREE_BYTES,
@@ -63,6 +68,16 @@ impl Incoming {
             blocked: None,
             asking: None,
         }
+    }
+
+    /// What was read ahead came before all that is read here.
+    pub fn was_read_ahead(&mut self, bytes: &[u8]) {
+        self.frames.saw(bytes);
+    }
+
+    /// Whether what was read ends with a message, or with a frame between messages.
+    pub fn is_between_messages(&self) -> bool {
+        self.frames.is_between_messages()
     }
 
     /// A frame that is no part of a message was taken.
@@ -113,6 +128,58 @@ impl Incoming {
     }
 }
 
+/// Where in a frame (RFC 6455, 5.2) the bytes that were read end.
+#[derive(Default)]
+struct Frames {
+    /// What there is of the head of the next frame.
+    head: [u8; FRAME_HEAD_BYTES_MAX],
+    head_len: usize,
+    /// Bytes of the current frame that are still to come.
+    left: u64,
+    /// A message has begun, and its last frame has not.
+    is_in_message: bool,
+}
+
+impl Frames {
+    fn saw(&mut self, mut bytes: &[u8]) {
+        while let Some(first) = bytes.first() {
+            if self.left > 0 {
+                let skipped = self.left.min(bytes.len() as u64);
+                self.left -= skipped;
+                bytes = &bytes[skipped as usize..];
+                continue;
+            }
+            self.head[self.head_len] = *first;
+            self.head_len += 1;
+            bytes = &bytes[1..];
+            self.end_head();
+        }
+    }
+
+    /// Begins the frame if its head is complete.
+    fn end_head(&mut self) {
+        let [first, second, ..] = self.head;
+        let mask_len = if second & 0x80 == 0 { 0 } else { 4 };
+        let (extended_len, len) = match second & 0x7f {
+            126 => (2, u64::from(u16::from_be_bytes([self.head[2], self.head[3]]))),
+            127 => (8, u64::from_be_bytes(self.head[2..10].try_into().expect("8 bytes"))),
+            len => (0, len.into()),
+        };
+        if self.head_len < 2 || self.head_len < 2 + extended_len + mask_len {
+            return;
+        }
+        let (is_last, is_control) = (first & 0x80 != 0, first & 0x08 != 0);
+        if !is_control {
+            self.is_in_message = !is_last;
+        }
+        (self.head_len, self.left) = (0, len);
+    }
+
+    fn is_between_messages(&self) -> bool {
+        self.head_len == 0 && self.left == 0 && !self.is_in_message
+    }
+}
+
 /// There was no room for a message in time.
 #[derive(Debug, thiserror::Error)]
 #[error("the host has no room for the message")]
@@ -140,6 +207,7 @@ impl AsyncRead for Incoming {
         }
         let before = buffer.filled().len();
         std::task::ready!(Pin::new(&mut this.io).poll_read(cx, buffer))?;
+        this.frames.saw(&buffer.filled()[before..]);
         this.read += buffer.filled().len() - before;
         Poll::Ready(Ok(()))
     }
@@ -228,6 +296,34 @@ mod tests {
             client.write_all(&[0; FREE_BYTES]).await.unwrap();
             incoming.read_exact(&mut [0; FREE_BYTES]).await.unwrap();
             incoming.handed_over();
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_message_is_known_however_the_bytes_come() {
+        let frame = |first: u8, len: usize| {
+            let mut frame = vec![first];
+            match len {
+                0..126 => frame.push(0x80 | len as u8),
+                126..65_536 => frame.extend([&[0x80 | 126][..], &(len as u16).to_be_bytes()].concat()),
+                _ => frame.extend([&[0x80 | 127][..], &(len as u64).to_be_bytes()].concat()),
+            }
+            frame.extend(std::iter::repeat_n(0xff, 4 + len));
+            frame
+        };
+        // A message of one frame, of two with a ping between them, and pings alone; true where a message may be over.
+        let all = [(0x81, 0), (0x82, 125), (0x89, 3), (0x81, 126), (0x01, 70_000), (0x89, 0), (0x80, 5), (0x8a, 1)];
+        let over = [true, true, true, true, false, false, true, true];
+        for piece in [1, 2, 3, 7, 4_096, usize::MAX] {
+            let mut frames = Frames::default();
+            for ((first, len), over) in all.into_iter().zip(over) {
+                let bytes = frame(first, len);
+                for (number, bytes) in bytes.chunks(piece.min(bytes.len())).enumerate() {
+                    assert!(number == 0 || !frames.is_between_messages(), "in the middle of a frame of {len}");
+                    frames.saw(bytes);
+                }
+                assert_eq!(frames.is_between_messages(), over, "after a frame of {len}, {piece} bytes at a time");
+            }
         }
     }
 }
