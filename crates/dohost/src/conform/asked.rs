@@ -42,7 +42,11 @@ impl std::fmt::Display for Asked {
 
 /// The requests of a script; without one, what any component can be asked.
 pub fn requests(steps: Option<&[Step]>, subject: &Subject) -> anyhow::Result<Vec<Asked>> {
-    let Some(steps) = steps else { return Ok(plain_requests(subject)) };
+    // Twice, as what is remembered shows the second time.
+    let Some(steps) = steps else {
+        let once = plain_requests(subject);
+        return Ok([once.clone(), once].concat());
+    };
     let asked = steps.iter().filter_map(|step| match &step.action {
         Action::Request(exchange) => Some(Asked {
             method: exchange.method.clone(),
