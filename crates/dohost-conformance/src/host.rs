@@ -133,8 +133,9 @@ pub trait Host {
         unsupported(Ability::Begin)
     }
 
-    /// Calls a method with named arguments in JSON. The reply has status 200 and the result in JSON; 400 if the arguments are not what
-    /// the method takes, 404 if there is no such method, 500 if it fails.
+    /// Calls a method with named arguments in JSON. The reply has status 200 and the result in JSON, 422 with
+    /// `{"error": …}` if that is the error of a `result`, 400 if the arguments are not what the method takes, 404 if there is no such
+    /// method, 500 if it fails.
     fn call(&mut self, _object: &str, _method: &str, _arguments: &str) -> Result<Reply, HostError> {
         unsupported(Ability::CallMethods)
     }
@@ -172,7 +173,7 @@ pub trait Stream {
     fn end(&mut self) -> Result<(), HostError>;
 
     /// Waits for the status and, if there is a `len`, so many bytes of the reply's body; without one, for all that is left of it. The
-    /// reply has fewer if the body has ended.
+    /// reply has fewer if the body has ended, and status 0 if it was broken off before that.
     fn read(&mut self, len: Option<usize>) -> Result<Reply, HostError>;
 }
 

@@ -10,7 +10,7 @@
 //!
 //! Cases have a **level**, so that "conforms" has a size: a host conforms up to a level if no case of it or below fails.
 //!
-//! Reading order: [`case`] → [`host`] → [`runner`].
+//! Reading order: [`case`] → [`host`] → [`runner`] → [`tally`].
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -18,7 +18,9 @@
 pub mod case;
 pub mod host;
 pub mod runner;
+pub mod tally;
 
 pub use case::{Case, CaseError, Level};
 pub use host::{Ability, Begun, Host, HostError, Message, Reply, Request, Stream, WebSocket};
 pub use runner::{Outcome, run};
+pub use tally::Tally;

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod listener;
 mod message;
 mod object;
+mod path;
 pub mod pattern;
 mod reply;
 mod route;
