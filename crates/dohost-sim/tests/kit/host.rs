@@ -35,7 +35,7 @@ use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 /// What this host can do.
-pub const ABILITIES: [Ability; 8] = [
+const ABILITIES: [Ability; 8] = [
     Ability::Evict,
     Ability::Restart,
     Ability::Crash,
