@@ -15,8 +15,9 @@ use crate::process::{answer, cargo, run, say};
 const TARGETS: [&str; 3] = ["json", "routes", "storage"];
 
 /// Counters in every branch, and what is compared with what.
-const FLAGS: [&str; 6] = [
-    "--cfg=fuzzing",
+const FLAGS: [&str; 7] = [
+    "--cfg",
+    "fuzzing",
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
