@@ -258,6 +258,24 @@ fn what_cannot_be_looked_at_is_neither_good_nor_bad() {
 }
 
 #[test]
+fn a_program_that_refuses_whatever_it_can_be_asked_tells_nothing_without_a_script() {
+    let setup = Setup::new();
+    let worker = "export default { fetch(request) {\n\
+        const { pathname } = new URL(request.url);\n\
+        return pathname === '/hello' ? new Response('hello') : new Response('not here', { status: 404 });\n\
+        } };";
+    let file = setup.file("worker.js", worker);
+    let ended = conform(&file, &["--json"]);
+    assert_eq!(ended.status.code(), COULD_NOT_TELL, "{ended:#?}");
+    let (outcome, text) = stage(&ended, "start");
+    assert_eq!(outcome, "could-not-tell", "{ended:#?}");
+    assert!(text.contains("nothing could be probed") && text.contains("--script FILE"), "{text}");
+    let script = setup.file("hello.toml", "[[steps]]\nrequest = \"GET /hello\"\n").display().to_string();
+    let scripted = conform(&file, &["--json", "--script", &script]);
+    assert_eq!(stage(&scripted, "start").0, "ok", "{scripted:#?}");
+}
+
+#[test]
 fn a_script_that_is_answered_otherwise_is_a_failure() {
     let setup = Setup::new();
     let script = setup.file("counter.toml", COUNTER.replace("\"2\"", "\"3\"")).display().to_string();

@@ -152,7 +152,8 @@ impl Connection {
         Ok(Reply { status, headers, body: Vec::new() })
     }
 
-    fn read_body(&mut self, reply: &Reply) -> io::Result<Vec<u8>> {
+    /// Reads a body whose head was read.
+    pub fn read_body(&mut self, reply: &Reply) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         if reply.header("transfer-encoding") == Some("chunked") {
             loop {

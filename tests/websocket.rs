@@ -55,6 +55,16 @@ impl WebSocket {
         self.socket.send(message).unwrap();
     }
 
+    /// The same of a websocket that may have ended.
+    pub fn try_send(&mut self, message: Message) -> Result<(), Error> {
+        self.socket.send(message)
+    }
+
+    /// What comes next, whatever it is.
+    pub fn read(&mut self) -> Result<Message, Error> {
+        self.socket.read()
+    }
+
     /// Sends and waits for the answer.
     #[track_caller]
     pub fn ask(&mut self, text: &str) -> String {

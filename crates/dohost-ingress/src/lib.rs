@@ -18,6 +18,7 @@ pub mod listener;
 mod message;
 mod moving;
 mod object;
+mod path;
 pub mod pattern;
 mod reply;
 mod route;

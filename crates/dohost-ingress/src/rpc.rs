@@ -20,8 +20,9 @@ use hyper::body::Incoming;
 use crate::listener::Shared;
 use crate::moving::Traffic;
 use crate::object::{place_for, place_for_bytes, read_body};
+use crate::path::decode;
 use crate::reply::{Answer, Refusal, whole};
-use crate::route::{Route, decode};
+use crate::route::Route;
 
 /// Where the description of all methods is. No object is there, as a path with one part names none.
 pub(crate) const OPENAPI_PATH: &str = "/openapi.json";

@@ -40,6 +40,19 @@ impl HostHere {
         &self.host
     }
 
+    /// Lets all objects leave memory that are done within `patience`; whether all did.
+    pub async fn evict_all(&self, patience: Duration) -> bool {
+        with_residents(Residents::close_all);
+        let deadline = Instant::now() + patience;
+        loop {
+            let is_empty = with_residents(|residents: &mut Residents| residents.len() == 0);
+            if is_empty || Instant::now() >= deadline {
+                return is_empty;
+            }
+            sleep(SHUTDOWN_POLL).await;
+        }
+    }
+
     /// Like [`Host::shut_down`]: refuses new events, waits for the running ones, and closes the store.
     pub async fn shut_down(&self, patience: Duration) -> bool {
         self.host.0.stop_accepting();

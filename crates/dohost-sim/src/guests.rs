@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use dohost_engine::{Engine, EngineOptions, ObjectComponent};
+use parking_lot::Mutex;
 
 /// Instances that all simulations of the process may have at once.
 const INSTANCES_MAX: u32 = 1_000;
@@ -14,20 +15,31 @@ pub type Classes = Vec<(String, ObjectComponent)>;
 
 /// The classes `probe`, `counter` and `alarms`. Built by `cargo xtask guests`.
 pub fn classes() -> Result<Classes> {
-    static CLASSES: OnceLock<Classes> = OnceLock::new();
-    if let Some(classes) = CLASSES.get() {
-        return Ok(classes.clone());
+    ["probe", "counter", "alarms"].map(|name| Ok((name.to_string(), component(name)?))).into_iter().collect()
+}
+
+/// A guest by its name.
+pub fn component(name: &str) -> Result<ObjectComponent> {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    static COMPONENTS: Mutex<Classes> = Mutex::new(Vec::new());
+    // Held while it compiles, so that it is compiled once.
+    let mut components = COMPONENTS.lock();
+    if let Some((_, component)) = components.iter().find(|(other, _)| other == name) {
+        return Ok(component.clone());
     }
-    // No epochs: they come from the wall clock.
-    let engine =
-        Engine::new(EngineOptions { instances_max: INSTANCES_MAX, has_epochs: false, ..EngineOptions::default() })?;
-    let load = |name: &str| {
-        let file = folder().join(name).with_extension("wasm");
-        let component = engine.load_object(&file).context("failed to load a guest: cargo xtask guests builds them")?;
-        Ok((name.to_string(), component))
+    let engine = match ENGINE.get() {
+        Some(engine) => engine,
+        None => {
+            // No epochs: they come from the wall clock.
+            let options = EngineOptions { instances_max: INSTANCES_MAX, has_epochs: false, ..EngineOptions::default() };
+            let engine = Engine::new(options)?;
+            ENGINE.get_or_init(|| engine)
+        }
     };
-    let classes = ["probe", "counter", "alarms"].map(load).into_iter().collect::<Result<Classes>>()?;
-    Ok(CLASSES.get_or_init(|| classes).clone())
+    let file = folder().join(name).with_extension("wasm");
+    let component = engine.load_object(&file).context("failed to load a guest: cargo xtask guests builds them")?;
+    components.push((name.to_string(), component.clone()));
+    Ok(component)
 }
 
 fn folder() -> PathBuf {

@@ -6,13 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use dohost_engine::imports::{BoxFuture, OutgoingError, RequestOptions};
-use dohost_engine::{Body, BodyError, Request, Response};
-use dohost_object::{
-    ClassOptions, Environment, HostHere, HostLimits, HostOptions, ObjectId, OutgoingFetch, Target, UpgradedConnection,
-};
+use dohost_engine::Request;
+use dohost_object::{ClassOptions, Environment, HostHere, HostLimits, HostOptions, Target};
 use dohost_sim::guests;
 use dohost_sim::machine::{START_MS, SimulatedMachine};
+use dohost_sim::network::NoNetwork;
 use dohost_sim::random::Random;
 use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{Committing, Store, StoreOptions};
@@ -35,31 +33,6 @@ impl Environment for SetClock {
 
     fn run_blocking(&self, job: Box<dyn FnOnce() + Send>) {
         self.machine.run_blocking(job);
-    }
-}
-
-struct NoNetwork;
-
-impl OutgoingFetch for NoNetwork {
-    fn fetch(&self, _: Option<ObjectId>, _: Request) -> BoxFuture<Result<Response, OutgoingError>> {
-        Box::pin(async { Err(OutgoingError::Denied("there is no network".into())) })
-    }
-
-    fn send(
-        &self,
-        _: Option<ObjectId>,
-        _: http::Request<Body>,
-        _: RequestOptions,
-    ) -> BoxFuture<Result<http::Response<Body>, BodyError>> {
-        Box::pin(async { Err(BodyError::HttpRequestDenied) })
-    }
-
-    fn upgrade(
-        &self,
-        _: Option<ObjectId>,
-        _: Request,
-    ) -> BoxFuture<Result<(Response, Option<UpgradedConnection>), OutgoingError>> {
-        Box::pin(async { Err(OutgoingError::Denied("there is no network".into())) })
     }
 }
 

@@ -9,6 +9,7 @@ mod chores;
 mod component;
 mod corpus;
 mod debian;
+mod fuzz;
 mod guests;
 mod javascript;
 mod languages;
@@ -94,6 +95,23 @@ enum Chore {
         only: String,
     },
 
+    /// Fuzz what reads texts from outside, and the store, with libFuzzer
+    ///
+    /// Needs a C++ compiler. What goes new ways is kept in target/fuzz/corpus and gone on with the next time; an input that fails
+    /// is written to target/fuzz/ and ends it. The inputs in fuzz/corpus are run by every `cargo xtask test`.
+    Fuzz {
+        /// All of json, routes and storage if none is named
+        targets: Vec<String>,
+
+        /// Seconds for each target
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+
+        /// Add the smallest inputs that go ways of their own to fuzz/corpus
+        #[arg(long)]
+        keep: bool,
+    },
+
     /// Run the Autobahn cases for WebSockets against dohost
     ///
     /// Installs the runner kosoku from PyPI into target/. Each case runs twice, the second time while the object is evicted
@@ -122,6 +140,7 @@ fn main() -> ExitCode {
         Chore::Test { arguments } => chores::test(&arguments),
         Chore::Sim { arguments } => chores::sim(&arguments),
         Chore::Corpus { record, workerd, only } => corpus::compare(record, workerd, &only),
+        Chore::Fuzz { targets, seconds, keep } => fuzz::fuzz(&targets, seconds, keep),
         Chore::Autobahn => websockets::autobahn(),
         Chore::Browser => websockets::browser(),
         Chore::Types => types::check(),

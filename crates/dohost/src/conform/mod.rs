@@ -59,7 +59,8 @@ fn examine(args: &Conform) -> anyhow::Result<Report> {
 
     let sessions = Sessions::new(&application, args.seed)?;
     let requests = asked::requests(steps.as_deref(), &subject)?;
-    let Some(probes) = Probes::start(&sessions, &subject, requests, &mut report)? else { return Ok(report) };
+    let started = Probes::start(&sessions, &subject, requests, steps.is_some(), &mut report)?;
+    let Some(probes) = started else { return Ok(report) };
     if let Some(steps) = &steps {
         probes.script(steps, &mut report)?;
     }

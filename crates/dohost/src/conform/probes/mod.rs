@@ -41,6 +41,7 @@ impl<'a> Probes<'a> {
         sessions: &'a Sessions,
         subject: &'a Subject,
         mut requests: Vec<Asked>,
+        is_scripted: bool,
         report: &mut Report,
     ) -> anyhow::Result<Option<Probes<'a>>> {
         if requests.is_empty() {
@@ -75,6 +76,13 @@ impl<'a> Probes<'a> {
             };
             let help = "the object must answer by itself; if it is of another class, say so: --class NAME";
             report.add(Finding::fails(Stage::Start, text).details(session.warned()).help(help));
+            return Ok(None);
+        }
+        // What refuses everything shows no object, and whatever is done to it, it goes on refusing.
+        if !is_scripted && answers.iter().all(|answer| answer.status().is_some_and(|status| status / 100 == 4)) {
+            let text = format!("nothing could be probed: {} is answered {}", requests[0], answers[0]);
+            let help = "give requests that reach an object: --script FILE, as docs/TESTING.md has it";
+            report.add(Finding::could_not_tell(Stage::Start, text).help(help));
             return Ok(None);
         }
         let first = took[0].as_secs_f64() * 1e3;

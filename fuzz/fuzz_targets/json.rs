@@ -1,0 +1,5 @@
+//! See `dohost_fuzz`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| dohost_fuzz::target("json")(bytes));
