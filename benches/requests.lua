@@ -2,6 +2,10 @@
 -- Arguments: `random` or `once`, class, what is asked, how many objects there are, the number of the first, the seed of the
 -- choice, and the bytes of a body; with a body it is a POST.
 
+local ffi = require("ffi")
+ffi.cdef "int kill(int, int); int getpid(void);"
+local SIGINT = 2
+
 local requests = {}
 local class, what, objects, first, body
 local is_once, asked = false, 0
@@ -15,7 +19,10 @@ end
 local answered = 0
 local function count_answer()
   answered = answered + 1
-  if answered >= objects then wrk.thread:stop() end
+  if answered < objects then return end
+  wrk.thread:stop()
+  -- As if somebody had pressed Ctrl-C: wrk waits until its time is over otherwise, though its thread has stopped.
+  ffi.C.kill(ffi.C.getpid(), SIGINT)
 end
 
 function init(args)
