@@ -1,6 +1,8 @@
 //! The first things that anybody tries: counters, names, paths, and requests that arrive as they were sent.
 
-use crate::host::{Host, Setup};
+use std::time::Instant;
+
+use crate::host::{Host, PATIENCE, Setup};
 use crate::http::{Reply, raw};
 
 fn counter() -> Host {
@@ -209,17 +211,21 @@ fn replies_that_are_not_http_are_a_bad_gateway() {
 fn a_connection_moves_to_the_thread_of_its_object() {
     let host = Setup::new().guest("counter").with(["--threads", "2", "--log", "debug"]).start();
     // They are dealt out to the threads in turn, so one of two is on the wrong one.
-    for mut connection in [host.connect(), host.connect()] {
-        for _ in 0..40 {
-            connection.get("/counter/A/increment").ok();
-        }
-        // There it serves other objects as well, and a stop waits for it no longer than for others.
-        for n in 0..20 {
-            connection.get(&format!("/counter/{n}/increment")).ok();
+    let mut connections = [host.connect(), host.connect()];
+    let deadline = Instant::now() + PATIENCE;
+    let mut count = 0;
+    while !host.log().contains("a connection moved to the executor of its requests") {
+        assert!(Instant::now() < deadline, "none has moved after {count} requests");
+        for connection in &mut connections {
+            count += 1;
+            assert_eq!(connection.get("/counter/A/increment").ok(), count.to_string());
         }
     }
-    host.log_with("a connection moved to the executor of its requests");
-    assert_eq!(host.get("/counter/A/value").ok(), "80");
+    // There it serves other objects as well.
+    for n in 0..20 {
+        connections.iter_mut().for_each(|connection| drop(connection.get(&format!("/counter/{n}/increment")).ok()));
+    }
+    assert_eq!(host.get("/counter/19/value").ok(), "2");
     host.signal("TERM");
     assert!(host.wait().status.success());
 }

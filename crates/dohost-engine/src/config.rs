@@ -4,8 +4,8 @@
 //! that what is tested is what runs.
 //!
 //! Instances come from wasmtime's pooling allocator: slots are reserved once and reused, which makes starting an object
-//! cheap and bounds what all objects together can take. A slot reserves address space for one memory at its largest, so
-//! the number of slots times [`EngineOptions::memory_bytes_max`] must fit into the 47 bits of a process.
+//! cheap and bounds what all objects together can take. A slot reserves address space for all that 32 bits can name if all slots
+//! together fit into the 47 bits of a process so, and for one memory at its largest if not.
 //!
 //! The other thing that bounds the number of instances is that of a process's memory mappings (`vm.max_map_count` on Linux,
 //! 65,530 unless somebody raised it): each stack takes two, each memory up to four. A process that runs out of mappings cannot
@@ -65,6 +65,8 @@ pub struct EngineOptions {
     /// Bytes that a linear memory of any instance may have: so much address space is reserved for each. What a guest gets
     /// is in its [`GuestLimits`](crate::GuestLimits).
     pub memory_bytes_max: usize,
+    /// Bytes of address space that all memories together may reserve. Too few of them only cost speed.
+    pub address_space_max: u64,
     /// Where the code of functions is kept that were compiled before, if it is.
     pub code_cache: Option<CodeCache>,
     /// Whether the epoch advances. If not, a guest that never gives way keeps its thread for ever, and nothing that guests
@@ -78,6 +80,7 @@ impl Default for EngineOptions {
             instances_max: 5_000,
             maps_max: MAPS_MAX_DEFAULT,
             memory_bytes_max: 128 << 20,
+            address_space_max: ADDRESS_SPACE_MAX,
             code_cache: None,
             has_epochs: true,
         }
@@ -93,9 +96,10 @@ pub fn config(options: &EngineOptions) -> Config {
     config.epoch_interruption(true);
     config.async_stack_size(STACK_BYTES);
     config.max_wasm_stack(GUEST_STACK_BYTES);
-    config.memory_reservation(options.memory_bytes_max as u64);
+    let (reservation, guard) = options.reservation();
+    config.memory_reservation(reservation);
     config.memory_reservation_for_growth(0);
-    config.memory_guard_size(64 << 10);
+    config.memory_guard_size(guard);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(options)));
     config
 }
@@ -133,6 +137,17 @@ fn memories(options: &EngineOptions) -> u32 {
 }
 
 impl EngineOptions {
+    /// Address space for each memory, and behind it. If there is room for all that a guest can name, its code need not compare each
+    /// address with the end of its memory: JavaScript takes a fifth less time so.
+    fn reservation(&self) -> (u64, u64) {
+        const ALL: (u64, u64) = (4 << 30, 32 << 20);
+        let needed = u64::from(memories(self)) * (ALL.0 + ALL.1);
+        match needed <= self.address_space_max {
+            true => ALL,
+            false => (self.memory_bytes_max as u64, 64 << 10),
+        }
+    }
+
     /// Instances with one memory each that this many mappings allow.
     pub fn instances_for(maps_max: u64) -> u32 {
         let fixed = MAPS_KEPT + MAPS_PER_STACK * u64::from(STACKS_EXTRA);
@@ -146,6 +161,9 @@ impl EngineOptions {
         MAPS_KEPT + stacks + MAPS_PER_MEMORY * u64::from(self.instances_max)
     }
 }
+
+/// Three quarters of what a process has on the usual machines.
+pub const ADDRESS_SPACE_MAX: u64 = 96 << 40;
 
 /// The engine: compiles components and makes instances. Cheap to clone.
 #[derive(Clone)]
@@ -166,12 +184,16 @@ impl Engine {
             });
         }
         let refused = |reason: String| EngineError::Refused(reason);
-        let mut config = config(&options);
-        if let Some(cache) = &options.code_cache {
-            let enabled = config.enable_incremental_compilation(cache.store());
-            enabled.map_err(|error| refused(format!("{error:#}")))?;
-        }
-        let wasmtime = wasmtime::Engine::new(&config).map_err(|error| refused(format!("{error:#}")))?;
+        let mut options = options;
+        let wasmtime = match wasmtime_engine(&options) {
+            // Some machines, containers above all, have less address space.
+            Err(_) if options.reservation().0 > options.memory_bytes_max as u64 => {
+                options.address_space_max = 0;
+                wasmtime_engine(&options)
+            }
+            made => made,
+        };
+        let wasmtime = wasmtime.map_err(|error| refused(format!("{error:#}")))?;
         let ticker = options.has_epochs.then(|| Ticker::start(wasmtime.weak())).transpose();
         let ticker = ticker.map_err(|error| refused(error.to_string()))?.map(Arc::new);
         Ok(Engine { wasmtime, options: Arc::new(options), _ticker: ticker })
@@ -181,6 +203,14 @@ impl Engine {
     pub fn options(&self) -> &EngineOptions {
         &self.options
     }
+}
+
+fn wasmtime_engine(options: &EngineOptions) -> wasmtime::Result<wasmtime::Engine> {
+    let mut config = config(options);
+    if let Some(cache) = &options.code_cache {
+        config.enable_incremental_compilation(cache.store())?;
+    }
+    wasmtime::Engine::new(&config)
 }
 
 /// The engine cannot start on this machine with these options.

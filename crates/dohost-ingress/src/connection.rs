@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::io::TimedIo;
 use crate::listener::Shared;
-use crate::moving::{MovableStream, Mover, Traffic};
+use crate::moving::{Direction, MovableStream, Mover, Traffic};
 use crate::reply::{Answer, Refusal};
 use crate::{message, object, route, rpc, websocket, worker};
 
@@ -113,9 +113,14 @@ where
     /// Serves it until it is over, or until it should move.
     async fn serve_here(&mut self) -> Option<usize> {
         let (http, traffic) = (&mut self.http, &self.traffic);
+        let executors = self.shared.host.executors();
+        let moves_to = || match traffic.direction()? {
+            Direction::Home(executor) => executors.has_room_on(executor).then_some(executor),
+            Direction::Away => executors.relief_for(traffic.executor()),
+        };
         let mut served = poll_fn(|cx| match http.as_mut().poll(cx) {
             Poll::Ready(result) => Poll::Ready(Ok(result)),
-            Poll::Pending => traffic.moves_to().map_or(Poll::Pending, |executor| Poll::Ready(Err(executor))),
+            Poll::Pending => moves_to().map_or(Poll::Pending, |executor| Poll::Ready(Err(executor))),
         });
         let result = tokio::select! {
             served = &mut served => match served {

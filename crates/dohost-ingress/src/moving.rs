@@ -1,7 +1,8 @@
 //! Connections move to the executor that their requests go to, so that those need not cross from thread to thread.
 //!
 //! A client that keeps a connection mostly uses it for one object, or for one after the other. Once many requests in a row
-//! have gone to objects of another executor, the connection goes there, between two requests.
+//! have gone to objects of another executor, the connection goes there, between two requests, if that executor has time left; and away
+//! if it comes to have too little.
 
 use std::io;
 use std::pin::Pin;
@@ -14,6 +15,15 @@ use tokio::net::TcpStream;
 
 /// Requests in a row that make a connection move. With two executors and objects picked at random that is rare.
 const REQUESTS_IN_A_ROW: usize = 16;
+
+/// What a connection should think of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Going to the executor of its objects.
+    Home(usize),
+    /// It is there: going away, if that executor has too much to do.
+    Away,
+}
 
 /// Where a connection is, and where its requests go.
 pub(crate) struct Traffic {
@@ -58,13 +68,18 @@ impl Traffic {
         self.in_a_row.store(in_a_row, Ordering::Relaxed);
     }
 
-    /// Where the connection should go now, if it should.
-    pub fn moves_to(&self) -> Option<usize> {
-        let last = self.last.load(Ordering::Relaxed);
-        let moves = self.in_a_row.load(Ordering::Relaxed) >= REQUESTS_IN_A_ROW
-            && last != self.executor()
-            && !self.is_answering.load(Ordering::Relaxed);
-        moves.then_some(last)
+    /// Where the connection should think of going now, if it should. Between two requests, and not after each.
+    pub fn direction(&self) -> Option<Direction> {
+        let (last, in_a_row) = (self.last.load(Ordering::Relaxed), self.in_a_row.load(Ordering::Relaxed));
+        if in_a_row == 0 || !in_a_row.is_multiple_of(REQUESTS_IN_A_ROW) || self.is_answering.load(Ordering::Relaxed) {
+            return None;
+        }
+        // Not asked again before the next request.
+        self.in_a_row.store(in_a_row + 1, Ordering::Relaxed);
+        match last == self.executor() {
+            true => Some(Direction::Away),
+            false => Some(Direction::Home(last)),
+        }
     }
 
     /// The connection goes there.
@@ -161,27 +176,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_moves_after_many_requests_for_the_same_executor_and_between_two() {
+    fn a_connection_thinks_of_moving_after_many_requests_for_the_same_executor_and_between_two() {
         let traffic = Traffic::new(0);
-        for _ in 0..REQUESTS_IN_A_ROW * 2 {
-            traffic.goes_to(0);
-        }
-        assert_eq!(traffic.moves_to(), None, "it is there");
-        for _ in 0..REQUESTS_IN_A_ROW - 1 {
-            traffic.goes_to(1);
-        }
-        traffic.goes_to(0);
-        for _ in 0..REQUESTS_IN_A_ROW - 1 {
-            traffic.goes_to(1);
-        }
-        assert_eq!(traffic.moves_to(), None, "not enough in a row");
+        let requests = |executor, count| (0..count).for_each(|_| traffic.goes_to(executor));
+        requests(0, REQUESTS_IN_A_ROW - 1);
+        assert_eq!(traffic.direction(), None, "not yet");
+        requests(0, 1);
+        assert_eq!(traffic.direction(), Some(Direction::Away));
+        assert_eq!(traffic.direction(), None, "it has just thought of it");
+        requests(1, REQUESTS_IN_A_ROW - 1);
+        requests(0, 1);
+        requests(1, REQUESTS_IN_A_ROW - 1);
+        assert_eq!(traffic.direction(), None, "not enough in a row");
         traffic.begins();
-        traffic.goes_to(1);
-        assert_eq!(traffic.moves_to(), None, "a request is being answered");
+        requests(1, 1);
+        assert_eq!(traffic.direction(), None, "a request is being answered");
         traffic.ends();
-        assert_eq!(traffic.moves_to(), Some(1));
+        assert_eq!(traffic.direction(), Some(Direction::Home(1)));
         traffic.moved_to(1);
-        assert_eq!(traffic.moves_to(), None);
+        requests(1, REQUESTS_IN_A_ROW - 1);
+        assert_eq!(traffic.direction(), Some(Direction::Away), "it is there");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::host::HostInner;
 use crate::id::ObjectId;
+use crate::load::Load;
 use crate::residents::Residents;
 
 /// Which executor.
@@ -43,6 +44,7 @@ struct Handle {
     inbox: mpsc::UnboundedSender<Job>,
     runtime: tokio::runtime::Handle,
     progress: Progress,
+    load: Load,
 }
 
 /// What belongs to the executor of the current thread.
@@ -77,7 +79,7 @@ impl Executors {
         for _ in 0..count {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let (inbox, jobs) = mpsc::unbounded_channel();
-            all.push(Handle { inbox, runtime: runtime.handle().clone(), progress: progress() });
+            all.push(Handle { inbox, runtime: runtime.handle().clone(), progress: progress(), load: Load::default() });
             idle.push(Idle { runtime, jobs });
         }
         let executors = Executors { all, stop: watch::Sender::new(false), threads: Default::default() };
@@ -87,7 +89,8 @@ impl Executors {
     /// One executor that the current thread will be, with [`move_in`].
     pub(crate) fn here(progress: Progress) -> (Executors, Jobs) {
         let (inbox, jobs) = mpsc::unbounded_channel();
-        let here = Handle { inbox, runtime: tokio::runtime::Handle::current(), progress };
+        let runtime = tokio::runtime::Handle::current();
+        let here = Handle { inbox, runtime, progress, load: Load::default() };
         (Executors { all: vec![here], stop: watch::Sender::new(false), threads: Default::default() }, jobs)
     }
 
@@ -117,6 +120,19 @@ impl Executors {
     /// Runs a task on one of them. `number` is taken modulo their count.
     pub fn spawn_on(&self, number: usize, task: impl Future<Output = ()> + Send + 'static) {
         self.all[number % self.all.len()].runtime.spawn(task);
+    }
+
+    /// Whether one of them has time for one more connection, which then must go there.
+    pub fn has_room_on(&self, number: usize) -> bool {
+        self.all[number].load.has_room(&self.all[number].runtime)
+    }
+
+    /// Where a connection should go because the executor that it is on has too many, if it should.
+    pub fn relief_for(&self, number: usize) -> Option<usize> {
+        if !self.all[number].load.is_full(&self.all[number].runtime) {
+            return None;
+        }
+        self.all.iter().position(|other| other.load.has_relief(&other.runtime))
     }
 
     /// The executor that an object is pinned to. An id is as good as random, so its first bytes will do.

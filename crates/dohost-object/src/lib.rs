@@ -37,6 +37,7 @@ mod input_gate;
 mod inside;
 mod life;
 pub mod limits;
+mod load;
 mod mailbox;
 pub mod manage;
 mod object;
