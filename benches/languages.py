@@ -134,7 +134,7 @@ def row(name, binary, run_directory, arguments):
         again_cpu = server.cpu_seconds()
         code_kib = int(re.search(r"compiled_kib=(\d+)", server.log_tail())[1])
         start_ms, start_cpu_ms, object_kib = residents(server)
-        samples = [load.sample(server, 1, CONNECTIONS, arguments.seconds, seed) for seed in range(SAMPLES + 1)][1:]
+        samples = [load.sample(server, load.INCREMENT, 1, CONNECTIONS, arguments.seconds, seed) for seed in range(SAMPLES + 1)][1:]
         increment_us = statistics.median(sample.cpu_us for sample in samples)
         rate = statistics.median(sample.rate for sample in samples)
     finally:
@@ -184,11 +184,11 @@ def residents(server):
     has an increment before the memory is read.
     """
     ask_each(server, range(OBJECTS, OBJECTS + 50), "value")
-    before = resident_kib(server)
+    before = server.resident_kib()
     start_ms, start_cpu = ask_each(server, range(OBJECTS), "value")
     again_ms, again_cpu = ask_each(server, range(OBJECTS), "value")
     ask_each(server, range(OBJECTS), "increment")
-    return start_ms - again_ms, start_cpu - again_cpu, (resident_kib(server) - before) / OBJECTS
+    return start_ms - again_ms, start_cpu - again_cpu, (server.resident_kib() - before) / OBJECTS
 
 
 def ask_each(server, objects, what):
@@ -201,11 +201,6 @@ def ask_each(server, objects, what):
         times.append(time.perf_counter() - begin)
     connection.close()
     return statistics.median(times) * 1e3, (server.cpu_seconds() - cpu) / len(times) * 1e3
-
-
-def resident_kib(server):
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
 
 
 def kib(number):

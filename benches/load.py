@@ -1,6 +1,6 @@
 """Load on one server: one sample of wrk with what it cost, and single requests for preparing and checking.
 
-A sample is the unit of everything: a fixed time, one server, a number of connections, a number of counters. What the
+A sample is the unit of everything: a fixed time, one server, a number of connections, a number of objects. What the
 server's processes used of the CPU meanwhile is read from their CPU clocks, which count nanoseconds and do not care who
 else runs on the machine.
 """
@@ -13,7 +13,7 @@ import os
 import subprocess
 from pathlib import Path
 
-SCRIPT = Path(__file__).with_name("increment.lua")
+SCRIPT = Path(__file__).with_name("requests.lua")
 
 # Threads that send single requests, for preparing and checking.
 SENDERS = 16
@@ -26,6 +26,20 @@ class Wrong(Exception):
     """A server did something that no figure may be made of."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What an object is asked: /{kind}/o{index}/{what}, and how many bytes it is sent."""
+
+    kind: str
+    what: str
+    body_bytes: int = 0
+
+
+INCREMENT = Request("counter", "increment")
+READ = Request("counter", "value")
+ECHO = Request("bench", "echo")
+
+
 @dataclasses.dataclass
 class Sample:
     """What one server did in one sample."""
@@ -34,6 +48,7 @@ class Sample:
     seconds: float
     p50_ms: float
     p99_ms: float
+    p999_ms: float
     cpu_us: float  # of the server, for each request
     other_cores: float  # what neither the server nor wrk used: other programs, and the kernel's work for the disk
 
@@ -42,30 +57,48 @@ class Sample:
         return self.requests / self.seconds
 
 
-def sample(server, counters, connections, seconds, seed):
-    """Increments `counters` counters over `connections` connections for some seconds."""
-    command = ["wrk", "--threads", "1", "--connections", connections, "--duration", f"{seconds}s"]
-    command += ["--timeout", f"{REPLY_SECONDS_MAX}s", "--script", SCRIPT, server.url, "--", counters, seed]
+def sample(server, request, objects, connections, seconds, seed=0, first=0, once=False):
+    """Asks `objects` objects over `connections` connections for some seconds; with `once` until each was asked."""
+    wrk = start(server, request, objects, connections, seconds, seed, first, once)
     server_before, machine_before = server.cpu_seconds(), machine_cpu_seconds()
-    wrk = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     output = wrk.stdout.read().decode()
     _, status, usage = os.wait4(wrk.pid, 0)
     wrk.returncode = os.waitstatus_to_exitcode(status)
     server_cpu = server.cpu_seconds() - server_before
     other_cpu = machine_cpu_seconds() - machine_before - server_cpu - usage.ru_utime - usage.ru_stime
-    if wrk.returncode != 0:
-        raise Wrong(f"wrk failed on {server.name}:\n{output}")
-    result = json.loads(output.splitlines()[-1])
-    if result["refused"] or result["lost"] or not result["requests"]:
-        raise Wrong(f"{server.name} did not answer every request with success: {result}\n{server.log_tail()}")
+    result = read_result(server, wrk, output)
+    if not result["requests"]:
+        # One commit of a disk that others use can take longer than a sample.
+        if seconds >= REPLY_SECONDS_MAX:
+            raise Wrong(f"{server.name} answered nothing in {seconds} s\n{server.log_tail()}")
+        return sample(server, request, objects, connections, seconds * 2, seed, first, once)
     return Sample(
         requests=result["requests"],
         seconds=result["seconds"],
         p50_ms=result["p50_ms"],
         p99_ms=result["p99_ms"],
+        p999_ms=result["p999_ms"],
         cpu_us=server_cpu / result["requests"] * 1e6,
         other_cores=max(0.0, other_cpu / result["seconds"]),
     )
+
+
+def start(server, request, objects, connections, seconds, seed=0, first=0, once=False):
+    """wrk, running."""
+    command = ["wrk", "--threads", "1", "--connections", connections, "--duration", f"{seconds}s"]
+    command += ["--timeout", f"{REPLY_SECONDS_MAX}s", "--script", SCRIPT, server.url, "--"]
+    command += ["once" if once else "random", request.kind, request.what, objects, first, seed, request.body_bytes]
+    return subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def read_result(server, wrk, output):
+    """What wrk's script printed."""
+    if wrk.returncode != 0:
+        raise Wrong(f"wrk failed on {server.name}:\n{output}")
+    result = json.loads(output.splitlines()[-1])
+    if result["refused"] or result["lost"]:
+        raise Wrong(f"{server.name} did not answer every request with success: {result}\n{server.log_tail()}")
+    return result
 
 
 def machine_cpu_seconds():
@@ -100,12 +133,20 @@ def ask_all(server, counters, what):
 
 
 def ask(connection, server, index, what):
+    body = exchange(connection, server, "GET", f"/counter/o{index}/{what}").decode(errors="replace").strip()
+    if not body.isdigit():
+        raise Wrong(f"{server.name} answered {body!r} to {what}\n{server.log_tail()}")
+    return int(body)
+
+
+def exchange(connection, server, method, path, body=None):
+    """One request; the body of its reply."""
     try:
-        connection.request("GET", f"/counter/o{index}/{what}")
+        connection.request(method, path, body)
         reply = connection.getresponse()
-        body = reply.read().decode(errors="replace").strip()
+        answer = reply.read()
     except (OSError, http.client.HTTPException) as error:
         raise Wrong(f"{server.name} broke off a request: {error}\n{server.log_tail()}") from None
-    if reply.status != 200 or not body.isdigit():
-        raise Wrong(f"{server.name} answered {reply.status} {body!r} to {what}\n{server.log_tail()}")
-    return int(body)
+    if reply.status != 200:
+        raise Wrong(f"{server.name} answered {path} with {reply.status} {answer[:100]!r}\n{server.log_tail()}")
+    return answer

@@ -1,71 +1,79 @@
-"""From samples to tables: medians of each server, and ratios that were taken within one round."""
+"""From results to tables in Markdown, and a directory with those, the plots and the samples."""
 
+import datetime
+import json
+import os
+import subprocess
 from statistics import median
 
-# What dohost is held to, at 64 connections: (counters, times workerd's rate on disk), and CPU for each request.
-TARGET_CONNECTIONS = 64
-TARGET_RATIOS = {1: 10, 200: 20}
-TARGET_CPU_US_MAX = 40
+import goals
+import plot
+import servers
+from results import FIGURES
+
+# A sample during which everything else on the machine used more cores than this is disturbed.
+OTHER_CORES_MAX = 0.25
 
 
-def table(samples, names):
-    """Markdown. `samples` has a list of one sample per round under (counters, connections, name of the server)."""
-    lines = [
-        "| counters | connections | server | per second | p50 ms | p99 ms | CPU µs | dohost is |",
-        "| ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    cases = sorted({case[:2] for case in samples})
-    for counters, connections in cases:
+def write(results, directory, head):
+    """`results.json`, `report.md` and a plot for each dimension."""
+    directory.mkdir(parents=True, exist_ok=True)
+    data = {"head": head, **results.as_json()}
+    (directory / "results.json").write_text(json.dumps(data, indent=1))
+    parts = [f"# Measured\n\n{head}"]
+    for dimension in results.dimensions():
+        parts.append(section(results, dimension))
+        drawing = plot.draw(results, dimension)
+        if drawing:
+            (directory / f"{dimension}.svg").write_text(drawing)
+            parts.append(f"![{dimension}]({dimension}.svg)")
+    parts.append(f"## Goals\n\n{goals.table(results)}")
+    (directory / "report.md").write_text("\n\n".join(parts) + "\n")
+
+
+def section(results, dimension):
+    notes = "".join(f"\n\n{note}" for note in results.notes.get(dimension, []))
+    return f"## {dimension.capitalize()}\n\n{table(results, dimension)}{notes}"
+
+
+def table(results, dimension):
+    """A line for each case and server. `dohost is` has how many times the rate of that server."""
+    figures, cases, names = results.figures(dimension), results.cases(dimension), results.servers(dimension)
+    compares = "rate" in figures and "dohost" in names and len(names) > 1
+    head = ["case", "server", *(FIGURES[figure][0] for figure in figures)] + (["dohost is"] if compares else [])
+    lines = [f"| {' | '.join(head)} |", f"| --- | --- |{' ---: |' * (len(head) - 2)}"]
+    for case in cases:
         for name in names:
-            row = samples[counters, connections, name]
-            rate, p50, p99, cpu = (median(values(row, field)) for field in ("rate", "p50_ms", "p99_ms", "cpu_us"))
-            times = ratio(samples, counters, connections, name)
-            lines.append(
-                f"| {counters:,} | {connections} | {name} | {rate:,.0f} | {p50:.2f} | {p99:.1f} | {cpu:.0f} | {times} |"
-            )
+            if (dimension, case, name) not in results.samples:
+                continue
+            cells = [case, name, *(number(results.median(dimension, case, name, each), FIGURES[each][1]) for each in figures)]
+            if compares:
+                cells.append("" if name == "dohost" else times(results.ratio(dimension, case, "dohost", name, "rate")))
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def ratio(samples, counters, connections, name):
-    number = ratio_number(samples, counters, connections, name)
-    return "" if number is None or name == "dohost" else f"{number:.2g} ×" if number < 10 else f"{number:.0f} ×"
+def number(value, digits):
+    return "" if value is None else f"{value:,.{digits}f}"
 
 
-def ratio_number(samples, counters, connections, name):
-    """How many times the rate of a server dohost has: the median of the rounds."""
-    ours, theirs = samples.get((counters, connections, "dohost")), samples.get((counters, connections, name))
-    if not ours or not theirs:
-        return None
-    return median(our.rate / their.rate for our, their in zip(ours, theirs, strict=True))
+def times(value):
+    return "" if value is None else f"{value:.2g} ×" if value < 10 else f"{value:,.0f} ×"
 
 
-def verdicts(samples):
-    """One line for each target that the run can tell about."""
-    lines = []
-    for counters, wanted in TARGET_RATIOS.items():
-        times = ratio_number(samples, counters, TARGET_CONNECTIONS, "workerd on disk")
-        if times is not None:
-            text = f"{counters:,} counters: {times:.0f} × workerd on disk, {wanted} wanted"
-            lines.append(verdict(times >= wanted, text))
-    for (counters, connections, name), row in sorted(samples.items()):
-        if name == "dohost" and connections == TARGET_CONNECTIONS:
-            cpu = median(values(row, "cpu_us"))
-            text = f"{counters:,} counters: {cpu:.1f} µs of CPU for each request, under {TARGET_CPU_US_MAX} wanted"
-            lines.append(verdict(cpu < TARGET_CPU_US_MAX, text))
-    return "\n".join(lines)
+def head(arguments):
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=servers.ROOT, capture_output=True, text=True)
+    commit = git.stdout.strip() or "an unknown commit"
+    kind = "--full, " if arguments.full else ""
+    what = f"{kind}{arguments.rounds} rounds of {arguments.seconds} s samples"
+    return f"{datetime.date.today()}, {os.cpu_count()} cores, dohost at {commit}, {what}."
 
 
-def verdict(is_met, text):
-    return f"{'met   ' if is_met else 'MISSED'} at {TARGET_CONNECTIONS} connections, {text}"
-
-
-def noise(samples, other_cores_max):
+def noise(results):
     """How busy the machine was with other things."""
-    others = [sample.other_cores for row in samples.values() for sample in row]
-    disturbed = sum(cores > other_cores_max for cores in others)
-    text = f"Everything else on the machine used {median(others):.2f} cores (median)"
-    return f"{text}; more than {other_cores_max} in {disturbed} of {len(others)} samples."
-
-
-def values(row, field):
-    return [getattr(sample, field) for sample in row]
+    others = results.others
+    if not others:
+        return ""
+    disturbed = sum(cores > OTHER_CORES_MAX for cores in others)
+    text = f" Everything else on the machine used {median(others):.2f} cores (median)"
+    return f"{text}; more than {OTHER_CORES_MAX} in {disturbed} of {len(others)} samples."

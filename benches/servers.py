@@ -1,11 +1,14 @@
 """The servers that are compared: getting them, starting them in a directory of their own, and ending them.
 
-All answer /counter/NAME/increment and /counter/NAME/value. Whatever is built or installed stays under target/bench;
+All answer what guests/counter and guests/bench answer. Whatever is built or installed stays under target/bench;
 whatever they store is in the directory of the run.
 """
 
+import contextlib
+import functools
 import http.client
 import os
+import re
 import shutil
 import signal
 import socket
@@ -40,18 +43,22 @@ class Server:
 
     def prepare(self, run_directory):
         """Gives it its place and its port."""
-        self._data = run_directory / f"{self.name.replace(' ', '-')}-data"
-        self._data.mkdir()
-        self._log = self._data.with_suffix(".log")
+        self.data = run_directory / f"{self.name.replace(' ', '-')}-data"
+        self.data.mkdir()
+        self._log = self.data.with_suffix(".log")
         self._port = free_port()
         self.address = f"127.0.0.1:{self._port}"
         self.url = f"http://{self.address}"
 
-    def start(self):
-        """Starts it, on the data that it left if it ran before, and waits until it answers."""
-        command = [str(part) for part in self._command(self._port, self._data)]
+    def spawn(self):
+        """Starts it, on the data that it left if it ran before."""
+        command = [str(part) for part in self._command(self._port, self.data)]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def start(self):
+        """Starts it and waits until it answers."""
+        self.spawn()
         deadline = time.monotonic() + START_SECONDS_MAX
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -79,6 +86,17 @@ class Server:
                 pass
         self.process.wait()
         self.process = None
+
+    def stop(self):
+        """Ends it as an operator does, and waits for it."""
+        self.process.terminate()
+        self.process.wait(START_SECONDS_MAX)
+        self.process = None
+
+    def resident_kib(self):
+        """Memory of its processes."""
+        statuses = (Path(f"/proc/{pid}/status").read_text() for pid in process_tree(self.process.pid))
+        return sum(int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) for status in statuses)
 
     def cpu_seconds(self):
         """CPU time of its processes, threads that have ended included."""
@@ -109,29 +127,81 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def dohost(run_directory, binary, guest):
-    """dohost with the counter guest; what is not given is built. Runs copies: a build meanwhile does no harm."""
-    if binary is None:
-        run(["cargo", "build", "--release", "--workspace"], ROOT)
-        binary = ROOT / "target" / "release" / "dohost"
-    if guest is None:
-        run(["cargo", "xtask", "guests"], ROOT)
-        guest = ROOT / "target" / "guests" / "counter.wasm"
-    for file in (binary, guest):
+# The servers that are compared, as tables call them.
+DOHOST, JAVASCRIPT = "dohost", "dohost JavaScript"
+DISK, MEMORY = "workerd on disk", "workerd in memory"
+CEILING = "ceiling"
+
+
+class Tools:
+    """What servers are started with; what is not given is built. Runs copies: a build meanwhile does no harm."""
+
+    def __init__(self, run_directory, dohost=None, guests=None):
+        self._directory = run_directory
+        if dohost is None:
+            run(["cargo", "build", "--release", "--workspace"], ROOT)
+            dohost = ROOT / "target" / "release" / "dohost"
+        if guests is None:
+            run(["cargo", "xtask", "guests"], ROOT)
+            guests = ROOT / "target" / "guests"
+        self.guests = guests
+        self.dohost = self._copy(dohost)
+        self.counter, self.bench = (self._copy(guests / f"{name}.wasm") for name in ("counter", "bench"))
+
+    def _copy(self, file):
         if not Path(file).is_file():
             raise Missing(f"there is no file {file}")
-    binary = shutil.copy2(binary, run_directory / "dohost")
-    guest = shutil.copy2(guest, run_directory / "counter.wasm")
+        return shutil.copy2(file, self._directory)
 
-    def command(port, data):
-        # Objects stay resident for the whole run, as they do in the other servers.
-        return [binary, "serve", guest, "--listen", f"127.0.0.1:{port}", "--data-dir", data, "--idle-timeout", "1h"]
+    def server(self, name, *options):
+        """The server of a name. Options are of dohost."""
+        if name in (DISK, MEMORY):
+            return workerd(name, "disk" if name == DISK else "memory")
+        if name == CEILING:
+            return ceiling()
+        classes = [self.counter, self.bench]
+        if name == JAVASCRIPT:
+            classes = ["--class", f"counter={ROOT / 'tests' / 'programs' / 'documented.js'}#Counter"]
 
-    return Server("dohost", command)
+        def command(port, data):
+            # Objects stay resident for the whole run, as they do in the other servers.
+            where = ["--listen", f"127.0.0.1:{port}", "--data-dir", data]
+            return [self.dohost, "serve", *classes, *where, "--idle-timeout", "1h", *options]
+
+        return Server(name, command)
+
+
+@contextlib.contextmanager
+def running(contestants, directory):
+    """Starts servers in a directory of their own, and ends them."""
+    directory.mkdir(exist_ok=True)
+    started = []
+    try:
+        for server in contestants:
+            server.prepare(directory)
+            started.append(server)
+            server.start()
+        yield contestants
+    finally:
+        for server in started:
+            server.kill()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def workerd(name, storage):
-    """workerd with `storage` "disk" or "memory", from npm if it is not there yet."""
+    """workerd with `storage` "disk" or "memory"."""
+    binary, config = workerd_binary(), BENCHES / "workerd" / "config.capnp"
+
+    def command(port, data):
+        arguments = [binary, "serve", config, storage, "--socket-addr", f"http=127.0.0.1:{port}"]
+        return arguments + (["--directory-path", f"objects={data}"] if storage == "disk" else [])
+
+    return Server(name, command, is_durable=storage == "disk")
+
+
+@functools.cache
+def workerd_binary():
+    """From npm, if it is not there yet."""
     directory = BUILT / "workerd"
     wanted = BENCHES / "workerd" / "package.json"
     installed = directory / "installed.json"
@@ -143,21 +213,20 @@ def workerd(name, storage):
     binary = run(["node", "--print", "require('workerd').default"], directory).strip()
     if not os.access(binary, os.X_OK):
         raise Missing(f"npm brought no workerd for this machine ({binary}); remove {directory} to try again")
-    config = BENCHES / "workerd" / "config.capnp"
-
-    def command(port, data):
-        arguments = [binary, "serve", config, storage, "--socket-addr", f"http=127.0.0.1:{port}"]
-        return arguments + (["--directory-path", f"objects={data}"] if storage == "disk" else [])
-
-    return Server(name, command, is_durable=storage == "disk")
+    return binary
 
 
 def ceiling():
     """hyper and redb without anything between."""
+    binary = ceiling_binary()
+    return Server(CEILING, lambda port, data: [binary, f"127.0.0.1:{port}", data])
+
+
+@functools.cache
+def ceiling_binary():
     target = BUILT / "ceiling"
     run(["cargo", "build", "--release", "--target-dir", target], BENCHES / "ceiling")
-    binary = target / "release" / "ceiling"
-    return Server("ceiling", lambda port, data: [binary, f"127.0.0.1:{port}", data])
+    return target / "release" / "ceiling"
 
 
 def need(program, help):

@@ -38,9 +38,9 @@ def main():
         directory = Path(directory)
         load = websocket_load()
         if "echo" not in arguments.without:
-            echo(arguments, directory, load)
+            show_echo(echo(arguments, directory, load))
         if "idle" not in arguments.without:
-            idle(arguments, directory, load, hard)
+            show_idle(idle(arguments, directory, load, hard))
 
 
 def websocket_load():
@@ -68,7 +68,7 @@ def contestants(arguments, directory, sleeps):
 
     all_of_them = [Server("dohost", command)]
     if "workerd" not in arguments.without:
-        installed = servers.workerd("workerd", "memory")._command(0, place)[0]
+        installed = servers.workerd_binary()
         config = BENCHES / "workerd" / "sockets.capnp"
         which = "hibernating" if sleeps else "resident"
         all_of_them.append(
@@ -81,7 +81,7 @@ def contestants(arguments, directory, sleeps):
 
 
 def echo(arguments, directory, load):
-    """One object, all connections to it; objects stay in memory."""
+    """One object, all connections to it; objects stay in memory. Answers and CPU seconds, by connections and server."""
     running = contestants(arguments, directory, sleeps=False)
     samples = {}
     try:
@@ -96,6 +96,10 @@ def echo(arguments, directory, load):
     finally:
         for server in running:
             server.kill()
+    return samples
+
+
+def show_echo(samples):
     print("| connections | server | messages/s | CPU µs each | p50 µs | p99 µs |\n| --- | --- | --- | --- | --- | --- |")
     for (connections, name), taken in samples.items():
         rate = statistics.median(answer["messages"] / answer["seconds"] for answer, _ in taken)
@@ -105,11 +109,9 @@ def echo(arguments, directory, load):
 
 
 def idle(arguments, directory, load, files_max):
-    """Many objects with a websocket each, asleep; then one after the other is woken."""
+    """Many objects with a websocket each, asleep; then one after the other is woken. For each server what that costs."""
     count = min(arguments.sockets, files_max - 100)
-    print(f"\n{count} objects with one websocket each\n")
-    print("| server | asleep, KiB each | opening, CPU µs each | waking p50 µs | p99 µs |")
-    print("| --- | --- | --- | --- | --- |")
+    rows = []
     running = contestants(arguments, directory, sleeps=True)
     try:
         for server in running:
@@ -131,10 +133,18 @@ def idle(arguments, directory, load, files_max):
             woken = ask(min(1_000, count))
             client.stdin.close()
             client.wait()
-            print(f"| {server.name} | {each:.1f} | {opening:.0f} | {woken['p50']:,} | {woken['p99']:,} |")
+            rows.append((server.name, count, each, opening, woken))
     finally:
         for server in running:
             server.kill()
+    return rows
+
+
+def show_idle(rows):
+    print("\n| server | objects with a websocket | asleep, KiB each | opening, CPU µs each | waking p50 µs | p99 µs |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name, count, each, opening, woken in rows:
+        print(f"| {name} | {count:,} | {each:.1f} | {opening:.0f} | {woken['p50']:,} | {woken['p99']:,} |")
 
 
 def memory(server):

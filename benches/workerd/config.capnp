@@ -1,4 +1,4 @@
-# workerd with the counter, once with its storage on disk (SQLite) and once in memory. The runner gives the address and
+# workerd with what is measured, once with its storage on disk (SQLite) and once in memory. The runner gives the address and
 # the directory on the command line.
 #
 # preventEviction keeps objects resident; dohost is run with a long idle timeout to the same end.
@@ -15,20 +15,29 @@ const memory :Workerd.Config = (
   sockets = [ (name = "http", http = (), service = "main") ],
 );
 
+const bindings :List(Workerd.Worker.Binding) = [
+  (name = "COUNTER", durableObjectNamespace = "Counter"),
+  (name = "BENCH", durableObjectNamespace = "Bench"),
+];
+
 const onDisk :Workerd.Worker = (
   modules = [ (name = "worker.js", esModule = embed "worker.js") ],
   compatibilityDate = "2026-10-01",
-  bindings = [ (name = "COUNTER", durableObjectNamespace = "Counter") ],
-  durableObjectNamespaces =
-    [ (className = "Counter", uniqueKey = "dohost-bench-counter", enableSql = true, preventEviction = true) ],
+  bindings = .bindings,
+  durableObjectNamespaces = [
+    (className = "Counter", uniqueKey = "dohost-bench-counter", enableSql = true, preventEviction = true),
+    (className = "Bench", uniqueKey = "dohost-bench-bench", enableSql = true, preventEviction = true),
+  ],
   durableObjectStorage = (localDisk = "objects"),
 );
 
 const inMemory :Workerd.Worker = (
   modules = [ (name = "worker.js", esModule = embed "worker.js") ],
   compatibilityDate = "2026-10-01",
-  bindings = [ (name = "COUNTER", durableObjectNamespace = "Counter") ],
-  durableObjectNamespaces =
-    [ (className = "Counter", uniqueKey = "dohost-bench-counter", enableSql = false, preventEviction = true) ],
+  bindings = .bindings,
+  durableObjectNamespaces = [
+    (className = "Counter", uniqueKey = "dohost-bench-counter", enableSql = false, preventEviction = true),
+    (className = "Bench", uniqueKey = "dohost-bench-bench", enableSql = false, preventEviction = true),
+  ],
   durableObjectStorage = (inMemory = void),
 );

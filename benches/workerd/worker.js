@@ -1,4 +1,5 @@
-// The counter of guests/counter, written for workerd: /counter/NAME/increment and /counter/NAME/value.
+// The guests of guests/counter and guests/bench, written for workerd: /counter/NAME/increment, /counter/NAME/value,
+// /bench/NAME/echo, /bench/NAME/store and /bench/NAME/stored.
 import { DurableObject } from "cloudflare:workers";
 
 export class Counter extends DurableObject {
@@ -11,10 +12,20 @@ export class Counter extends DurableObject {
   }
 }
 
+export class Bench extends DurableObject {
+  async fetch(request) {
+    if (request.url.endsWith("/echo")) return new Response("ok");
+    if (request.url.endsWith("/stored")) return new Response(await this.ctx.storage.get("value"));
+    this.ctx.storage.put("value", await request.arrayBuffer());
+    return new Response("ok");
+  }
+}
+
 export default {
   async fetch(request, env) {
-    const name = request.url.split("/")[4];
-    if (name === undefined) return new Response("not found\n", { status: 404 });
-    return env.COUNTER.get(env.COUNTER.idFromName(name)).fetch(request);
+    const [, , , kind, name] = request.url.split("/");
+    const namespace = { counter: env.COUNTER, bench: env.BENCH }[kind];
+    if (namespace === undefined || name === undefined) return new Response("not found\n", { status: 404 });
+    return namespace.get(namespace.idFromName(name)).fetch(request);
   },
 };

@@ -1,4 +1,4 @@
-//! The chores that need guests: serve, test, lint.
+//! The chores that need guests: serve, test, sim, instructions, lint.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::debian;
 use crate::guests;
 use crate::javascript;
 use crate::languages;
@@ -63,6 +64,18 @@ pub fn sim(arguments: &[OsString]) -> Result<()> {
     let mut sim = Command::new(host_target().join("release/dohost-sim"));
     sim.args(arguments);
     Err(sim.exec()).with_context(|| format!("failed to start {}", sim.get_program().display()))
+}
+
+/// Counts instructions of the dohost and the guests of this checkout.
+pub fn instructions(arguments: &[OsString]) -> Result<()> {
+    debian::package_for("valgrind", "valgrind")?;
+    debian::package_for("python3", "python3")?;
+    guests::build()?;
+    // The whole workspace, for the reason above.
+    run(cargo(guests::root()).args(["build", "--release", "--workspace", "--bin", "dohost"]))?;
+    let mut count = Command::new("python3");
+    count.arg(guests::root().join("benches/instructions.py")).arg("--dohost").arg(host_target().join("release/dohost"));
+    run(count.args(arguments))
 }
 
 pub fn lint() -> Result<()> {

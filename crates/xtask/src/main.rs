@@ -123,6 +123,15 @@ enum Chore {
     /// Installs Chromium with apt-get, if it is missing, and talks in the room of guests/room.
     Browser,
 
+    /// Count the instructions of requests, and compare them with benches/instructions.toml
+    ///
+    /// Installs valgrind and Python with apt-get, if they are missing. Takes half a minute, and the same on a busy machine.
+    /// All arguments go to benches/instructions.py.
+    Instructions {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        arguments: Vec<OsString>,
+    },
+
     /// Check with TypeScript's own compiler what `dohost types` writes
     ///
     /// Installs it with npm into target/ (and npm with apt-get, if it is missing).
@@ -143,6 +152,7 @@ fn main() -> ExitCode {
         Chore::Fuzz { targets, seconds, keep } => fuzz::fuzz(&targets, seconds, keep),
         Chore::Autobahn => websockets::autobahn(),
         Chore::Browser => websockets::browser(),
+        Chore::Instructions { arguments } => chores::instructions(&arguments),
         Chore::Types => types::check(),
         Chore::Lint => chores::lint(),
     };
