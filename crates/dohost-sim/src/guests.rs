@@ -18,16 +18,27 @@ pub fn classes() -> Result<Classes> {
     if let Some(classes) = CLASSES.get() {
         return Ok(classes.clone());
     }
+    let named = |name: &str| Ok((name.to_string(), load(name)?));
+    let classes = ["probe", "counter", "alarms"].map(named).into_iter().collect::<Result<Classes>>()?;
+    Ok(CLASSES.get_or_init(|| classes).clone())
+}
+
+/// A guest by its name.
+pub fn load(name: &str) -> Result<ObjectComponent> {
+    let file = folder().join(name).with_extension("wasm");
+    Ok(engine()?.load_object(&file).context("failed to load a guest: cargo xtask guests builds them")?)
+}
+
+/// One for the process.
+fn engine() -> Result<Engine> {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    if let Some(engine) = ENGINE.get() {
+        return Ok(engine.clone());
+    }
     // No epochs: they come from the wall clock.
     let engine =
         Engine::new(EngineOptions { instances_max: INSTANCES_MAX, has_epochs: false, ..EngineOptions::default() })?;
-    let load = |name: &str| {
-        let file = folder().join(name).with_extension("wasm");
-        let component = engine.load_object(&file).context("failed to load a guest: cargo xtask guests builds them")?;
-        Ok((name.to_string(), component))
-    };
-    let classes = ["probe", "counter", "alarms"].map(load).into_iter().collect::<Result<Classes>>()?;
-    Ok(CLASSES.get_or_init(|| classes).clone())
+    Ok(ENGINE.get_or_init(|| engine).clone())
 }
 
 fn folder() -> PathBuf {

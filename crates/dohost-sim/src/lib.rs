@@ -31,6 +31,7 @@ pub mod history;
 pub mod journal;
 pub mod life;
 pub mod machine;
+pub mod network;
 pub mod operation;
 pub mod plan;
 pub mod random;

@@ -10,11 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dohost_engine::imports::{BoxFuture, OutgoingError, RequestOptions};
-use dohost_engine::{Body, BodyError, ObjectComponent, Request, Response};
-use dohost_object::{
-    ClassOptions, DeployError, HostHere, HostLimits, HostOptions, ObjectId, OutgoingFetch, UpgradedConnection,
-};
+use dohost_engine::ObjectComponent;
+use dohost_object::{ClassOptions, DeployError, HostHere, HostLimits, HostOptions};
 use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{Committing, Store, StoreOptions};
 use tokio::task::JoinSet;
@@ -24,6 +21,7 @@ use crate::alarms;
 use crate::client::{look_at_everything, work};
 use crate::guests::Classes;
 use crate::machine::SimulatedMachine;
+use crate::network::NoNetwork;
 use crate::random::Random;
 use crate::world::World;
 
@@ -315,31 +313,5 @@ impl Fate<'_> {
 
     async fn sleep_between(&mut self, first_ms: u64, last_ms: u64) {
         sleep(Duration::from_millis(self.random.between(first_ms, last_ms))).await;
-    }
-}
-
-/// No object of the simulation asks for anything outside.
-struct NoNetwork;
-
-impl OutgoingFetch for NoNetwork {
-    fn fetch(&self, _: Option<ObjectId>, _: Request) -> BoxFuture<Result<Response, OutgoingError>> {
-        Box::pin(async { Err(OutgoingError::Denied("there is no network".into())) })
-    }
-
-    fn send(
-        &self,
-        _: Option<ObjectId>,
-        _: http::Request<Body>,
-        _: RequestOptions,
-    ) -> BoxFuture<Result<http::Response<Body>, BodyError>> {
-        Box::pin(async { Err(BodyError::HttpRequestDenied) })
-    }
-
-    fn upgrade(
-        &self,
-        _: Option<ObjectId>,
-        _: Request,
-    ) -> BoxFuture<Result<(Response, Option<UpgradedConnection>), OutgoingError>> {
-        Box::pin(async { Err(OutgoingError::Denied("there is no network".into())) })
     }
 }

@@ -6,13 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use dohost_engine::imports::{BoxFuture, OutgoingError, RequestOptions};
-use dohost_engine::{Body, BodyError, Request, Response};
-use dohost_object::{
-    ClassOptions, Environment, HostHere, HostLimits, HostOptions, ObjectId, OutgoingFetch, Target, UpgradedConnection,
-};
+use dohost_engine::Request;
+use dohost_object::{ClassOptions, Environment, HostHere, HostLimits, HostOptions, Target};
 use dohost_sim::guests;
 use dohost_sim::machine::{START_MS, SimulatedMachine};
+use dohost_sim::network::NoNetwork;
 use dohost_sim::random::Random;
 use dohost_storage::faulty::FaultyDisk;
 use dohost_storage::{Committing, Store, StoreOptions};
@@ -38,31 +36,6 @@ impl Environment for SetClock {
     }
 }
 
-struct NoNetwork;
-
-impl OutgoingFetch for NoNetwork {
-    fn fetch(&self, _: Option<ObjectId>, _: Request) -> BoxFuture<Result<Response, OutgoingError>> {
-        Box::pin(async { Err(OutgoingError::Denied("there is no network".into())) })
-    }
-
-    fn send(
-        &self,
-        _: Option<ObjectId>,
-        _: http::Request<Body>,
-        _: RequestOptions,
-    ) -> BoxFuture<Result<http::Response<Body>, BodyError>> {
-        Box::pin(async { Err(BodyError::HttpRequestDenied) })
-    }
-
-    fn upgrade(
-        &self,
-        _: Option<ObjectId>,
-        _: Request,
-    ) -> BoxFuture<Result<(Response, Option<UpgradedConnection>), OutgoingError>> {
-        Box::pin(async { Err(OutgoingError::Denied("there is no network".into())) })
-    }
-}
-
 /// A host with one object of the class `alarms`.
 struct World {
     here: HostHere,
@@ -85,15 +58,14 @@ impl World {
             let store = Store::open_disk(disk.clone(), options).unwrap();
             let machine = SimulatedMachine::new(Random::new(1), 1, START_MS);
             let clock = Arc::new(SetClock { machine, offset_ms: AtomicI64::new(0) });
-            let classes = guests::classes().expect("the guests are built");
-            let (name, component) = classes.into_iter().find(|(name, _)| name == "alarms").unwrap();
+            let component = guests::load("alarms").expect("the guests are built");
             let options = HostOptions {
                 executors: 1,
                 limits: HostLimits::default(),
                 outgoing: Arc::new(NoNetwork),
                 environment: clock.clone(),
             };
-            let here = HostHere::start(store.clone(), vec![ClassOptions::new(name, component)], options).unwrap();
+            let here = HostHere::start(store.clone(), vec![ClassOptions::new("alarms", component)], options).unwrap();
             tokio::spawn(async move {
                 loop {
                     sleep(Duration::from_millis(5)).await;
