@@ -19,11 +19,21 @@ export class Room extends DurableObject {
       this.ctx.acceptWebSocket(server);
       return new Response(null, { status: 101, webSocket: client });
     }
+    if (pathname === "/codes") return new Response(refusedCodes());
     return new Response(stacks());
   }
 }
 function deep() {
   throw new RangeError("it's \"too\" deep");
+}
+function refusedCodes() {
+  const refused = [];
+  for (let code = 990; code < 5010; code += 1) {
+    const { 0: socket } = new WebSocketPair();
+    socket.accept();
+    try { socket.close(code); } catch (error) { refused.push(error.name === "InvalidAccessError" ? code : error); }
+  }
+  return refused.join();
 }
 function stacks() {
   class Own extends Error {
@@ -56,7 +66,15 @@ fn a_stack_begins_with_the_exception_and_has_the_frames_of_the_program() {
         assert!(stack.len() > 1 && stack[1..].iter().all(|line| line.starts_with("    at ")), "{stack:?}");
         assert!(stack[1..].iter().all(|line| line.contains("room.js:")), "{stack:?}");
     }
-    assert!(all[0][1].contains("at deep (room.js:20:"), "{:?}", all[0]);
+    assert!(all[0][1].contains("at deep (room.js:19:"), "{:?}", all[0]);
+}
+
+#[test]
+fn a_program_closes_websockets_with_codes_that_clients_understand() {
+    let host = failing();
+    let expected: Vec<String> =
+        [990..1000, 1004..1007, 1015..3000, 5000..5010].into_iter().flatten().map(|code: u32| code.to_string()).collect();
+    assert_eq!(host.get("/Room/a/codes").ok(), expected.join(","));
 }
 
 #[test]
@@ -68,7 +86,7 @@ fn a_log_says_in_words_of_the_program_why_it_failed() {
     let log = host.log_with("the limit turn-cpu");
     for text in [
         "Uncaught RangeError: it's \"too\" deep",
-        "    at deep (room.js:20:",
+        "    at deep (room.js:19:",
         "the object threw an exception: Room/a: RangeError: it's \"too\" deep",
         "reset: enough of it",
         "reset: it ran for more than 300 ms without waiting for anything, the limit turn-cpu",

@@ -85,8 +85,9 @@ export function framesOf(thrown) {
   return framesIn(thrown.stack);
 }
 
-// A stack as V8 has it: the exception in words, then the frames. QuickJS gives the frames alone.
+// A stack as V8 has it: the exception in words, then the frames. QuickJS gives the frames alone, unless a program makes stacks itself.
 function stackOf(thrown, frames) {
+  if (typeof Error.prepareStackTrace === "function") return frames;
   const words = inWords({ name: thrown.name ?? "Error", message: thrown.message ?? "" });
   const programs = framesIn(frames);
   return programs === "" ? words : `${words}\n${programs}`;
@@ -104,15 +105,17 @@ Object.defineProperty(Error.prototype, "stack", {
 
 const { captureStackTrace } = Error;
 Object.defineProperty(Error, "captureStackTrace", {
-  value: function captureStackTrace_(target, above) {
-    captureStackTrace(target, above);
-    const { value, ...how } = Object.getOwnPropertyDescriptor(target, "stack") ?? {};
-    if (typeof value === "string") Object.defineProperty(target, "stack", { ...how, value: stackOf(target, value) });
-  },
+  // A method, as such have no prototype.
+  value: {
+    captureStackTrace(target, above) {
+      captureStackTrace(target, above);
+      const { value, ...how } = Object.getOwnPropertyDescriptor(target, "stack") ?? {};
+      if (typeof value === "string") Object.defineProperty(target, "stack", { ...how, value: stackOf(target, value) });
+    },
+  }.captureStackTrace,
   writable: true,
   configurable: true,
 });
-Object.defineProperty(Error.captureStackTrace, "name", { value: "captureStackTrace" });
 
 // Words and frames, as a log has them.
 export function atLength(thrown) {
