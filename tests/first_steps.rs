@@ -72,8 +72,11 @@ fn a_stack_begins_with_the_exception_and_has_the_frames_of_the_program() {
 #[test]
 fn a_program_closes_websockets_with_codes_that_clients_understand() {
     let host = failing();
-    let expected: Vec<String> =
-        [990..1000, 1004..1007, 1015..3000, 5000..5010].into_iter().flatten().map(|code: u32| code.to_string()).collect();
+    let expected: Vec<String> = [990..1000, 1004..1007, 1015..3000, 5000..5010]
+        .into_iter()
+        .flatten()
+        .map(|code: u32| code.to_string())
+        .collect();
     assert_eq!(host.get("/Room/a/codes").ok(), expected.join(","));
 }
 
@@ -203,7 +206,8 @@ fn a_first_compilation_that_takes_long_is_told_of() {
     let cache = setup.directory().join("cache");
     let host = setup.environment("DOHOST_CACHE_DIR", cache.to_str().expect("a path that is text")).start();
     let log = host.log();
-    let building = log.lines().position(|line| line.contains("building ") && line.contains("app.js, which takes a while"));
+    let building =
+        log.lines().position(|line| line.contains("building ") && line.contains("app.js, which takes a while"));
     let built = log.lines().position(|line| line.contains("built"));
     assert!(building < built && building.is_some(), "{log}");
     let again = host.restart().log();

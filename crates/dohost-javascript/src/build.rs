@@ -193,7 +193,8 @@ fn place_of_name(text: &str, name: &str, from: &str) -> Option<Range<usize>> {
         let before = text[..at].trim_end().strip_suffix("from")?;
         last = Some(at..at + quoted.len());
         let start = ["import", "export"].iter().filter_map(|keyword| before.rfind(keyword)).max()?;
-        let is_part = |char: Option<char>| char.is_some_and(|char| char.is_alphanumeric() || ['_', '$'].contains(&char));
+        let is_part =
+            |char: Option<char>| char.is_some_and(|char| char.is_alphanumeric() || ['_', '$'].contains(&char));
         let mut names = before[start..].match_indices(name);
         let (offset, _) = names.find(|(offset, _)| {
             let (left, right) = (&before[..start + offset], &before[start + offset + name.len()..]);
@@ -210,7 +211,8 @@ mod tests {
 
     #[test]
     fn an_import_is_found_by_name_and_module() {
-        let text = "import { ab, b as c } from './x.js';\nimport d from \"./y.js\";\nexport { b } from './z.js';\n'./z.js';";
+        let text =
+            "import { ab, b as c } from './x.js';\nimport d from \"./y.js\";\nexport { b } from './z.js';\n'./z.js';";
         let found = |name, from| place_of_name(text, name, from).map(|span| (span.start, &text[span]));
         assert_eq!(found("b", "./x.js"), Some((13, "b")));
         assert_eq!(found("b", "./z.js"), Some((text.find("b } from './z").unwrap(), "b")));

@@ -10,7 +10,8 @@ use std::time::Duration;
 use dohost_engine::imports::{BoxFuture, OutgoingError, RequestOptions};
 use dohost_engine::{Body, BodyError, Header, Request, Response};
 use dohost_object::{
-    ClassOptions, EventError, HostHere, HostLimits, HostOptions, Limits, ObjectId, OutgoingFetch, Target, UpgradedConnection,
+    ClassOptions, EventError, HostHere, HostLimits, HostOptions, Limits, ObjectId, OutgoingFetch, Target,
+    UpgradedConnection,
 };
 use dohost_sim::guests;
 use dohost_sim::machine::{START_MS, SimulatedMachine};

@@ -29,7 +29,9 @@ pub fn parse(text: &str) -> Result<SocketAddr, String> {
     let found: Vec<SocketAddr> = (name, port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
     if found.is_empty() || !found.iter().all(|address| address.ip().is_loopback()) {
         let everywhere = SocketAddr::new([0; 4].into(), port);
-        return Err(format!("{name} is not this machine alone: give the IP address to listen on, or {everywhere} for all"));
+        return Err(format!(
+            "{name} is not this machine alone: give the IP address to listen on, or {everywhere} for all"
+        ));
     }
     // What clients try first differs; most of them try this one as well.
     Ok(found.iter().find(|address| address.is_ipv4()).copied().unwrap_or(found[0]))

@@ -62,9 +62,9 @@ impl Programs {
     /// Builds a program, unless it is built already.
     pub fn built(&self, path: &Path) -> Result<Built, Failures> {
         let mut built = self.lock();
-        let built = built.entry(path.to_owned()).or_insert_with(|| {
-            slow::told(&format!("building {}", path.display()), || self.builder.build(path))
-        });
+        let built = built
+            .entry(path.to_owned())
+            .or_insert_with(|| slow::told(&format!("building {}", path.display()), || self.builder.build(path)));
         built.clone().map_err(|Problems(problems)| Failures(problems.into_iter().map(failure).collect()))
     }
 

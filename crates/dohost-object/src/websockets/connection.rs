@@ -518,7 +518,9 @@ fn log_failure(socket: &Socket, reply: &Reply<Output>) {
             match socket.class.dynamic() {
                 None => tracing::warn!(class, %id, websocket, "the handler of a websocket threw an exception: {text}"),
                 // A program has said so already, with the place in its source.
-                Some(_) => tracing::debug!(class, %id, websocket, "the handler of a websocket threw an exception: {text}"),
+                Some(_) => {
+                    tracing::debug!(class, %id, websocket, "the handler of a websocket threw an exception: {text}")
+                }
             }
         }
         Err(error) => tracing::debug!(class, %id, websocket, "an event of a websocket failed: {error}"),

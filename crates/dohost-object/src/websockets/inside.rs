@@ -91,7 +91,9 @@ impl WebSockets for ObjectInside {
     fn close(&self, websocket: u64, code: Option<u16>, reason: String) -> Refusable<()> {
         let invalid = |text: String| Err(WebSocketError::Invalid(text));
         if let Some(code) = code.filter(|code| !may_be_sent(*code)) {
-            return invalid(format!("{code} is no code to close with: it is 1000 to 1003, 1007 to 1014, or 3000 to 4999"));
+            return invalid(format!(
+                "{code} is no code to close with: it is 1000 to 1003, 1007 to 1014, or 3000 to 4999"
+            ));
         }
         if code.is_none() && !reason.is_empty() {
             return invalid("a reason to close needs a code".into());
