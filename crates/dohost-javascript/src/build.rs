@@ -145,7 +145,7 @@ fn problem(error: ProgramError, entry: &Path, files: &Files<'_>) -> Problem {
 impl Files<'_> {
     /// The first place of a stack trace that is in a module: its number, and which bytes of it.
     fn place_in(&self, stack: &str) -> Option<(usize, Range<usize>)> {
-        let (number, line, column) = stack.lines().find_map(|line| {
+        let (number, line, column): (usize, usize, usize) = stack.lines().find_map(|line| {
             let found = self.specifiers.iter().enumerate().filter_map(|(number, specifier)| {
                 let rest = line.split_once(specifier.as_str())?.1.strip_prefix(':')?;
                 let mut numbers = rest.split(|c: char| !c.is_ascii_digit()).map(|digits| digits.parse().unwrap_or(1));

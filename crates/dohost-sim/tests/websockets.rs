@@ -132,7 +132,8 @@ impl World {
         let class = host.class("sockets").unwrap();
         for _ in 0..100 {
             match host.fetch(&class, Target::Name(object), request.clone()).await.unwrap() {
-                Err(EventError::Overloaded(_)) => sleep(Duration::from_millis(10)).await,
+                // The store opens again by itself when the disk has room.
+                Err(EventError::Overloaded(_) | EventError::StartFailed(_)) => sleep(Duration::from_millis(10)).await,
                 reply => return reply.expect("the object answers"),
             }
         }
