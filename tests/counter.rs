@@ -206,6 +206,25 @@ fn replies_that_are_not_http_are_a_bad_gateway() {
 }
 
 #[test]
+fn a_connection_moves_to_the_thread_of_its_object() {
+    let host = Setup::new().guest("counter").with(["--threads", "2", "--log", "debug"]).start();
+    // They are dealt out to the threads in turn, so one of two is on the wrong one.
+    for mut connection in [host.connect(), host.connect()] {
+        for _ in 0..40 {
+            connection.get("/counter/A/increment").ok();
+        }
+        // There it serves other objects as well, and a stop waits for it no longer than for others.
+        for n in 0..20 {
+            connection.get(&format!("/counter/{n}/increment")).ok();
+        }
+    }
+    host.log_with("a connection moved to the executor of its requests");
+    assert_eq!(host.get("/counter/A/value").ok(), "80");
+    host.signal("TERM");
+    assert!(host.wait().status.success());
+}
+
+#[test]
 fn a_connection_serves_many_requests_and_pipelined_ones_in_order() {
     let host = counter();
     let mut connection = host.connect();

@@ -16,6 +16,7 @@ mod io;
 pub mod limits;
 pub mod listener;
 mod message;
+mod moving;
 mod object;
 pub mod pattern;
 mod reply;

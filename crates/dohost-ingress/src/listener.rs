@@ -93,8 +93,9 @@ pub async fn serve(
             // From here on the connection counts as one that a stop waits for.
             let is_stopping = shared.is_stopping.subscribe();
             shared.host.executors().spawn_on(executor, async move {
-                connection::serve(&shared_by_all, executor, is_stopping, stream).await;
-                drop(place);
+                if let Some(served) = connection::serve(shared_by_all, executor, is_stopping, place, stream) {
+                    served.await;
+                }
             });
         }
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dohost_engine::{Header, Mixed, Request, Response};
-use dohost_object::{Class, Target};
+use dohost_object::Class;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -14,6 +14,7 @@ use tokio::sync::SemaphorePermit;
 use crate::limits::HttpLimits;
 use crate::listener::Shared;
 use crate::message::{check_status, connection_options, is_of_connection, strip_connection_headers};
+use crate::moving::Traffic;
 use crate::reply::{Answer, Refusal, whole};
 use crate::route::Route;
 use crate::stream::{Streamed, checked_response};
@@ -27,11 +28,12 @@ const WHOLE_BODY_BYTES: u64 = 64 << 10;
 /// Answers a request by asking the object that the route names.
 pub(crate) async fn answer(
     shared: &Shared,
+    traffic: &Traffic,
     route: Route,
     request: http::Request<Incoming>,
 ) -> Result<http::Response<Answer>, Refusal> {
     if route.class.streams() && !(route.class.prefers_whole() && is_small(request.body())) {
-        return answer_streamed(shared, route, request).await;
+        return answer_streamed(shared, traffic, route, request).await;
     }
     let Route { class, name, path } = route;
     if !class.has_handler() {
@@ -44,8 +46,9 @@ pub(crate) async fn answer(
     let _place = place_for(&body, body_bytes_max, shared)?;
     let body = read_body(body, body_bytes_max, shared.limits.body_timeout).await?;
     let request = event_request(parts, path, body)?;
-    let reply = shared.host.fetch_mixed(&class, Target::Name(&name), request).await;
-    let reply = reply.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let object = shared.host.object_named(&class, &name);
+    traffic.goes_to(object.executor());
+    let reply = shared.host.fetch_mixed(object, request).await;
     let response = reply.map_err(|error| Refusal::from_event(&error, class.name(), &name))?;
     match response {
         Mixed::Whole(response) => http_response(response, &shared.limits),
@@ -62,14 +65,16 @@ fn is_small(body: &Incoming) -> bool {
 /// The same with bodies that are streamed in both directions.
 async fn answer_streamed(
     shared: &Shared,
+    traffic: &Traffic,
     route: Route,
     request: http::Request<Incoming>,
 ) -> Result<http::Response<Answer>, Refusal> {
     let Route { class, name, path } = route;
     let streamed = Streamed::new(request, Some(&path), class.body_bytes_max(), &shared.limits)?;
     let (request, check) = streamed.split();
-    let reply = shared.host.fetch_streamed(&class, Target::Name(&name), request).await;
-    let reply = reply.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let object = shared.host.object_named(&class, &name);
+    traffic.goes_to(object.executor());
+    let reply = shared.host.fetch_streamed(object, request).await;
     let response = check(reply.map_err(|error| Refusal::from_event(&error, class.name(), &name)))?;
     checked_response(response, &shared.limits).map_err(|reason| not_http(&class, &name, &reason))
 }

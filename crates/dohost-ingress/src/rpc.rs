@@ -12,12 +12,13 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use dohost_engine::{DynamicCall, DynamicValues, MethodCall};
-use dohost_object::{Class, EventError, Target};
+use dohost_object::{Addressee, Class, EventError};
 use dohost_rpc::{DynamicMethods, Method, Type, Value, json, openapi};
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, Response, StatusCode, header};
 use hyper::body::Incoming;
 
 use crate::listener::Shared;
+use crate::moving::Traffic;
 use crate::object::{place_for, place_for_bytes, read_body};
 use crate::reply::{Answer, Refusal, whole};
 use crate::route::{Route, decode};
@@ -39,16 +40,19 @@ pub(crate) fn is_call(route: &Route) -> bool {
 /// Answers a request by calling a method.
 pub(crate) async fn answer(
     shared: &Shared,
+    traffic: &Traffic,
     route: Route,
     request: http::Request<Incoming>,
 ) -> Result<Response<Answer>, Refusal> {
     let Route { class, name, path } = route;
+    let object = shared.host.object_named(&class, &name);
+    traffic.goes_to(object.executor());
     let interface = class.interface();
     let method = decode(&path[PREFIX.len()..])
         .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "the name of the method is not valid"))?;
     let method = match (interface.method(&method), class.dynamic()) {
         (None, Some(methods)) => {
-            return answer_dynamic(shared, &class, &name, method.into_owned(), &methods, request).await;
+            return answer_dynamic(shared, object, (&class, &name), method.into_owned(), &methods, request).await;
         }
         (method_of_types, _) => method_of_types.cloned().ok_or_else(|| {
             let names = interface.method_names();
@@ -66,8 +70,7 @@ pub(crate) async fn answer(
     let _values = place_for_bytes(arguments.iter().map(Value::bytes).sum(), shared)?;
     drop((parts, body));
     let call = MethodCall { method: method.clone(), arguments };
-    let reply = shared.host.call(&class, Target::Name(&name), call).await;
-    let reply = reply.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let reply = shared.host.call(object, call).await;
     let value = reply.map_err(|error| Refusal::from_event(&error, class.name(), &name))?;
     Ok(response(value, &method))
 }
@@ -75,8 +78,8 @@ pub(crate) async fn answer(
 /// The same for a method that only the object knows: what its arguments mean is for the object to say.
 async fn answer_dynamic(
     shared: &Shared,
-    class: &Class,
-    name: &str,
+    object: Addressee<'_>,
+    (class, name): (&Class, &str),
     method: String,
     methods: &DynamicMethods,
     request: http::Request<Incoming>,
@@ -91,9 +94,7 @@ async fn answer_dynamic(
     let no_such = methods.no_such(class.name(), &method);
     let call = DynamicCall { method, arguments: DynamicValues::Json(arguments.into()) };
     drop((parts, body));
-    let reply = shared.host.call_dynamic(class, Target::Name(name), call).await;
-    let reply = reply.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-    match reply {
+    match shared.host.call_dynamic(object, call).await {
         Ok(DynamicValues::Json(text)) => Ok(json_response(StatusCode::OK, text)),
         Ok(DynamicValues::Cloned(_)) => unreachable!("the result comes in the form of the arguments"),
         Err(EventError::NotOffered(_)) => Err(Refusal::new(StatusCode::NOT_FOUND, no_such)),

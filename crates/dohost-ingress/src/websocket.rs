@@ -11,12 +11,12 @@ use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::io::TimedIo;
 use crate::listener::Shared;
 use crate::message::connection_options;
+use crate::moving::MovableStream;
 use crate::reply::{Answer, Refusal, whole};
 
 /// After how long a silent client is asked by the system whether it is still there, and how often.
@@ -94,11 +94,14 @@ pub(crate) fn switch(
 }
 
 /// The connection, without what only HTTP needs.
-fn opened(upgraded: Upgraded) -> (TokioIo<TimedIo<TcpStream>>, Bytes) {
-    let parts = upgraded.downcast::<TimedIo<TcpStream>>();
+fn opened(upgraded: Upgraded) -> (TokioIo<TimedIo<MovableStream>>, Bytes) {
+    let parts = upgraded.downcast::<TimedIo<MovableStream>>();
     let parts = parts.unwrap_or_else(|_| unreachable!("this is what connections are served on"));
+    // The task of the websocket is on the executor of its object.
+    parts.io.get_ref().mover().go();
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
-    if let Err(error) = SockRef::from(parts.io.get_ref()).set_tcp_keepalive(&keepalive) {
+    let is_set = parts.io.get_ref().get_ref().and_then(|stream| SockRef::from(stream).set_tcp_keepalive(&keepalive));
+    if let Err(error) = is_set {
         tracing::debug!("a websocket goes without keep-alive: {error}");
     }
     (TokioIo::new(parts.io), parts.read_buf)

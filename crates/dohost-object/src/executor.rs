@@ -21,6 +21,13 @@ use crate::residents::Residents;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExecutorIndex(usize);
 
+impl ExecutorIndex {
+    /// As [`Executors::spawn_on`] counts them.
+    pub fn number(self) -> usize {
+        self.0
+    }
+}
+
 /// Something to do on another executor.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 

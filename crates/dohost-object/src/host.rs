@@ -125,12 +125,30 @@ impl Target<'_> {
     /// The id, and the name if the object may keep it.
     pub(crate) fn resolve(self, ids: &IdKey) -> Result<(ObjectId, Option<Arc<str>>), InvalidId> {
         match self {
-            Target::Name(name) => {
-                let kept = Some(name).filter(|name| name.len() <= NAME_BYTES_MAX);
-                Ok((ids.id_from_name(name), kept.map(Arc::from)))
-            }
+            Target::Name(name) => Ok(named(ids, name)),
             Target::Id(id) => Ok((ids.id_from_string(id)?, None)),
         }
+    }
+}
+
+/// The id, and the name if the object may keep it.
+fn named(ids: &IdKey, name: &str) -> (ObjectId, Option<Arc<str>>) {
+    let kept = Some(name).filter(|name| name.len() <= NAME_BYTES_MAX);
+    (ids.id_from_name(name), kept.map(Arc::from))
+}
+
+/// An object that something is sent to.
+pub struct Addressee<'a> {
+    class: &'a Class,
+    id: ObjectId,
+    name: Option<Arc<str>>,
+    executor: usize,
+}
+
+impl Addressee<'_> {
+    /// The executor that it is pinned to, one of [`Host::executors`].
+    pub fn executor(&self) -> usize {
+        self.executor
     }
 }
 
@@ -169,57 +187,42 @@ impl Host {
         Ok(whole_reply(reply, class.body_bytes_max()).await)
     }
 
+    /// The object of this name, for whoever wants to know where it is before it sends something.
+    pub fn object_named<'a>(&self, class: &'a Class, name: &str) -> Addressee<'a> {
+        let (id, name) = named(&class.0.ids, name);
+        Addressee { class, id, name, executor: self.0.executors.of(&id).number() }
+    }
+
     /// The same with streamed bodies: resolves with the head of the reply. A class that takes no streams gets the whole
     /// body.
     pub async fn fetch_streamed(
         &self,
-        class: &Class,
-        target: Target<'_>,
+        object: Addressee<'_>,
         request: http::Request<Body>,
-    ) -> Result<Reply<http::Response<Body>>, InvalidId> {
-        let (id, name) = target.resolve(&class.0.ids)?;
-        let input = match input_for(class, request).await {
-            Ok(input) => input,
-            Err(error) => return Ok(Err(error)),
-        };
-        Ok(streamed_reply(self.0.clone().send(class, id, name, input, None).await))
+    ) -> Reply<http::Response<Body>> {
+        let input = input_for(object.class, request).await?;
+        streamed_reply(self.send_to(object, input).await)
     }
 
     /// The same with a whole request, and the reply in the form in which the object gives it: a streamed one resolves with
     /// its head.
-    pub async fn fetch_mixed(
-        &self,
-        class: &Class,
-        target: Target<'_>,
-        request: Request,
-    ) -> Result<Reply<MixedResponse>, InvalidId> {
-        let (id, name) = target.resolve(&class.0.ids)?;
-        let reply = self.0.clone().send(class, id, name, Input::Fetch(request), None).await;
-        Ok(mixed_reply(reply))
+    pub async fn fetch_mixed(&self, object: Addressee<'_>, request: Request) -> Reply<MixedResponse> {
+        mixed_reply(self.send_to(object, Input::Fetch(request)).await)
     }
 
     /// Calls a method of an object, like [`Host::fetch`].
-    pub async fn call(
-        &self,
-        class: &Class,
-        target: Target<'_>,
-        call: MethodCall,
-    ) -> Result<Reply<Option<Value>>, InvalidId> {
-        let (id, name) = target.resolve(&class.0.ids)?;
-        let reply = self.0.clone().send(class, id, name, Input::Method(call), None).await;
-        Ok(reply.map(Output::into_value))
+    pub async fn call(&self, object: Addressee<'_>, call: MethodCall) -> Reply<Option<Value>> {
+        self.send_to(object, Input::Method(call)).await.map(Output::into_value)
     }
 
     /// Calls a method of an object that only the object knows, like [`Host::fetch`].
-    pub async fn call_dynamic(
-        &self,
-        class: &Class,
-        target: Target<'_>,
-        call: DynamicCall,
-    ) -> Result<Reply<DynamicValues>, InvalidId> {
-        let (id, name) = target.resolve(&class.0.ids)?;
-        let reply = self.0.clone().send(class, id, name, Input::Dynamic(call), None).await;
-        Ok(reply.map(Output::into_dynamic))
+    pub async fn call_dynamic(&self, object: Addressee<'_>, call: DynamicCall) -> Reply<DynamicValues> {
+        self.send_to(object, Input::Dynamic(call)).await.map(Output::into_dynamic)
+    }
+
+    fn send_to(&self, object: Addressee<'_>, input: Input) -> impl Future<Output = Reply<Output>> + Send + use<> {
+        let Addressee { class, id, name, .. } = object;
+        self.0.send(class, id, name, input, None)
     }
 
     /// The other end of a websocket that an object accepted, for the one who asks first.

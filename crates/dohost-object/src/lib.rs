@@ -54,7 +54,7 @@ pub use deploy::{DeployError, Deployed};
 pub use environment::{Environment, Machine};
 pub use event::{EventError, Reply};
 pub use here::HostHere;
-pub use host::{Host, HostOptions, OutgoingFetch, Target, UpgradedConnection};
+pub use host::{Addressee, Host, HostOptions, OutgoingFetch, Target, UpgradedConnection};
 pub use id::{InvalidId, ObjectId};
 pub use limits::{HostLimits, Limits};
 pub use manage::{ManageError, Management, Resident};

@@ -1,0 +1,215 @@
+//! Connections move to the executor that their requests go to, so that those need not cross from thread to thread.
+//!
+//! A client that keeps a connection mostly uses it for one object, or for one after the other. Once many requests in a row
+//! have gone to objects of another executor, the connection goes there, between two requests.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Requests in a row that make a connection move. With two executors and objects picked at random that is rare.
+const REQUESTS_IN_A_ROW: usize = 16;
+
+/// Where a connection is, and where its requests go.
+pub(crate) struct Traffic {
+    executor: AtomicUsize,
+    /// Where the last request went.
+    last: AtomicUsize,
+    /// How many in a row went there.
+    in_a_row: AtomicUsize,
+    is_answering: AtomicBool,
+}
+
+impl Traffic {
+    pub fn new(executor: usize) -> Traffic {
+        Traffic {
+            executor: AtomicUsize::new(executor),
+            last: AtomicUsize::new(executor),
+            in_a_row: AtomicUsize::new(0),
+            is_answering: AtomicBool::new(false),
+        }
+    }
+
+    /// The executor that the connection is on.
+    pub fn executor(&self) -> usize {
+        self.executor.load(Ordering::Relaxed)
+    }
+
+    /// A request has come.
+    pub fn begins(&self) {
+        self.is_answering.store(true, Ordering::Relaxed);
+    }
+
+    /// Its response is there.
+    pub fn ends(&self) {
+        self.is_answering.store(false, Ordering::Relaxed);
+    }
+
+    /// A request goes to an object of this executor.
+    pub fn goes_to(&self, executor: usize) {
+        // Only the task of the connection counts.
+        let is_same = self.last.swap(executor, Ordering::Relaxed) == executor;
+        let in_a_row = if is_same { self.in_a_row.load(Ordering::Relaxed).saturating_add(1) } else { 1 };
+        self.in_a_row.store(in_a_row, Ordering::Relaxed);
+    }
+
+    /// Where the connection should go now, if it should.
+    pub fn moves_to(&self) -> Option<usize> {
+        let last = self.last.load(Ordering::Relaxed);
+        let moves = self.in_a_row.load(Ordering::Relaxed) >= REQUESTS_IN_A_ROW
+            && last != self.executor()
+            && !self.is_answering.load(Ordering::Relaxed);
+        moves.then_some(last)
+    }
+
+    /// The connection goes there.
+    pub fn moved_to(&self, executor: usize) {
+        self.executor.store(executor, Ordering::Relaxed);
+    }
+}
+
+/// A stream that can be told to belong to whoever uses it next, as its news come to the runtime that it was made in.
+pub(crate) struct MovableStream {
+    /// There, but for a moment while it moves.
+    stream: Option<TcpStream>,
+    moves: Arc<AtomicBool>,
+}
+
+/// Tells a stream to move.
+#[derive(Clone)]
+pub(crate) struct Mover(Arc<AtomicBool>);
+
+impl Mover {
+    /// Whoever uses the stream next has it.
+    pub fn go(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl MovableStream {
+    pub fn new(stream: TcpStream) -> MovableStream {
+        MovableStream { stream: Some(stream), moves: Arc::default() }
+    }
+
+    pub fn mover(&self) -> Mover {
+        Mover(self.moves.clone())
+    }
+
+    /// The stream, wherever it belongs.
+    pub fn get_ref(&self) -> io::Result<&TcpStream> {
+        self.stream.as_ref().ok_or_else(lost)
+    }
+
+    /// The stream, which belongs here from now on.
+    fn here(&mut self) -> io::Result<&mut TcpStream> {
+        if self.moves.load(Ordering::Relaxed) {
+            self.moves.store(false, Ordering::Relaxed);
+            let stream = self.stream.take().ok_or_else(lost)?;
+            self.stream = Some(TcpStream::from_std(stream.into_std()?)?);
+        }
+        self.stream.as_mut().ok_or_else(lost)
+    }
+}
+
+fn lost() -> io::Error {
+    io::Error::other("the connection was lost on its way to another thread")
+}
+
+impl AsyncRead for MovableStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.get_mut().here()?).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for MovableStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(self.get_mut().here()?).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(self.get_mut().here()?).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.get_mut().here()?).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.get_mut().here()?).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::runtime::{Builder, Runtime};
+
+    use super::*;
+
+    #[test]
+    fn a_connection_moves_after_many_requests_for_the_same_executor_and_between_two() {
+        let traffic = Traffic::new(0);
+        for _ in 0..REQUESTS_IN_A_ROW * 2 {
+            traffic.goes_to(0);
+        }
+        assert_eq!(traffic.moves_to(), None, "it is there");
+        for _ in 0..REQUESTS_IN_A_ROW - 1 {
+            traffic.goes_to(1);
+        }
+        traffic.goes_to(0);
+        for _ in 0..REQUESTS_IN_A_ROW - 1 {
+            traffic.goes_to(1);
+        }
+        assert_eq!(traffic.moves_to(), None, "not enough in a row");
+        traffic.begins();
+        traffic.goes_to(1);
+        assert_eq!(traffic.moves_to(), None, "a request is being answered");
+        traffic.ends();
+        assert_eq!(traffic.moves_to(), Some(1));
+        traffic.moved_to(1);
+        assert_eq!(traffic.moves_to(), None);
+    }
+
+    #[test]
+    fn a_stream_outlives_the_runtime_that_it_came_from() {
+        let runtime = || -> Runtime { Builder::new_current_thread().enable_all().build().unwrap() };
+        let (first, second) = (runtime(), runtime());
+        let (mut stream, mut peer) = first.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let mut stream = MovableStream::new(listener.accept().await.unwrap().0);
+            stream.write_all(b"one").await.unwrap();
+            (stream, peer.into_std().unwrap())
+        });
+        stream.mover().go();
+        second.block_on(async {
+            stream.write_all(b"two").await.unwrap();
+            drop(first);
+            let writer = std::thread::spawn(move || {
+                use std::io::{Read, Write};
+                peer.set_nonblocking(false).unwrap();
+                let mut six = [0; 6];
+                peer.read_exact(&mut six).unwrap();
+                peer.write_all(b"three").unwrap();
+                six
+            });
+            let mut five = [0; 5];
+            stream.read_exact(&mut five).await.unwrap();
+            assert_eq!((&five, &writer.join().unwrap()), (b"three", b"onetwo"));
+        });
+    }
+}
