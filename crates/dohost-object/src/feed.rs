@@ -55,7 +55,7 @@ impl Events for Feed {
         }
         let (state, is_serial) = (&mut *state, self.0.code.is_serial);
         let event = state.mailbox.take_first(|event| may_run(event, is_serial, &state.running));
-        let Event { mut input, reply, chain, alarm, begins } = event.expect("an event that may run was found above");
+        let Event { mut input, reply, chain, alarm, begins } = *event.expect("an event that may run was found above");
         if let Some(run) = &alarm {
             input = Input::Alarm(self.0.begin_alarm(state, run));
         }

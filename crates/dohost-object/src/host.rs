@@ -366,9 +366,9 @@ impl HostInner {
         let home = current();
         let (reply, receiver) = ReplySlot::new(home);
         let class = class.clone();
+        let EventOf { input, chain, alarm, begins } = event;
+        let event = Box::new(Event { input, reply, chain, alarm, begins });
         self.executors.run_on(self.executors.of(&id), move || {
-            let EventOf { input, chain, alarm, begins } = event;
-            let event = Event { input, reply, chain, alarm, begins };
             with_residents(|residents| residents.deliver(&class, id, name, event));
         });
         let progress = self.executors.progress(home).clone();

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use dohost_engine::Trap;
+use dohost_engine::{ObjectInstance, Trap};
 use futures_util::FutureExt;
 
 use crate::environment::ask_blocking;
@@ -54,6 +54,25 @@ pub(crate) async fn live(key: ObjectKey, object: Arc<Object>) {
 }
 
 async fn run(object: &Arc<Object>) -> Result<(), EndReason> {
+    // Boxed: what a start takes should not be kept for the whole life.
+    let instance = Box::pin(start(object)).await?;
+    let feed = Feed(object.clone());
+    tokio::select! {
+        biased;
+        () = object.doom.notified() => {
+            let reason = object.doom_reason();
+            if !matches!(reason, EndReason::TimedOut(_) | EndReason::StartFailed(_)) {
+                object.stops_to_start();
+            }
+            tracing::warn!(class = object.class.name(), id = %object.id, "reset: {reason}");
+            Err(reason)
+        }
+        ended = instance.run(&feed) => ended.map_err(|trap| reset(object, &trap)),
+    }
+}
+
+/// Loads what the store has, and makes the instance.
+async fn start(object: &Arc<Object>) -> Result<ObjectInstance, EndReason> {
     object.loaded(load(object).await?);
     let log_name: Arc<str> = match object.name() {
         Some(name) => format!("{}/{name}", object.class.name()).into(),
@@ -69,19 +88,7 @@ async fn run(object: &Arc<Object>) -> Result<(), EndReason> {
     if !object.code.component.has_construction() {
         object.constructed()?;
     }
-    let feed = Feed(object.clone());
-    tokio::select! {
-        biased;
-        () = object.doom.notified() => {
-            let reason = object.doom_reason();
-            if !matches!(reason, EndReason::TimedOut(_) | EndReason::StartFailed(_)) {
-                object.stops_to_start();
-            }
-            tracing::warn!(class = object.class.name(), id = %object.id, "reset: {reason}");
-            Err(reason)
-        }
-        ended = instance.run(&feed) => ended.map_err(|trap| reset(object, &trap)),
-    }
+    Ok(instance)
 }
 
 /// Reads the object's record and content. The disk is waited for on another thread.

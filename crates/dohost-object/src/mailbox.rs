@@ -8,7 +8,8 @@ use crate::limits::Limits;
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Mailbox {
-    events: VecDeque<Event>,
+    /// Boxed, since most objects have none most of the time, and none waits for long.
+    events: VecDeque<Box<Event>>,
     bytes: usize,
 }
 
@@ -27,14 +28,14 @@ impl Mailbox {
     }
 
     /// Adds an event at the end.
-    pub fn push(&mut self, event: Event) {
+    pub fn push(&mut self, event: Box<Event>) {
         self.bytes += event.bytes();
         self.events.push_back(event);
     }
 
     /// Takes the first event for which this holds.
-    pub fn take_first(&mut self, is_wanted: impl FnMut(&Event) -> bool) -> Option<Event> {
-        let at = self.events.iter().position(is_wanted)?;
+    pub fn take_first(&mut self, mut is_wanted: impl FnMut(&Event) -> bool) -> Option<Box<Event>> {
+        let at = self.events.iter().position(|event| is_wanted(event))?;
         let event = self.events.remove(at).expect("it was found there");
         self.bytes -= event.bytes();
         Some(event)
@@ -42,7 +43,7 @@ impl Mailbox {
 
     /// The events in it, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Event> {
-        self.events.iter()
+        self.events.iter().map(Box::as_ref)
     }
 
     /// Whether nothing waits.
@@ -51,7 +52,7 @@ impl Mailbox {
     }
 
     /// Takes all of them.
-    pub fn drain(&mut self) -> impl Iterator<Item = Event> {
+    pub fn drain(&mut self) -> impl Iterator<Item = Box<Event>> {
         self.bytes = 0;
         std::mem::take(&mut self.events).into_iter()
     }

@@ -141,9 +141,9 @@ pub(crate) enum Refused {
 }
 
 impl Refused {
-    pub fn event(self) -> Event {
+    pub fn event(self) -> Box<Event> {
         match self {
-            Refused::Full(event, _) | Refused::Over(event) => *event,
+            Refused::Full(event, _) | Refused::Over(event) => event,
         }
     }
 }
@@ -205,17 +205,17 @@ impl Object {
     }
 
     /// Puts an event into the mailbox.
-    pub fn push(&self, name: Option<Arc<str>>, event: Event) -> Result<(), Refused> {
+    pub fn push(&self, name: Option<Arc<str>>, event: Box<Event>) -> Result<(), Refused> {
         let mut state = self.lock();
         if !self.settle(&mut state) {
             // Its commit failed while it had nothing to do, so it does not know yet.
             self.doom_with(&mut state, EndReason::Reset("a commit failed".into()));
         }
         if state.is_closing {
-            return Err(Refused::Over(Box::new(event)));
+            return Err(Refused::Over(event));
         }
         if let Err(text) = state.mailbox.has_room(&event, state.running.len(), self.limits()) {
-            return Err(Refused::Full(Box::new(event), text));
+            return Err(Refused::Full(event, text));
         }
         if let Some(name) = name {
             state.learn_name(name);
@@ -226,12 +226,12 @@ impl Object {
     }
 
     /// Puts an event into the mailbox of a life that is ending, if one of its own events waits for it.
-    pub fn push_back_call(&self, event: Event) -> Result<(), Box<Event>> {
+    pub fn push_back_call(&self, event: Box<Event>) -> Result<(), Box<Event>> {
         let mut state = self.lock();
         let is_over = state.has_ended() || state.doom.is_some();
         let fits = state.mailbox.has_room(&event, state.running.len(), self.limits()).is_ok();
         if is_over || !fits || !self.is_waited_for(&state, &event) {
-            return Err(Box::new(event));
+            return Err(event);
         }
         state.mailbox.push(event);
         state.wake();
@@ -355,7 +355,7 @@ impl Object {
     }
 
     /// Takes the events that have not begun; the life is over.
-    pub fn take_events(&self) -> Vec<Event> {
+    pub fn take_events(&self) -> Vec<Box<Event>> {
         let mut state = self.lock();
         state.is_closing = true;
         state.mailbox.drain().collect()
@@ -439,7 +439,7 @@ impl Object {
         // Not dropped before the lock is: a body in it may be that of a call, which ends with it and says so here.
         let held_back: Vec<Output> = state.output.give_up().into_iter().collect();
         let running = std::mem::take(&mut state.running);
-        let waiting: Vec<Event> = state.mailbox.drain().collect();
+        let waiting: Vec<Box<Event>> = state.mailbox.drain().collect();
         state.syncs.clear();
         state.construction = None;
         let last_commit = state.last_submitted;

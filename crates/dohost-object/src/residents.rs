@@ -40,7 +40,7 @@ pub(crate) struct Residents {
 
 struct Waiting {
     name: Option<Arc<str>>,
-    event: Event,
+    event: Box<Event>,
 }
 
 impl Residents {
@@ -56,7 +56,7 @@ impl Residents {
     }
 
     /// Brings an event to its object, and starts the object if it is not resident.
-    pub fn deliver(&mut self, class: &Class, id: ObjectId, name: Option<Arc<str>>, event: Event) {
+    pub fn deliver(&mut self, class: &Class, id: ObjectId, name: Option<Arc<str>>, event: Box<Event>) {
         let key = ObjectKey { class: class.0.number, id };
         if self.host.is_stopping() {
             return event.reply.send(Err(EventError::ShuttingDown), None);
@@ -68,12 +68,12 @@ impl Residents {
                 Err(Refused::Over(event)) => {
                     // It does not know yet that it is.
                     self.residency.end(&key);
-                    self.wait(&key, name, *event);
+                    self.wait(&key, name, event);
                 }
             },
             Place::Ending(object, _) => match object.push_back_call(event) {
                 Ok(()) => {}
-                Err(event) => self.wait(&key, name, *event),
+                Err(event) => self.wait(&key, name, event),
             },
             Place::Absent => {
                 if !self.residency.has_room() && !self.make_room() {
@@ -86,7 +86,7 @@ impl Residents {
     }
 
     /// Puts an event to those that wait for the next life of an object.
-    fn wait(&mut self, key: &ObjectKey, name: Option<Arc<str>>, event: Event) {
+    fn wait(&mut self, key: &ObjectKey, name: Option<Arc<str>>, event: Box<Event>) {
         let Place::Ending(object, waiting) = self.residency.place(key) else {
             unreachable!("only what comes while a life ends waits here");
         };
@@ -127,7 +127,7 @@ impl Residents {
     }
 
     /// Called by such a life: these events have not begun and go to the next life, before those that wait for it already.
-    pub fn hand_on(&mut self, key: ObjectKey, name: Option<Arc<str>>, events: Vec<Event>) {
+    pub fn hand_on(&mut self, key: ObjectKey, name: Option<Arc<str>>, events: Vec<Box<Event>>) {
         let Place::Ending(_, waiting) = self.residency.place(&key) else {
             unreachable!("a life begins to end before it hands its events on");
         };
