@@ -30,6 +30,7 @@ pub struct Setup {
     directory: Arc<TempDir>,
     data: Option<PathBuf>,
     disk: Option<Arc<SmallDisk>>,
+    files_max: Option<u32>,
     start_max: Duration,
 }
 
@@ -45,6 +46,7 @@ impl Setup {
             directory: Arc::new(directory),
             data: None,
             disk: None,
+            files_max: None,
             start_max: PATIENCE,
         }
     }
@@ -106,6 +108,12 @@ impl Setup {
         self
     }
 
+    /// The system lets it open so many files, sockets among them.
+    pub fn with_files_max(mut self, files_max: u32) -> Setup {
+        self.files_max = Some(files_max);
+        self
+    }
+
     /// Waits so long for the host to be ready: to compile a large component takes its time.
     pub fn ready_within(mut self, start_max: Duration) -> Setup {
         self.start_max = start_max;
@@ -135,9 +143,14 @@ impl Setup {
     /// The command line as it is run.
     pub fn command(&self) -> Command {
         let binary = env!("CARGO_BIN_EXE_dohost");
-        let mut command = match &self.disk {
-            Some(disk) => disk.command(binary),
-            None => Command::new(binary),
+        let mut command = match (&self.disk, self.files_max) {
+            (Some(disk), _) => disk.command(binary),
+            (None, Some(files_max)) => {
+                let mut command = Command::new("prlimit");
+                command.arg(format!("--nofile={files_max}:{files_max}")).arg(binary);
+                command
+            }
+            (None, None) => Command::new(binary),
         };
         command.arg(self.subcommand).envs(self.environment.iter().cloned());
         match self.is_in_its_directory {

@@ -30,6 +30,7 @@ mod crash;
 mod deploy;
 mod dev;
 mod failure;
+mod first_steps;
 mod full_disk;
 mod gates;
 mod hostile;

@@ -263,7 +263,9 @@ fn the_object_closes_a_websocket() {
     assert!(log.contains("close 4000 \"enough\" true"), "the client answered: {log}");
     let mut socket = open(&host);
     assert!(socket.ask("!close 1005").contains("Invalid"));
-    assert!(socket.ask("!close 5000").contains("Invalid"));
+    for code in [0, 999, 1004, 1006, 1015, 1016, 2000, 2999, 5000] {
+        assert!(socket.ask(&format!("!close {code}")).contains("Invalid"), "{code}");
+    }
     assert!(socket.ask("!close  reason").contains("Invalid"), "a reason without a code");
     assert!(socket.ask(&format!("!close 3000 {}", "x".repeat(124))).contains("Invalid"));
     socket.send("!close");
@@ -415,6 +417,23 @@ fn limits_of_websockets_have_names() {
     assert!(refused.contains("the limit websockets"), "{refused}");
 }
 
+#[test]
+fn websockets_leave_open_files_to_other_requests() {
+    let host = sockets().with_files_max(200).start();
+    let mut all: Vec<WebSocket> = Vec::new();
+    let refused = loop {
+        match WebSocket::try_open(&host, "/sockets/a/", &[]) {
+            Ok(socket) => all.push(socket),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!((refused, all.len()), (400, 136));
+    let reply = host.connect().send("GET", "/sockets/b/", &UPGRADE, b"");
+    assert!(reply.text().contains("the host has 136 websockets"), "{reply:?}");
+    assert_eq!(all[135].ask("there"), "there");
+    host.log_with("there may be 136 websockets, not 100000: the system allows 200 open files");
+}
+
 const UPGRADE: [(&str, &str); 4] = [
     ("connection", "upgrade"),
     ("upgrade", "websocket"),
@@ -435,10 +454,16 @@ fn a_handshake_that_is_wrong_is_refused() {
     assert_eq!(with("sec-websocket-key", "short").status, 400);
     assert_eq!(with("upgrade", "h2c").status, 404, "another protocol is not asked for here, and the object goes on");
     assert_eq!(with("connection", "close").status, 404);
-    let mut connection = host.connect();
+    assert_eq!(with("upgrade", "h2c, websockets").status, 404);
     let lines: String = UPGRADE.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    connection.write(format!("GET /sockets/a/ HTTP/1.1\r\nhost: x\r\n{lines}\r\n").as_bytes()).unwrap();
-    let good = connection.read_head().unwrap();
+    let agreed = |lines: &str| {
+        let mut connection = host.connect();
+        connection.write(format!("GET /sockets/a/ HTTP/1.1\r\nhost: x\r\n{lines}\r\n").as_bytes()).unwrap();
+        connection.read_head().unwrap()
+    };
+    let of_several = agreed(&lines.replace("upgrade: websocket", "upgrade: h2c, WebSocket"));
+    assert_eq!((of_several.status, of_several.header("upgrade")), (101, Some("websocket")));
+    let good = agreed(&lines);
     assert_eq!((good.status, good.header("sec-websocket-accept")), (101, Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")));
     assert_eq!(good.header("dohost-websocket"), None);
     let old =

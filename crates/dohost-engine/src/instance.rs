@@ -132,6 +132,13 @@ impl Trap {
         }
     }
 
+    /// More than the reason, for whoever wrote the guest: where it trapped. None if the guest did not fail by itself, or has no names that
+    /// could be told.
+    pub fn story(&self) -> Option<&str> {
+        let is_its_own = !(self.is_limit || self.is_host || self.is_full || self.is_exception);
+        (is_its_own && !self.detail.contains("<unknown>!<wasm function")).then_some(self.detail.as_str())
+    }
+
     pub(crate) fn of_limit(reason: String) -> Trap {
         Trap { detail: reason.clone(), reason, is_limit: true, is_host: false, is_full: false, is_exception: false }
     }

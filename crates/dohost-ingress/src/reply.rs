@@ -128,7 +128,14 @@ impl Refusal {
 
 /// Text that may come from a guest, made safe for one line of the log.
 fn loggable(text: &str) -> String {
-    let mut line: String = text.chars().take(LOGGED_CHARS_MAX).flat_map(char::escape_debug).collect();
+    let mut line = String::new();
+    for char in text.chars().take(LOGGED_CHARS_MAX) {
+        match char {
+            // Quotes are what they are.
+            '\'' | '"' | '\\' => line.push(char),
+            char => line.extend(char.escape_debug()),
+        }
+    }
     if text.chars().nth(LOGGED_CHARS_MAX).is_some() {
         line.push('…');
     }

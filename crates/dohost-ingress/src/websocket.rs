@@ -22,6 +22,9 @@ use crate::reply::{Answer, Refusal, whole};
 /// After how long a silent client is asked by the system whether it is still there, and how often.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
+/// What it is called among the protocols that a client offers to switch to.
+const PROTOCOL: &str = "websocket";
+
 /// The only version there is.
 const VERSION: &str = "13";
 
@@ -33,8 +36,9 @@ pub(crate) struct Upgrade {
 
 /// Whether a message asks for a websocket, or agrees to one.
 pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
-    let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
-    headers.get(header::UPGRADE).is_some_and(is_websocket)
+    let offered = headers.get_all(header::UPGRADE).iter().filter_map(|value| value.to_str().ok());
+    let mut offered = offered.flat_map(|value| value.split(','));
+    offered.any(|protocol| protocol.trim().eq_ignore_ascii_case(PROTOCOL))
         && connection_options(headers).iter().any(|option| option == "upgrade")
 }
 
@@ -53,6 +57,8 @@ pub(crate) fn upgrade_of(request: &mut http::Request<Incoming>) -> Result<Option
     let key = key.filter(|key| key.len() == 24 && key.ends_with(b"=="));
     let key = key.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "the request has no sec-websocket-key"))?;
     let accept_key = HeaderValue::try_from(derive_accept_key(key)).expect("it is Base64");
+    // Of several protocols this is the one that can be had, and what programs look for.
+    request.headers_mut().insert(header::UPGRADE, HeaderValue::from_static(PROTOCOL));
     Ok(Some(Upgrade { connection: hyper::upgrade::on(request), accept_key }))
 }
 
@@ -72,7 +78,7 @@ pub(crate) fn switch(
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static(PROTOCOL));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept_key);
     *response.body_mut() = whole(Bytes::new());
     tokio::spawn(async move {

@@ -1,5 +1,6 @@
 //! From a file to a component.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -59,9 +60,11 @@ impl Builder {
             return Ok(Built { component: component.into(), program, files });
         }
         let specifiers: Vec<String> = modules.iter().map(|module| module.specifier.clone()).collect();
+        let imports: Vec<Imports> = modules.iter().map(|module| module.imports.clone()).collect();
         let (mut component, exports) = self.load(entry, modules).map_err(|error| {
             let shown = entry.parent().unwrap_or(Path::new(""));
-            problem(error, entry, &Files { specifiers: &specifiers, files: &files, texts: &texts, shown })
+            let files = Files { specifiers: &specifiers, imports: &imports, files: &files, texts: &texts, shown };
+            problem(error, entry, &files)
         })?;
         let program = program(exports);
         program.append(&mut component);
@@ -110,9 +113,13 @@ fn program(exports: Exports) -> Program {
     }
 }
 
-/// What a stack trace may name.
+/// What a module imports: as it is written, and the specifier of the module that is meant.
+type Imports = Vec<(String, String)>;
+
+/// What a stack trace may name, and what modules import.
 struct Files<'a> {
     specifiers: &'a [String],
+    imports: &'a [Imports],
     files: &'a [PathBuf],
     texts: &'a [Arc<str>],
     /// The folder of the entry as the user calls it.
@@ -122,26 +129,23 @@ struct Files<'a> {
 fn problem(error: ProgramError, entry: &Path, files: &Files<'_>) -> Problem {
     let name = entry.display();
     match error {
-        ProgramError::Threw { message, stack } => match files.place(&stack) {
-            Some((number, line, column)) => {
-                let text = &files.texts[number];
-                let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-                let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
-                let from = text[start..end].char_indices().nth(column.saturating_sub(1)).map_or(0, |(at, _)| at);
-                let path = files.shown(number, entry);
-                Problem::new(message, None).at(&path, text, start + from..start + from + 1)
+        ProgramError::Threw { message, stack } => {
+            match files.place_in(&stack).or_else(|| files.place_of_import(&message)) {
+                Some((number, span)) => {
+                    Problem::new(message, None).at(&files.shown(number, entry), &files.texts[number], span)
+                }
+                None => Problem::new(format!("{name}: {message}"), None),
             }
-            None => Problem::new(format!("{name}: {message}"), None),
-        },
+        }
         ProgramError::Trapped(reason) => Problem::new(format!("{name} cannot be evaluated: {reason}"), None),
         error @ ProgramError::Runtime(_) => Problem::new(error.to_string(), None),
     }
 }
 
 impl Files<'_> {
-    /// The first place of a stack trace that is in a module: its number, line and column.
-    fn place(&self, stack: &str) -> Option<(usize, usize, usize)> {
-        stack.lines().find_map(|line| {
+    /// The first place of a stack trace that is in a module: its number, and which bytes of it.
+    fn place_in(&self, stack: &str) -> Option<(usize, Range<usize>)> {
+        let (number, line, column): (usize, usize, usize) = stack.lines().find_map(|line| {
             let found = self.specifiers.iter().enumerate().filter_map(|(number, specifier)| {
                 let rest = line.split_once(specifier.as_str())?.1.strip_prefix(':')?;
                 let mut numbers = rest.split(|c: char| !c.is_ascii_digit()).map(|digits| digits.parse().unwrap_or(1));
@@ -149,6 +153,21 @@ impl Files<'_> {
             });
             // Of `a.js` and `lib/a.js` the longer one is meant.
             found.max_by_key(|(number, ..)| self.specifiers[*number].len())
+        })?;
+        let text = &self.texts[number];
+        let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+        let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
+        let from = text[start..end].char_indices().nth(column.saturating_sub(1)).map_or(0, |(at, _)| at);
+        Some((number, start + from..start + from + 1))
+    }
+
+    /// Where a name is imported that its module does not export, which the engine says without a place.
+    fn place_of_import(&self, message: &str) -> Option<(usize, Range<usize>)> {
+        let (name, module) = message.split_once("Could not find export '")?.1.split_once("' in module '")?;
+        let module = module.strip_suffix('\'')?;
+        self.imports.iter().enumerate().find_map(|(number, imports)| {
+            let mut written = imports.iter().filter(|(_, meant)| meant == module);
+            written.find_map(|(written, _)| Some((number, place_of_name(&self.texts[number], name, written)?)))
         })
     }
 
@@ -162,5 +181,42 @@ impl Files<'_> {
             Some(relative) => self.shown.join(relative),
             None => file.clone(),
         }
+    }
+}
+
+/// Where a name stands in an import, or what it is imported from if it does not stand there: `default` does not.
+fn place_of_name(text: &str, name: &str, from: &str) -> Option<Range<usize>> {
+    let quoted = ['"', '\''].map(|quote| format!("{quote}{from}{quote}"));
+    let mut sources = quoted.iter().flat_map(|quoted| text.match_indices(quoted.as_str()));
+    let mut last = None;
+    let found = sources.find_map(|(at, quoted)| {
+        let before = text[..at].trim_end().strip_suffix("from")?;
+        last = Some(at..at + quoted.len());
+        let start = ["import", "export"].iter().filter_map(|keyword| before.rfind(keyword)).max()?;
+        let is_part =
+            |char: Option<char>| char.is_some_and(|char| char.is_alphanumeric() || ['_', '$'].contains(&char));
+        let mut names = before[start..].match_indices(name);
+        let (offset, _) = names.find(|(offset, _)| {
+            let (left, right) = (&before[..start + offset], &before[start + offset + name.len()..]);
+            !is_part(left.chars().next_back()) && !is_part(right.chars().next())
+        })?;
+        Some(start + offset..start + offset + name.len())
+    });
+    found.or(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_is_found_by_name_and_module() {
+        let text =
+            "import { ab, b as c } from './x.js';\nimport d from \"./y.js\";\nexport { b } from './z.js';\n'./z.js';";
+        let found = |name, from| place_of_name(text, name, from).map(|span| (span.start, &text[span]));
+        assert_eq!(found("b", "./x.js"), Some((13, "b")));
+        assert_eq!(found("b", "./z.js"), Some((text.find("b } from './z").unwrap(), "b")));
+        assert_eq!(found("default", "./y.js").map(|(_, text)| text), Some("\"./y.js\""));
+        assert_eq!(found("b", "./none.js"), None);
     }
 }

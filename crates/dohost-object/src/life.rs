@@ -120,7 +120,8 @@ fn start_failed(object: &Object, trap: &Trap) -> EndReason {
         tracing::warn!(class = object.class.name(), id = %object.id, "no room for another instance: {}", trap.reason);
         return EndReason::Overloaded("no room for another instance".into());
     }
-    tracing::warn!(class = object.class.name(), id = %object.id, "start failed: {}", trap.detail);
+    tracing::warn!(class = object.class.name(), id = %object.id, "start failed: {}", trap.story().unwrap_or(&trap.reason));
+    tracing::debug!(class = object.class.name(), id = %object.id, "start failed: {}", trap.detail);
     EndReason::StartFailed(trap.reason.clone())
 }
 
@@ -133,7 +134,9 @@ fn reset(object: &Object, trap: &Trap) -> EndReason {
     }
     let name = object.name();
     let (class, generation) = (object.class.name(), object.generation);
-    tracing::warn!(class, id = %object.id, name = name.as_deref(), generation, "reset: {}", trap.detail);
+    let story = trap.story().unwrap_or(&trap.reason);
+    tracing::warn!(class, id = %object.id, name = name.as_deref(), generation, "reset: {story}");
+    tracing::debug!(class, id = %object.id, name = name.as_deref(), generation, "reset: {}", trap.detail);
     let text = trap.reason.clone();
     match object.lock().abort.take() {
         _ if trap.is_exception => EndReason::ConstructionFailed(text),

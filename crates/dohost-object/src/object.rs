@@ -355,10 +355,10 @@ impl Object {
     }
 
     /// Takes the events that have not begun; the life is over.
-    pub fn take_events(&self) -> Vec<Box<Event>> {
+    pub fn take_events(&self) -> Vec<Event> {
         let mut state = self.lock();
         state.is_closing = true;
-        state.mailbox.drain().collect()
+        state.mailbox.drain().map(|event| *event).collect()
     }
 
     /// Ends the life at once if something in it takes too long, or if a commit failed and it does not know yet.
@@ -439,7 +439,7 @@ impl Object {
         // Not dropped before the lock is: a body in it may be that of a call, which ends with it and says so here.
         let held_back: Vec<Output> = state.output.give_up().into_iter().collect();
         let running = std::mem::take(&mut state.running);
-        let waiting: Vec<Box<Event>> = state.mailbox.drain().collect();
+        let mut waiting = std::mem::take(&mut state.mailbox);
         state.syncs.clear();
         state.construction = None;
         let last_commit = state.last_submitted;
@@ -455,7 +455,7 @@ impl Object {
         for slot in held_back.chain(running.into_iter().map(|(_, event)| event.slot)) {
             slot.send(Err(reason.of_running()), None);
         }
-        for event in waiting {
+        for event in waiting.drain() {
             if let Some(run) = &event.alarm {
                 run.ended_waiting(&reason);
             }

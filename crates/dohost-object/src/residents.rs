@@ -127,11 +127,11 @@ impl Residents {
     }
 
     /// Called by such a life: these events have not begun and go to the next life, before those that wait for it already.
-    pub fn hand_on(&mut self, key: ObjectKey, name: Option<Arc<str>>, events: Vec<Box<Event>>) {
+    pub fn hand_on(&mut self, key: ObjectKey, name: Option<Arc<str>>, events: Vec<Event>) {
         let Place::Ending(_, waiting) = self.residency.place(&key) else {
             unreachable!("a life begins to end before it hands its events on");
         };
-        waiting.splice(..0, events.into_iter().map(|event| Waiting { name: name.clone(), event }));
+        waiting.splice(..0, events.into_iter().map(|event| Waiting { name: name.clone(), event: Box::new(event) }));
     }
 
     /// Ends the life of an object once its events are done, and begins the next one at once. Gives the name, if it has one;

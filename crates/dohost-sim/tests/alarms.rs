@@ -58,15 +58,14 @@ impl World {
             let store = Store::open_disk(disk.clone(), options).unwrap();
             let machine = SimulatedMachine::new(Random::new(1), 1, START_MS);
             let clock = Arc::new(SetClock { machine, offset_ms: AtomicI64::new(0) });
-            let classes = guests::classes().expect("the guests are built");
-            let (name, component) = classes.into_iter().find(|(name, _)| name == "alarms").unwrap();
+            let component = guests::component("alarms").expect("the guests are built");
             let options = HostOptions {
                 executors: 1,
                 limits: HostLimits::default(),
                 outgoing: Arc::new(NoNetwork),
                 environment: clock.clone(),
             };
-            let here = HostHere::start(store.clone(), vec![ClassOptions::new(name, component)], options).unwrap();
+            let here = HostHere::start(store.clone(), vec![ClassOptions::new("alarms", component)], options).unwrap();
             tokio::spawn(async move {
                 loop {
                     sleep(Duration::from_millis(5)).await;

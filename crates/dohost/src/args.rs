@@ -9,6 +9,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use dohost_egress::Destination;
 
 use crate::limit::LimitSetting;
+use crate::listen;
 use crate::new::Language;
 use crate::objects::args::{Deploy, Objects, Stats};
 
@@ -142,8 +143,12 @@ pub struct Application {
     pub worker: Option<PathBuf>,
 
     /// Address to listen on; port 0 picks a free one [default: 127.0.0.1:8787]
-    #[arg(long, value_name = "ADDRESS", env = "DOHOST_LISTEN")]
+    #[arg(long, value_name = "ADDRESS", env = "DOHOST_LISTEN", value_parser = listen::parse)]
     pub listen: Option<SocketAddr>,
+
+    /// Listen on this port of that address
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
 
     /// Directory that holds everything the objects store; made if it is missing [default: .dohost, next to dohost.toml if there is one]
     #[arg(long, value_name = "DIR", env = "DOHOST_DATA_DIR")]
@@ -199,7 +204,7 @@ pub struct Application {
     pub outgoing_ca: Option<PathBuf>,
 
     /// Listen for management on this address too, for those who have the token in DOHOST_MANAGEMENT_TOKEN
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen::parse)]
     pub management_listen: Option<SocketAddr>,
 
     /// Make no management socket in the data directory
@@ -223,7 +228,7 @@ Examples:
   An object in Rust
       dohost build target/wasm32-unknown-unknown/release/counter.wasm -o counter.wasm
 
-  Run the command in [build] of dohost.toml in this directory
+  Run the command in [build] of dohost.toml in this directory, or else build the programs that it names
       dohost build";
 
 /// Make a component of a program in JavaScript or TypeScript, or run the command that dohost.toml has for building.
@@ -302,7 +307,7 @@ pub struct Call {
     #[arg(value_name = "ARGUMENTS", default_value = "")]
     pub arguments: String,
 
-    /// Where the host serves [default: http:// and the address in DOHOST_LISTEN, or http://127.0.0.1:8787]
+    /// Where the host serves [default: http:// and the address in DOHOST_LISTEN, or that in dohost.toml, or 127.0.0.1:8787]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 }
@@ -396,8 +401,8 @@ Examples:
   Run the scripts in tests/ against what dohost.toml in this directory says
       dohost test
 
-  One script, against one component
-      dohost test counter.toml --class counter=counter.wasm
+  One script, against one component, or a program in JavaScript
+      dohost test counter.toml counter.wasm
 
   A script
       [[steps]]
@@ -418,11 +423,12 @@ Examples:
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = TEST_EXAMPLES, after_help = "`dohost test --help` shows examples.")]
 pub struct Test {
-    /// The scripts [default: tests/*.toml beside dohost.toml]
-    #[arg(value_name = "SCRIPT")]
-    pub scripts: Vec<PathBuf>,
+    /// The scripts, which end in .toml [default: tests/*.toml beside dohost.toml]; and components and programs to serve, as in
+    /// `dohost serve FILE`
+    #[arg(value_name = "SCRIPT|FILE")]
+    pub files: Vec<PathBuf>,
 
-    /// Serve what this file says [default: dohost.toml, unless --class or --worker is given]
+    /// Serve what this file says [default: dohost.toml, unless FILE, --class or --worker is given]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["classes", "worker"])]
     pub config: Option<PathBuf>,
 
@@ -440,6 +446,12 @@ pub struct Test {
 }
 
 impl Test {
+    /// The scripts that are named, and what is to be served of the rest.
+    pub fn scripts(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let is_script = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "toml");
+        self.files.iter().cloned().partition(is_script)
+    }
+
     /// The arguments of `dohost serve` that serve the same.
     pub fn served(&self) -> Vec<OsString> {
         let mut arguments = Vec::new();
@@ -455,6 +467,7 @@ impl Test {
         if let Some(worker) = &self.worker {
             add("--worker", worker.into());
         }
+        arguments.extend(self.scripts().1.into_iter().map(OsString::from));
         arguments
     }
 }

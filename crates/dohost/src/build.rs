@@ -1,5 +1,6 @@
 //! `dohost build`: a program of JavaScript or TypeScript becomes a component, and so does a core module that says which world it
-//! is made for; or the command is run that builds whatever the application is made of.
+//! is made for; or the command is run that builds whatever the application is made of. Without either, the programs that dohost.toml names
+//! are built.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,26 +14,40 @@ use crate::{config, output};
 
 /// Builds it, writes it, and says what it exports.
 pub fn run(args: &Build) -> anyhow::Result<()> {
-    let Some(file) = &args.file else {
-        let application = Application { config: args.config.clone(), ..Application::default() };
-        if !run_command(&application)? {
-            let help = "give a program of JavaScript: dohost build FILE; or a command in [build] of dohost.toml";
-            return Err(Failure::new("there is nothing to build", Some(help.into())).into());
-        }
-        return Ok(());
-    };
+    let Some(file) = &args.file else { return configured(args) };
     if file.extension().is_some_and(|extension| extension == "wasm") {
         return wrap(args, file);
     }
     // What the program prints while it is evaluated.
     let _logs = logging::start(LogFormat::Text, "warn,guest=info")?;
-    let started = std::time::Instant::now();
     if !dohost_javascript::is_source(file) {
         let text = format!("{} is not JavaScript or TypeScript by its name", file.display());
         return Err(Failure::new(text, Some("give a .js, .mjs, .ts, .mts or .wasm file".into())).into());
     }
-    let built = Programs::new().built(file)?;
-    let to = args.output.clone().unwrap_or_else(|| file.with_extension("wasm"));
+    program(&Programs::new(), file, args.output.clone())
+}
+
+/// Runs the command that dohost.toml has, or else builds the programs that it names.
+fn configured(args: &Build) -> anyhow::Result<()> {
+    let application = Application { config: args.config.clone(), ..Application::default() };
+    if run_command(&application)? {
+        return Ok(());
+    }
+    let sources = config::sources(&application)?;
+    if sources.is_empty() {
+        let help = "give a program of JavaScript: dohost build FILE; or a command in [build] of dohost.toml";
+        return Err(Failure::new("there is nothing to build", Some(help.into())).into());
+    }
+    let _logs = logging::start(LogFormat::Text, "warn,guest=info")?;
+    let programs = Programs::new();
+    sources.iter().try_for_each(|file| program(&programs, file, None))
+}
+
+/// Builds a program of JavaScript, and says what it exports.
+fn program(programs: &Programs, file: &Path, to: Option<PathBuf>) -> anyhow::Result<()> {
+    let started = std::time::Instant::now();
+    let built = programs.built(file)?;
+    let to = to.unwrap_or_else(|| file.with_extension("wasm"));
     write(&to, &built.component)?;
     let size = bytesize::ByteSize(built.component.len() as u64);
     let modules = match built.files.len() {

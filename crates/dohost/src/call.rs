@@ -8,13 +8,11 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::args::Call;
+use crate::args::{Application, Call};
 use crate::failure::Failure;
 use crate::http_client::{self, SendError};
-use crate::output;
+use crate::{config, listen, output};
 
-/// The address that a host listens on unless it is told otherwise.
-const ADDRESS_DEFAULT: &str = "127.0.0.1:8787";
 /// Where a host, and so whoever calls it, is told otherwise.
 const ADDRESS_VARIABLE: &str = "DOHOST_LISTEN";
 /// What stays as it is in a part of a path.
@@ -22,10 +20,10 @@ const KEPT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').r
 
 /// Calls and prints the result.
 pub fn run(args: &Call) -> anyhow::Result<()> {
-    let url = args.url.clone().unwrap_or_else(|| {
-        let address = std::env::var(ADDRESS_VARIABLE).ok().filter(|address| !address.is_empty());
-        format!("http://{}", address.as_deref().unwrap_or(ADDRESS_DEFAULT))
-    });
+    let url = match &args.url {
+        Some(url) => url.clone(),
+        None => format!("http://{}", address()?),
+    };
     let request = request(args, &url)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = runtime.block_on(http_client::send(request)).map_err(|error| unanswered(&url, error))?;
@@ -49,6 +47,15 @@ pub fn run(args: &Call) -> anyhow::Result<()> {
             Err(Failure::new(text.trim_end().replace('\n', ", "), help).into())
         }
     }
+}
+
+/// Where a host is that was started here.
+fn address() -> anyhow::Result<String> {
+    if let Some(address) = std::env::var(ADDRESS_VARIABLE).ok().filter(|address| !address.is_empty()) {
+        return Ok(address);
+    }
+    let listens = config::listen(&Application::default())?.and_then(listen::reached_at);
+    Ok(listens.unwrap_or(listen::DEFAULT).to_string())
 }
 
 fn request(args: &Call, url: &str) -> anyhow::Result<Request<Full<Bytes>>> {

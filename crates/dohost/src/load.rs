@@ -14,6 +14,7 @@ use crate::config::Plan;
 use crate::config::plan::{ClassPlan, ComponentFile, WorkerPlan, exposed};
 use crate::failure::{Failure, Failures};
 use crate::programs::Programs;
+use crate::slow;
 
 /// Instances beyond those of resident objects: Workers, and objects that are just going.
 const EXTRA_INSTANCES: u32 = 256;
@@ -160,10 +161,11 @@ impl Files<'_> {
             return Ok(component.clone());
         }
         let started = std::time::Instant::now();
-        let component = match self.programs.component(path)? {
-            Some(binary) => self.engine.load_binary(path, &binary, self.known)?,
-            None => self.engine.load_unless_known(path, self.known)?,
-        };
+        let binary = self.programs.component(path)?;
+        let component = slow::told(&format!("compiling {}", path.display()), || match &binary {
+            Some(binary) => self.engine.load_binary(path, binary, self.known),
+            None => self.engine.load_unless_known(path, self.known),
+        })?;
         let (ms, compiled_kib) = (started.elapsed().as_millis() as u64, component.compiled_bytes() >> 10);
         tracing::info!(file = %path.display(), ms, compiled_kib, compiled = component.was_compiled(), "loaded");
         self.compiled.insert(key, component.clone());

@@ -17,6 +17,7 @@ mod dev;
 mod failure;
 mod http_client;
 mod limit;
+mod listen;
 mod load;
 mod logging;
 mod management;
@@ -26,6 +27,7 @@ mod output;
 mod place;
 mod programs;
 mod serve;
+mod slow;
 mod testing;
 mod types;
 

@@ -11,6 +11,7 @@ use dohost_rpc::Program;
 
 use crate::failure::{Failure, Failures};
 use crate::place::{Place, Source};
+use crate::slow;
 
 /// Where built components and machine code are kept.
 const CACHE_DIR_VARIABLE: &str = "DOHOST_CACHE_DIR";
@@ -61,7 +62,9 @@ impl Programs {
     /// Builds a program, unless it is built already.
     pub fn built(&self, path: &Path) -> Result<Built, Failures> {
         let mut built = self.lock();
-        let built = built.entry(path.to_owned()).or_insert_with(|| self.builder.build(path));
+        let built = built
+            .entry(path.to_owned())
+            .or_insert_with(|| slow::told(&format!("building {}", path.display()), || self.builder.build(path)));
         built.clone().map_err(|Problems(problems)| Failures(problems.into_iter().map(failure).collect()))
     }
 

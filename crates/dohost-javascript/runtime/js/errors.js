@@ -69,16 +69,53 @@ export function fromWords(words) {
   return new Error(words);
 }
 
-// Frames of the program; the runtime's own are of no interest to anybody.
-export function framesOf(thrown) {
-  if (typeof thrown !== "object" || thrown === null || typeof thrown.stack !== "string") return "";
+// The frames among the lines of a stack that are the program's; the runtime's own are of no interest to anybody.
+function framesIn(stack) {
   const frames = [];
-  for (const line of thrown.stack.split("\n")) {
-    if (line.trim() === "" || line.includes("(dohost:") || line.includes("at dohost:") || line.includes("(native)")) continue;
+  for (const line of stack.split("\n")) {
+    const isFrame = /^\s+at /.test(line);
+    if (!isFrame || line.includes("(dohost:") || line.includes("at dohost:") || line.includes("(native)")) continue;
     frames.push(line.trimEnd());
   }
   return frames.join("\n");
 }
+
+export function framesOf(thrown) {
+  if (typeof thrown !== "object" || thrown === null || typeof thrown.stack !== "string") return "";
+  return framesIn(thrown.stack);
+}
+
+// A stack as V8 has it: the exception in words, then the frames. QuickJS gives the frames alone, unless a program makes stacks itself.
+function stackOf(thrown, frames) {
+  if (typeof Error.prepareStackTrace === "function") return frames;
+  const words = inWords({ name: thrown.name ?? "Error", message: thrown.message ?? "" });
+  const programs = framesIn(frames);
+  return programs === "" ? words : `${words}\n${programs}`;
+}
+
+const { get: bareStack, set: setStack } = Object.getOwnPropertyDescriptor(Error.prototype, "stack");
+Object.defineProperty(Error.prototype, "stack", {
+  get() {
+    const frames = bareStack.call(this);
+    return typeof frames === "string" ? stackOf(this, frames) : frames;
+  },
+  set: setStack,
+  configurable: true,
+});
+
+const { captureStackTrace } = Error;
+Object.defineProperty(Error, "captureStackTrace", {
+  // A method, as such have no prototype.
+  value: {
+    captureStackTrace(target, above) {
+      captureStackTrace(target, above);
+      const { value, ...how } = Object.getOwnPropertyDescriptor(target, "stack") ?? {};
+      if (typeof value === "string") Object.defineProperty(target, "stack", { ...how, value: stackOf(target, value) });
+    },
+  }.captureStackTrace,
+  writable: true,
+  configurable: true,
+});
 
 // Words and frames, as a log has them.
 export function atLength(thrown) {

@@ -123,6 +123,11 @@ class End {
   }
 }
 
+// Whether a close frame may have this code (RFC 6455, 7.4). Clients take one with another for a wrong frame.
+function maySend(code) {
+  return (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code < 5000);
+}
+
 function emit(socket, event) {
   const handler = socket[`on${event.type}`];
   if (typeof handler === "function") {
@@ -211,8 +216,7 @@ export class WebSocket extends EventTarget {
     const end = this.#end;
     if (code !== undefined) {
       code = Number(code) | 0;
-      const isAllowed = code >= 1000 && code < 5000 && ![1004, 1005, 1006, 1015].includes(code);
-      if (!isAllowed) throw new DOMException(`Invalid WebSocket close code: ${code}.`, "InvalidAccessError");
+      if (!maySend(code)) throw new DOMException(`Invalid WebSocket close code: ${code}.`, "InvalidAccessError");
     }
     if (reason !== undefined) {
       if (code === undefined) throw new DOMException("If you specify a WebSocket close reason, you must also specify a code.", "InvalidAccessError");
@@ -388,7 +392,7 @@ function relay(end) {
     from.addEventListener("error", () => to.close(1011, ""));
     from.addEventListener("close", ({ code, reason }) => {
       if (code === 1005) to.close();
-      else to.close([1006, 1015].includes(code) ? 1011 : code, reason);
+      else to.close(maySend(code) ? code : 1011, reason);
     });
   }
   server.accept();
@@ -503,7 +507,17 @@ export function getEventTimeout() {
 export function message(instance, number, data) {
   const end = woken(number);
   if (end.held !== HIBERNATABLE) return void end.receive(data);
-  return instance.webSocketMessage?.(end.socket, data instanceof Uint8Array ? data.buffer : data);
+  if (typeof instance.webSocketMessage !== "function") return void warnOfMissingHandler(instance);
+  return instance.webSocketMessage(end.socket, data instanceof Uint8Array ? data.buffer : data);
+}
+
+let hasWarnedOfMissingHandler = false;
+
+// Said once in a life: nobody else would hear of what is dropped.
+function warnOfMissingHandler(instance) {
+  if (hasWarnedOfMissingHandler) return;
+  hasWarnedOfMissingHandler = true;
+  native.print(`${instance.constructor.name} accepted a WebSocket with acceptWebSocket() and has no method webSocketMessage(): its messages are dropped`);
 }
 
 export function closed(instance, number, code, reason, wasClean) {

@@ -28,12 +28,14 @@ use super::client::Upgraded;
 use super::incoming::{Incoming, NoRoom};
 use super::socket::{GivenUp, Socket};
 use crate::event::{EventError, Reply};
+use crate::executor::with_residents;
 use crate::host::HostInner;
 
 /// How long the other end may take to be connected.
 const CONNECT_MAX: Duration = Duration::from_secs(30);
 
-/// How long the peer may take to answer a close frame, and how long if the host stops or the object is gone.
+/// How long the peer may take to answer a close frame, or take nothing of what comes before it; and how long if the host stops or
+/// the object is gone.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
 const GIVE_UP_MAX: Duration = Duration::from_secs(1);
 
@@ -90,7 +92,8 @@ pub(crate) async fn run(host: Arc<HostInner>, socket: Arc<Socket>, coming: onesh
         log_failure(&socket, &reply);
     }
     socket.is_over();
-    host.websockets.remove(&socket);
+    let is_resident = with_residents(|residents| residents.report_one(&socket.key).is_some());
+    host.websockets.remove(&socket, is_resident);
 }
 
 /// The connection, if it comes in time.
@@ -187,6 +190,9 @@ impl Connection {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.socket.listen(cx);
+        if self.socket.is_closed_by_guest() {
+            self.stream().get_mut().write_within(CLOSE_MAX);
+        }
         for _ in 0..MESSAGES_AT_ONCE_MAX {
             self.heed_given_up();
             let is_flushed = match self.poll_write(cx) {
@@ -508,7 +514,14 @@ fn log_failure(socket: &Socket, reply: &Reply<Output>) {
     match reply {
         Ok(_) | Err(EventError::ShuttingDown | EventError::NotOffered(_)) => {}
         Err(EventError::Exception(text)) => {
-            tracing::warn!(class, %id, websocket, "the handler of a websocket threw an exception: {text:?}");
+            let text = text.escape_debug();
+            match socket.class.dynamic() {
+                None => tracing::warn!(class, %id, websocket, "the handler of a websocket threw an exception: {text}"),
+                // A program has said so already, with the place in its source.
+                Some(_) => {
+                    tracing::debug!(class, %id, websocket, "the handler of a websocket threw an exception: {text}")
+                }
+            }
         }
         Err(error) => tracing::debug!(class, %id, websocket, "an event of a websocket failed: {error}"),
     }

@@ -90,10 +90,10 @@ impl WebSockets for ObjectInside {
 
     fn close(&self, websocket: u64, code: Option<u16>, reason: String) -> Refusable<()> {
         let invalid = |text: String| Err(WebSocketError::Invalid(text));
-        // Those in the middle say how a connection ended, and are never sent.
-        if let Some(code) = code.filter(|code| !(1000..5000).contains(code) || [1004, 1005, 1006, 1015].contains(code))
-        {
-            return invalid(format!("{code} is no code to close with: it is 1000 to 4999, but 1004 to 1006 and 1015"));
+        if let Some(code) = code.filter(|code| !may_be_sent(*code)) {
+            return invalid(format!(
+                "{code} is no code to close with: it is 1000 to 1003, 1007 to 1014, or 3000 to 4999"
+            ));
         }
         if code.is_none() && !reason.is_empty() {
             return invalid("a reason to close needs a code".into());
@@ -223,6 +223,12 @@ impl ObjectInside {
         });
         Outgoing { message, gate }
     }
+}
+
+/// Whether a close frame may have this code (RFC 6455, 7.4). Others say how a connection ended and are never sent, or mean
+/// nothing yet: who gets one takes the frame for a wrong one.
+fn may_be_sent(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
 /// The tags, each once.

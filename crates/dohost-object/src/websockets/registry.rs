@@ -117,12 +117,16 @@ impl WebSockets {
         change(&mut self.objects.lock().entry(key).or_default().settings);
     }
 
-    /// The last event of a socket is over, if its object was not reset before.
-    pub fn remove(&self, socket: &Socket) {
-        if let Some(object) = self.objects.lock().get_mut(&socket.key)
-            && object.sockets.remove(&socket.id).is_some()
-        {
+    /// The last event of a socket is over, if its object was not reset before. What the object set is kept as long as it has any
+    /// other, or is resident.
+    pub fn remove(&self, socket: &Socket, is_resident: bool) {
+        let mut objects = self.objects.lock();
+        let Some(object) = objects.get_mut(&socket.key) else { return };
+        if object.sockets.remove(&socket.id).is_some() {
             self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+        if object.sockets.is_empty() && !is_resident {
+            objects.remove(&socket.key);
         }
     }
 

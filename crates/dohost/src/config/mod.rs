@@ -15,4 +15,4 @@ mod tables;
 
 pub use data_dir::data_dir;
 pub use plan::Plan;
-pub use resolve::{build, file_of, host_environment, plan};
+pub use resolve::{build, file_of, host_environment, listen, plan, sources};

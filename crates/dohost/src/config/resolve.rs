@@ -20,12 +20,12 @@ use super::file::{self, File};
 use super::plan::{BuildPlan, Plan};
 use crate::args::Application;
 use crate::failure::{Failure, Failures};
+use crate::listen;
 use crate::place::{Place, Source};
 
 /// The file that is looked for in the current directory.
 pub const FILE_NAME: &str = "dohost.toml";
 
-const LISTEN: &str = "127.0.0.1:8787";
 const DATA_DIR: &str = ".dohost";
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -70,6 +70,45 @@ pub fn build(arguments: &Application) -> Result<Option<BuildPlan>, Failures> {
         true => Ok(plan),
         false => Err(Failures(resolver.failures)),
     }
+}
+
+/// The address that the file has that these arguments name, or that is there, if it has one. Looks at nothing else in it.
+pub fn listen(arguments: &Application) -> Result<Option<SocketAddr>, Failures> {
+    let Some(path) = file_of(arguments) else { return Ok(None) };
+    let (source, file) = read(path)?;
+    let mut resolver = Resolver::new(Some(source), &host_environment, &|_| Ok(None));
+    let listen = file.listen.as_ref().and_then(|at| resolver.address(at));
+    match resolver.failures.is_empty() {
+        true => Ok(listen),
+        false => Err(Failures(resolver.failures)),
+    }
+}
+
+/// The programs in JavaScript that the file names, each once.
+pub fn sources(arguments: &Application) -> Result<Vec<PathBuf>, Failures> {
+    let Some(path) = file_of(arguments) else { return Ok(Vec::new()) };
+    let (source, file) = read(path)?;
+    let mut resolver = Resolver::new(Some(source), &host_environment, &|_| Ok(None));
+    let components = file.classes.values().map(|class| &class.component);
+    let components = components.chain(file.workers.values().map(|worker| &worker.component));
+    let mut sources: Vec<PathBuf> = Vec::new();
+    for at in components.filter(|at| dohost_javascript::is_source(Path::new(&at.value))) {
+        let path = resolver.file(at);
+        if !sources.contains(&path) {
+            sources.push(path);
+        }
+    }
+    match resolver.failures.is_empty() {
+        true => Ok(sources),
+        false => Err(Failures(resolver.failures)),
+    }
+}
+
+fn with_port(mut address: SocketAddr, port: Option<u16>) -> SocketAddr {
+    if let Some(port) = port {
+        address.set_port(port);
+    }
+    address
 }
 
 fn read(path: PathBuf) -> Result<(Arc<Source>, File), Failures> {
@@ -135,7 +174,7 @@ impl<'a> Resolver<'a> {
         let (classes, workers) = self.guests(file, arguments);
         let plan = Plan {
             file: self.source.as_ref().map(|source| source.path.clone()),
-            listen: arguments.listen.or(listen).unwrap_or_else(|| LISTEN.parse().expect("an address")),
+            listen: with_port(arguments.listen.or(listen).unwrap_or(listen::DEFAULT), arguments.port),
             data_dir,
             idle_timeout: arguments.idle_timeout.or(idle_timeout).unwrap_or(IDLE_TIMEOUT),
             shutdown_timeout: arguments.shutdown_timeout.or(shutdown_timeout).unwrap_or(SHUTDOWN_TIMEOUT),
@@ -208,12 +247,8 @@ impl<'a> Resolver<'a> {
     }
 
     fn address(&mut self, at: &At<String>) -> Option<SocketAddr> {
-        let address = at.value.parse().ok();
-        if address.is_none() {
-            let help = "give an IP address with a port, such as 127.0.0.1:8787 or [::1]:8787";
-            self.fail(at, format!("{:?} is not an address to listen on", at.value), Some(help.into()));
-        }
-        address
+        let failed = |help| self.fail(at, format!("{:?} is not an address to listen on", at.value), Some(help));
+        listen::parse(&at.value).map_err(failed).ok()
     }
 
     fn duration(&mut self, at: &At<String>) -> Option<Duration> {

@@ -104,7 +104,7 @@ fn terminate(child: &Child) -> anyhow::Result<()> {
 /// The scripts of an application: files in `tests` beside its configuration.
 pub fn scripts_beside(config: Option<&Path>) -> anyhow::Result<Vec<PathBuf>> {
     let directory = config.and_then(Path::parent).unwrap_or(Path::new("")).join("tests");
-    let help = || Some("write one, see docs/TESTING.md, or name it: dohost test FILE".to_owned());
+    let help = || Some("write one, see docs/TESTING.md, or name it: dohost test SCRIPT".to_owned());
     let entries = match std::fs::read_dir(&directory) {
         Ok(entries) => entries,
         Err(error) => {

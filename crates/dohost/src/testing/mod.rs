@@ -27,9 +27,9 @@ const SHOWN_CHARS_MAX: usize = 500;
 
 /// Runs the scripts that these arguments name, or those that are there.
 pub fn run(args: &Test) -> anyhow::Result<()> {
-    let paths = match args.scripts.is_empty() {
-        true => host::scripts_beside(args.config.as_deref())?,
-        false => args.scripts.clone(),
+    let paths = match args.scripts().0 {
+        none if none.is_empty() => host::scripts_beside(args.config.as_deref())?,
+        scripts => scripts,
     };
     let scripts: Vec<Vec<Step>> = all_of(paths.iter().map(|path| script::read(path)))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -197,6 +197,16 @@ impl Resolver<'_> {
         let own_name = self.class_name(table.class.as_ref().unwrap_or(name));
         let Some(program) = self.program(&component.path) else { return own_name };
         let class = table.class.as_ref().map(|class| class.value.as_str());
+        if let (None, [only]) = (class, &program.classes[..])
+            && !name.value.eq_ignore_ascii_case(&only.name)
+            && suggest::nearest(&name.value, [only.name.as_str()]).is_some()
+        {
+            let text = format!("{} exports no class {}", component.path.display(), name.value);
+            let help =
+                format!("did you mean {0}? To serve {0} as {1}, write class = \"{0}\" below", only.name, name.value);
+            self.fail(name, text, Some(help));
+            return own_name;
+        }
         match class_of_program(&program, &name.value, class, &component.path) {
             Ok(own_name) => own_name,
             Err((text, help)) => {
