@@ -223,7 +223,9 @@ fn a_connection_moves_to_the_thread_of_its_object() {
     }
     // There it serves other objects as well.
     for n in 0..20 {
-        connections.iter_mut().for_each(|connection| drop(connection.get(&format!("/counter/{n}/increment")).ok()));
+        for connection in &mut connections {
+            connection.get(&format!("/counter/{n}/increment")).ok();
+        }
     }
     assert_eq!(host.get("/counter/19/value").ok(), "2");
     host.signal("TERM");

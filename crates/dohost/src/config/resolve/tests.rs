@@ -160,7 +160,7 @@ fn a_file_with_everything_is_a_plan_with_everything() {
 #[test]
 fn what_the_file_does_not_say_is_as_without_a_file() {
     let plan = good(COUNTER, &[]);
-    assert_eq!(plan.listen.to_string(), LISTEN);
+    assert_eq!(plan.listen, crate::listen::DEFAULT);
     assert!(plan.data_dir.ends_with(".dohost") && plan.data_dir.is_absolute(), "next to the file");
     assert_eq!((plan.idle_timeout, plan.shutdown_timeout), (IDLE_TIMEOUT, SHUTDOWN_TIMEOUT));
     assert_eq!(plan.drain_timeout, DRAIN_TIMEOUT);
