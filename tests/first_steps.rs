@@ -1,7 +1,5 @@
 //! What one meets in the first hour: what is typed wrong, what a log says of a program that fails, and what is done without being told.
 
-use std::time::Duration;
-
 use crate::host::{Ended, Host, Setup, guest, run};
 use crate::programs::program;
 use crate::websocket::WebSocket;
@@ -198,18 +196,4 @@ fn a_test_runs_against_a_file() {
     assert!(ended.stdout.ends_with("1 passed, 0 failed\n"), "{ended:?}");
     let (_setup, ended) = in_directory(&[("app.js", SHOP), ("tests/one.toml", script)], &["test", "app.js"]);
     assert!(ended.stdout.ends_with("1 passed, 0 failed\n"), "{ended:?}");
-}
-
-#[test]
-fn a_first_compilation_that_takes_long_is_told_of() {
-    let setup = program(&[("app.js", SHOP)]).ready_within(Duration::from_secs(300));
-    let cache = setup.directory().join("cache");
-    let host = setup.environment("DOHOST_CACHE_DIR", cache.to_str().expect("a path that is text")).start();
-    let log = host.log();
-    let building =
-        log.lines().position(|line| line.contains("building ") && line.contains("app.js, which takes a while"));
-    let built = log.lines().position(|line| line.contains("built"));
-    assert!(building < built && building.is_some(), "{log}");
-    let again = host.restart().log();
-    assert!(!again.contains("takes a while"), "{again}");
 }

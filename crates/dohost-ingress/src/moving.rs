@@ -212,7 +212,7 @@ mod tests {
         stream.mover().go();
         second.block_on(async {
             stream.write_all(b"two").await.unwrap();
-            drop(first);
+            std::thread::spawn(move || drop(first)).join().unwrap();
             let writer = std::thread::spawn(move || {
                 use std::io::{Read, Write};
                 peer.set_nonblocking(false).unwrap();

@@ -173,6 +173,9 @@ fn raise_file_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
+/// So many need no warning if nobody has asked for more.
+const ENOUGH_WEBSOCKETS: usize = 1_000;
+
 /// Websockets that have room beside everything else that takes a file descriptor: one too many is refused to its object, rather than
 /// to whoever happens to connect next.
 fn websockets_max(wished: usize, files_max: u64) -> usize {
@@ -180,10 +183,15 @@ fn websockets_max(wished: usize, files_max: u64) -> usize {
     let max = wished.min(usize::try_from(left).unwrap_or(usize::MAX));
     if max < wished {
         let needed = wished as u64 + (wished as u64 / (FILES_KEPT_SHARE - 1)).max(FILES_KEPT_MIN) + 1;
-        tracing::warn!(
+        let text = format!(
             "there may be {max} websockets, not {wished}: the system allows {files_max} open files \
              (help: ulimit -Hn {needed}, LimitNOFILE={needed} in systemd, or --max-websockets {max})"
         );
+        // Whoever has not asked for so many is not to be warned with each start.
+        match wished == HostLimits::default().websockets_max && max > ENOUGH_WEBSOCKETS {
+            true => tracing::debug!("{text}"),
+            false => tracing::warn!("{text}"),
+        }
     }
     max
 }
