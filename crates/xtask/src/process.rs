@@ -62,6 +62,12 @@ pub fn is_on_path(program: &str) -> bool {
 /// cargo, of the toolchain that runs xtask, in a folder.
 pub fn cargo(folder: &Path) -> Command {
     let mut command = Command::new("cargo");
+    // Some build scripts look at these, and would run again for each cargo that is started by hand.
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
     command.current_dir(folder);
     command
 }
