@@ -187,7 +187,10 @@ impl Engine {
         let mut options = options;
         let wasmtime = match wasmtime_engine(&options) {
             // Some machines, containers above all, have less address space.
-            Err(_) if options.reservation().0 > options.memory_bytes_max as u64 => {
+            Err(error) if options.reservation().0 > options.memory_bytes_max as u64 => {
+                tracing::info!(
+                    "guests compare addresses with the end of their memory, as there is too little address space: {error:#}"
+                );
                 options.address_space_max = 0;
                 wasmtime_engine(&options)
             }

@@ -115,8 +115,8 @@ where
         let (http, traffic) = (&mut self.http, &self.traffic);
         let executors = self.shared.host.executors();
         let moves_to = || match traffic.direction()? {
-            Direction::Home(executor) => executors.has_room_on(executor).then_some(executor),
-            Direction::Away => executors.relief_for(traffic.executor()),
+            Direction::Home(executor) if executors.has_room_on(executor) => Some(executor),
+            Direction::Home(_) | Direction::Away => executors.relief_for(traffic.executor()),
         };
         let mut served = poll_fn(|cx| match http.as_mut().poll(cx) {
             Poll::Ready(result) => Poll::Ready(Ok(result)),

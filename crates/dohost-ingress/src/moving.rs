@@ -1,8 +1,8 @@
 //! Connections move to the executor that their requests go to, so that those need not cross from thread to thread.
 //!
 //! A client that keeps a connection mostly uses it for one object, or for one after the other. Once many requests in a row
-//! have gone to objects of another executor, the connection goes there, between two requests, if that executor has time left; and away
-//! if it comes to have too little.
+//! have gone to objects of another executor, the connection goes there, when no request waits for its response, if that executor has time
+//! left; and away if it comes to have too little.
 
 use std::io;
 use std::pin::Pin;
@@ -15,6 +15,9 @@ use tokio::net::TcpStream;
 
 /// Requests in a row that make a connection move. With two executors and objects picked at random that is rare.
 const REQUESTS_IN_A_ROW: usize = 16;
+
+/// Requests after which a connection that went away because its executor had too much to do thinks of going back, the first time.
+const REQUESTS_AWAY: usize = 4_096;
 
 /// What a connection should think of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,9 @@ pub(crate) struct Traffic {
     /// How many in a row went there.
     in_a_row: AtomicUsize,
     is_answering: AtomicBool,
+    /// Requests that it stays away for before it thinks of going home again, and how many it will be the next time.
+    away: AtomicUsize,
+    next_away: AtomicUsize,
 }
 
 impl Traffic {
@@ -42,6 +48,8 @@ impl Traffic {
             last: AtomicUsize::new(executor),
             in_a_row: AtomicUsize::new(0),
             is_answering: AtomicBool::new(false),
+            away: AtomicUsize::new(0),
+            next_away: AtomicUsize::new(REQUESTS_AWAY),
         }
     }
 
@@ -76,14 +84,22 @@ impl Traffic {
         }
         // Not asked again before the next request.
         self.in_a_row.store(in_a_row + 1, Ordering::Relaxed);
-        match last == self.executor() {
-            true => Some(Direction::Away),
-            false => Some(Direction::Home(last)),
+        if last == self.executor() {
+            return Some(Direction::Away);
         }
+        let away = self.away.load(Ordering::Relaxed).saturating_sub(REQUESTS_IN_A_ROW);
+        self.away.store(away, Ordering::Relaxed);
+        (away == 0).then_some(Direction::Home(last))
     }
 
     /// The connection goes there.
     pub fn moved_to(&self, executor: usize) {
+        if executor != self.last.load(Ordering::Relaxed) {
+            // It went because there was too much to do at home, and may be what was too much: longer each time.
+            let away = self.next_away.load(Ordering::Relaxed);
+            self.away.store(away, Ordering::Relaxed);
+            self.next_away.store(away.saturating_mul(2), Ordering::Relaxed);
+        }
         self.executor.store(executor, Ordering::Relaxed);
     }
 }
@@ -196,6 +212,18 @@ mod tests {
         traffic.moved_to(1);
         requests(1, REQUESTS_IN_A_ROW - 1);
         assert_eq!(traffic.direction(), Some(Direction::Away), "it is there");
+        let requests_away = || {
+            traffic.moved_to(0);
+            let mut count = 0;
+            while traffic.direction().is_none() {
+                requests(1, 1);
+                count += 1;
+            }
+            traffic.moved_to(1);
+            count
+        };
+        let (first, second) = (requests_away(), requests_away());
+        assert!(first >= REQUESTS_AWAY - REQUESTS_IN_A_ROW && second > first + REQUESTS_AWAY / 2, "{first}, {second}");
     }
 
     #[test]

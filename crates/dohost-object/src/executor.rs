@@ -7,7 +7,7 @@
 //! What has to cross goes through the inbox of the other executor as a job. Many jobs that arrive together cost one wake.
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use dohost_storage::Progress;
@@ -36,6 +36,8 @@ pub(crate) type Job = Box<dyn FnOnce() + Send>;
 pub struct Executors {
     all: Vec<Handle>,
     stop: watch::Sender<bool>,
+    /// Where their threads meet when nothing runs on any of them.
+    stopped: Arc<Barrier>,
     threads: parking_lot::Mutex<Vec<std::thread::JoinHandle<()>>>,
 }
 
@@ -44,7 +46,7 @@ struct Handle {
     inbox: mpsc::UnboundedSender<Job>,
     runtime: tokio::runtime::Handle,
     progress: Progress,
-    load: Load,
+    load: Arc<Load>,
 }
 
 /// What belongs to the executor of the current thread.
@@ -77,12 +79,19 @@ impl Executors {
         assert!(count > 0, "at least one executor");
         let (mut all, mut idle) = (Vec::new(), Vec::new());
         for _ in 0..count {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let load = Arc::new(Load::default());
+            let (parks, unparks) = (load.clone(), load.clone());
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .on_thread_park(move || parks.parks())
+                .on_thread_unpark(move || unparks.unparks())
+                .build()?;
             let (inbox, jobs) = mpsc::unbounded_channel();
-            all.push(Handle { inbox, runtime: runtime.handle().clone(), progress: progress(), load: Load::default() });
+            all.push(Handle { inbox, runtime: runtime.handle().clone(), progress: progress(), load });
             idle.push(Idle { runtime, jobs });
         }
-        let executors = Executors { all, stop: watch::Sender::new(false), threads: Default::default() };
+        let (stop, stopped) = (watch::Sender::new(false), Arc::new(Barrier::new(count)));
+        let executors = Executors { all, stop, stopped, threads: Default::default() };
         Ok((executors, idle))
     }
 
@@ -90,8 +99,9 @@ impl Executors {
     pub(crate) fn here(progress: Progress) -> (Executors, Jobs) {
         let (inbox, jobs) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Handle::current();
-        let here = Handle { inbox, runtime, progress, load: Load::default() };
-        (Executors { all: vec![here], stop: watch::Sender::new(false), threads: Default::default() }, jobs)
+        let here = Handle { inbox, runtime, progress, load: Arc::default() };
+        let (stop, stopped) = (watch::Sender::new(false), Arc::new(Barrier::new(1)));
+        (Executors { all: vec![here], stop, stopped, threads: Default::default() }, jobs)
     }
 
     /// Starts the threads.
@@ -124,15 +134,15 @@ impl Executors {
 
     /// Whether one of them has time for one more connection, which then must go there.
     pub fn has_room_on(&self, number: usize) -> bool {
-        self.all[number].load.has_room(&self.all[number].runtime)
+        self.all[number].load.has_room()
     }
 
     /// Where a connection should go because the executor that it is on has too many, if it should.
     pub fn relief_for(&self, number: usize) -> Option<usize> {
-        if !self.all[number].load.is_full(&self.all[number].runtime) {
+        if !self.all[number].load.is_full() {
             return None;
         }
-        self.all.iter().position(|other| other.load.has_relief(&other.runtime))
+        self.all.iter().position(|other| other.load.has_relief())
     }
 
     /// The executor that an object is pinned to. An id is as good as random, so its first bytes will do.
@@ -201,6 +211,8 @@ fn run(index: ExecutorIndex, host: Arc<HostInner>, idle: Idle, mut stop: watch::
         // An error means that the sender is gone, which is as good as a stop.
         let _ = stop.wait_for(|stop| *stop).await;
     });
+    // A task that has moved here may have a timer that it began elsewhere: those must not end while anything runs.
+    host.executors.stopped.wait();
     // Tasks that are left hold objects and with them the host: they go before the thread's own state does.
     runtime.shutdown_timeout(Duration::from_secs(1));
     move_out();

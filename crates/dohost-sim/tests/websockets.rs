@@ -269,18 +269,6 @@ fn a_peer_that_reads_nothing_for_a_minute_is_given_up() {
 }
 
 #[test]
-fn a_websocket_that_the_object_has_closed_is_given_up_soon_if_its_peer_reads_nothing() {
-    World::run(HostLimits::default(), Limits::default(), async |world| {
-        let _stuck = world.open_to_server().await;
-        world.fetch("A", "/send?tag=out", Vec::new(), &[b'x'; 500_000]).await;
-        sleep(Duration::from_secs(5)).await;
-        world.get("A", "/close?tag=out&code=4000").await;
-        let seconds = world.end_is_heard("close 1006", 120).await;
-        assert!((9.0..12.0).contains(&seconds), "{seconds} s");
-    });
-}
-
-#[test]
 fn what_was_sent_before_a_close_comes_to_a_slow_reader_as_long_as_it_reads() {
     World::run(HostLimits::default(), Limits::default(), async |world| {
         let mut slow = world.open_to_server().await;
@@ -290,7 +278,8 @@ fn what_was_sent_before_a_close_comes_to_a_slow_reader_as_long_as_it_reads() {
         for _ in 0..10 {
             slow.read_exact(&mut piece).await.unwrap();
             read.extend_from_slice(&piece);
-            sleep(Duration::from_secs(8)).await;
+            // Longer than a close frame may take to be answered.
+            sleep(Duration::from_secs(20)).await;
         }
         // What is left are heads of frames and the close frame, which has a mask.
         slow.read_to_end(&mut read).await.unwrap();

@@ -27,7 +27,10 @@ pub fn parse(text: &str) -> Result<SocketAddr, String> {
         return Err(format!("{port:?} is no port, which is a number from 0 to 65535"));
     };
     let found: Vec<SocketAddr> = (name, port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
-    if found.is_empty() || !found.iter().all(|address| address.ip().is_loopback()) {
+    if found.is_empty() {
+        return Err(format!("this system does not know where {name} is: give the IP address to listen on"));
+    }
+    if !found.iter().all(|address| address.ip().is_loopback()) {
         let everywhere = SocketAddr::new([0; 4].into(), port);
         return Err(format!(
             "{name} is not this machine alone: give the IP address to listen on, or {everywhere} for all"

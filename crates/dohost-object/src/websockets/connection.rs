@@ -34,8 +34,7 @@ use crate::host::HostInner;
 /// How long the other end may take to be connected.
 const CONNECT_MAX: Duration = Duration::from_secs(30);
 
-/// How long the peer may take to answer a close frame, or take nothing of what comes before it; and how long if the host stops or
-/// the object is gone.
+/// How long the peer may take to answer a close frame, and how long if the host stops or the object is gone.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
 const GIVE_UP_MAX: Duration = Duration::from_secs(1);
 
@@ -190,9 +189,6 @@ impl Connection {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.socket.listen(cx);
-        if self.socket.is_closed_by_guest() {
-            self.stream().get_mut().write_within(CLOSE_MAX);
-        }
         for _ in 0..MESSAGES_AT_ONCE_MAX {
             self.heed_given_up();
             let is_flushed = match self.poll_write(cx) {

@@ -25,7 +25,7 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long a message may take that has such room.
 const MESSAGE_MAX: Duration = Duration::from_secs(60);
 
-/// How long a peer may read nothing, unless [`Incoming::write_within`] says otherwise.
+/// How long a peer may read nothing.
 const WRITE_MAX: Duration = Duration::from_secs(60);
 
 /// The head of any frame, with a mask.
@@ -48,8 +48,6 @@ pub(super) struct Incoming {
     deadline: Option<Pin<Box<Sleep>>>,
     /// Bytes of a message beyond which there is none that is taken.
     read_max: usize,
-    /// How long the peer may read nothing.
-    write_max: Duration,
     /// Runs while nothing can be written.
     blocked: Option<Pin<Box<Sleep>>>,
     asking: Option<BoxFuture<Option<OwnedSemaphorePermit>>>,
@@ -67,7 +65,6 @@ impl Incoming {
             deadline: None,
             // Frames have heads, and there may be many of them.
             read_max: message_bytes_max + message_bytes_max / 4 + (1 << 20),
-            write_max: WRITE_MAX,
             blocked: None,
             asking: None,
         }
@@ -88,21 +85,13 @@ impl Incoming {
         self.read = self.read.saturating_sub(len + FRAME_HEAD_BYTES);
     }
 
-    /// From now on the peer may read nothing for so long only.
-    pub fn write_within(&mut self, max: Duration) {
-        if std::mem::replace(&mut self.write_max, max) != max && self.blocked.is_some() {
-            self.blocked = Some(Box::pin(tokio::time::sleep(max)));
-        }
-    }
-
     /// What a write came to, or an error once writes have come to nothing for too long.
     fn in_time<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.blocked = None;
             return written;
         }
-        let max = self.write_max;
-        let blocked = self.blocked.get_or_insert_with(|| Box::pin(tokio::time::sleep(max)));
+        let blocked = self.blocked.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_MAX)));
         std::task::ready!(blocked.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer reads nothing")))
     }

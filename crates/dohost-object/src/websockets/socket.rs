@@ -218,11 +218,6 @@ impl Socket {
         }
     }
 
-    /// Whether the guest has, although the close frame may not have left yet.
-    pub fn is_closed_by_guest(&self) -> bool {
-        self.state.lock().is_closed_by_guest
-    }
-
     /// The host closes it.
     pub fn give_up(&self, given_up: GivenUp) {
         self.state.lock().give_up(given_up);
