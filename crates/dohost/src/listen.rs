@@ -76,7 +76,7 @@ mod tests {
             ("::1", "the port is missing, such as [::1]:8787"),
             ("localhost", "give an IP address with a port"),
             ("localhost:http", "\"http\" is no port"),
-            ("no-such-host.invalid:80", "no-such-host.invalid is not this machine alone"),
+            ("no-such-host.invalid:80", "give the IP address to listen on"),
             ("http://localhost:80", "give an IP address with a port"),
             ("", "give an IP address with a port"),
         ] {
