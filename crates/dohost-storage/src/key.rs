@@ -23,6 +23,7 @@ const TAG_MIGRATION: u8 = 0x06;
 const TAG_RETIRED: u8 = 0x07;
 const TAG_RETIRED_CLASS: u8 = 0x08;
 const TAG_DEPARTED: u8 = 0x09;
+const TAG_LOG: u8 = 0x0a;
 const TAG_KV: u8 = 0x10;
 const TAG_ALARM_TIME: u8 = 0x20;
 const TAG_ALARM: u8 = 0x21;
@@ -97,6 +98,10 @@ pub enum Key {
         /// The name that it had here.
         name: String,
     },
+    /// The last generation of the log that the file has everything of; see [`crate::log`].
+    ///
+    /// Key: `0a`. Value: `u64`. Written by every checkpoint, with the rows of that generation; only ever in the file.
+    Log,
     /// A key-value pair of an object.
     ///
     /// Key: `10 | object u64 | the guest's key in UTF-8`. Value: the guest's bytes as they are. Lives until the guest
@@ -163,6 +168,7 @@ impl Key {
             Key::Retired { object } => [&[TAG_RETIRED], &object.0.to_be_bytes()[..]].concat(),
             Key::RetiredClass { class } => [&[TAG_RETIRED_CLASS], &class.0.to_be_bytes()[..]].concat(),
             Key::Departed { name } => [&[TAG_DEPARTED], name.as_bytes()].concat(),
+            Key::Log => vec![TAG_LOG],
             Key::Kv { object, key } => {
                 let mut bytes = Vec::with_capacity(KV_PREFIX_LEN + key.len());
                 write_kv(&mut bytes, *object, key);
@@ -198,6 +204,7 @@ fn decode(bytes: &[u8]) -> Option<Key> {
         TAG_MIGRATION => Some(Key::Migration { number: u32::from_be_bytes(rest.try_into().ok()?) }),
         TAG_RETIRED_CLASS => Some(Key::RetiredClass { class: ClassNumber(u32::from_be_bytes(rest.try_into().ok()?)) }),
         TAG_DEPARTED => Some(Key::Departed { name: text(rest)? }),
+        TAG_LOG if rest.is_empty() => Some(Key::Log),
         TAG_RETIRED => Some(Key::Retired { object: ObjectNumber(u64::from_be_bytes(rest.try_into().ok()?)) }),
         TAG_KV => {
             let (object, key) = rest.split_first_chunk::<8>()?;
@@ -349,6 +356,7 @@ mod tests {
             Just(Key::Format),
             Just(Key::NamespaceKey),
             Just(Key::NextObject),
+            Just(Key::Log),
             any::<String>().prop_map(|name| Key::Class { name }),
             any::<(u32, [u8; 32])>().prop_map(|(class, id)| Key::Object { class: ClassNumber(class), id }),
             any::<(u64, String)>().prop_map(|(object, key)| Key::Kv { object: ObjectNumber(object), key }),
@@ -384,6 +392,7 @@ mod tests {
         assert_eq!(Key::Migration { number: 0x0102_0304 }.encode(), b"\x06\x01\x02\x03\x04");
         assert_eq!(Key::RetiredClass { class: ClassNumber(0x0102_0304) }.encode(), b"\x08\x01\x02\x03\x04");
         assert_eq!(Key::Departed { name: "Room".into() }.encode(), b"\x09Room");
+        assert_eq!(Key::Log.encode(), b"\x0a");
         let kv = Key::Kv { object: ObjectNumber(0x0102_0304_0506_0708), key: "né".into() };
         assert_eq!(kv.encode(), b"\x10\x01\x02\x03\x04\x05\x06\x07\x08n\xc3\xa9");
         let size = Key::Size { object: ObjectNumber(0x0102_0304_0506_0708) };

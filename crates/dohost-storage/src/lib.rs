@@ -21,6 +21,7 @@ mod commit;
 pub mod disk;
 mod key;
 mod limits;
+mod log;
 pub mod migration;
 mod numbers;
 mod open;
@@ -29,6 +30,7 @@ mod range;
 mod read;
 mod record;
 mod registry;
+mod rows;
 mod size;
 mod store;
 

@@ -4,7 +4,8 @@
 //! either an empty store or a whole one. After a crash redb goes back to the last commit that is whole, which takes
 //! time in proportion to the file; that is logged.
 //!
-//! The version is looked at before anything else is: a newer one is refused, an older one is migrated here.
+//! The version is looked at before anything else is: a newer one is refused, an older one is migrated here. Then what the
+//! log has and the file does not is brought to the file.
 
 use std::io;
 use std::ops::Bound;
@@ -17,14 +18,17 @@ use redb::{
 use thiserror::Error;
 use tracing::{debug, info};
 
-use crate::commit::sweep;
+use crate::commit::{checkpoint, sweep};
 use crate::disk::{Disk, Fault, Faults, Watched, is_full};
 use crate::key::Key;
+use crate::log::{self, Log, LogId};
 use crate::migration::catalog::Catalog;
-use crate::record::{Format, decode_next_object};
+use crate::record::{Format, decode_generation, decode_next_object};
+use crate::store::StoreOptions;
+use crate::rows::{ReadRows, Tables, View};
 
 /// The version of the layout that this build writes, and the newest it reads.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 /// What is wrong with a file on which redb panicked.
 pub(crate) const CONTRADICTION: &str = "its inner structure contradicts itself";
@@ -140,6 +144,10 @@ pub(crate) struct Birth {
 /// What an opened store begins with.
 pub(crate) struct Opened {
     pub(crate) database: Database,
+    pub(crate) tables: Tables,
+    pub(crate) log: Log,
+    /// The last generation of the log that the file has everything of.
+    pub(crate) applied: u64,
     pub(crate) namespace_key: [u8; 32],
     pub(crate) created_ms: u64,
     pub(crate) next_class: u32,
@@ -147,36 +155,59 @@ pub(crate) struct Opened {
     pub(crate) retired: sweep::Retired,
 }
 
+/// What may go wrong on the way, of the file and of the log.
+pub(crate) struct AllFaults<'a> {
+    pub(crate) of_file: &'a Arc<Faults>,
+    pub(crate) of_log: &'a Arc<Faults>,
+}
+
 /// Opens or makes the store on `disk`.
 pub(crate) fn open(
     disk: &dyn Disk,
-    faults: &Arc<Faults>,
-    cache_bytes: usize,
-    verify_bytes_max: u64,
+    faults: AllFaults<'_>,
+    options: &StoreOptions,
     birth: impl FnOnce() -> Birth,
 ) -> Result<Opened, OpenError> {
     let open = || {
-        let (database, len) = open_database(disk, faults, cache_bytes, verify_bytes_max)?;
+        let (database, len) = open_database(disk, faults.of_file, options.cache_bytes, options.verify_bytes_max)?;
         if !has_rows(&database)? {
             if len > UNFINISHED_BYTES_MAX {
                 return Err(OpenError::Damaged { detail: "the file is long and has no rows".into() });
             }
             write_first_rows(&database, birth())?;
         }
-        let (opened, version) = read_first_rows(database)?;
-        if version < FORMAT_VERSION {
-            migrate(&opened, version)?;
+        let first = read_first_rows(&database)?;
+        if first.format.version < FORMAT_VERSION {
+            migrate(&database, &first.format)?;
         }
-        Ok(opened)
+        let (log, applied) = open_log(disk, faults.of_log, &database, &first, options.log_bytes_max)?;
+        read_all_rows(database, first, log, applied)
     };
     // redb trusts what it reads, and panics where that makes no sense.
     let opened = catch_unwind(AssertUnwindSafe(open));
     let opened = opened.unwrap_or_else(|_| Err(OpenError::Damaged { detail: CONTRADICTION.into() }));
-    opened.map_err(|error| match faults.worst() {
+    opened.map_err(|error| match faults.of_file.worst() {
         // redb may only say that something failed before.
         Some(Fault::Full(_)) => OpenError::NoSpace,
         _ => error,
     })
+}
+
+/// Brings to the file what the log has and it does not, and gives the log and the last generation in the file.
+fn open_log(
+    disk: &dyn Disk,
+    faults: &Arc<Faults>,
+    database: &Database,
+    first: &FirstRows,
+    bytes_max: u64,
+) -> Result<(Log, u64), OpenError> {
+    let files = log::open(disk, faults).map_err(OpenError::from_io)?;
+    let id = LogId::of(&first.namespace_key);
+    let recovered = log::recover(&files, &id, first.applied)?;
+    if recovered.generation > first.applied {
+        checkpoint::write(database, &recovered.rows, recovered.generation)?;
+    }
+    Ok((Log::new(files, id, recovered.generation, bytes_max), recovered.generation))
 }
 
 /// Opens the file alone, as is needed to open it anew after a full disk, and gives the length that it had.
@@ -298,12 +329,14 @@ fn write_first_rows(database: &Database, birth: Birth) -> Result<(), OpenError> 
 ///
 /// From 3 to 4: nothing but the version, as there were no alarms. Version 3 would leave the alarms of an object that deletes
 /// everything.
-fn migrate(opened: &Opened, from: u32) -> Result<(), OpenError> {
-    info!(from, to = FORMAT_VERSION, "the store has an older format, bringing it to this one");
+///
+/// From 4 to 5: nothing but the version, as there was no log. Version 4 would not look for one.
+fn migrate(database: &Database, format: &Format) -> Result<(), OpenError> {
+    info!(from = format.version, to = FORMAT_VERSION, "the store has an older format, bringing it to this one");
     let write = || -> Result<(), redb::Error> {
-        let mut transaction = opened.database.begin_write()?;
+        let mut transaction = database.begin_write()?;
         transaction.set_durability(Durability::Immediate)?;
-        let format = Format { version: FORMAT_VERSION, created_ms: opened.created_ms };
+        let format = Format { version: FORMAT_VERSION, created_ms: format.created_ms };
         transaction.open_table(ROWS)?.insert(&Key::Format.encode()[..], &format.encode()[..])?;
         transaction.commit()?;
         Ok(())
@@ -311,40 +344,52 @@ fn migrate(opened: &Opened, from: u32) -> Result<(), OpenError> {
     write().map_err(OpenError::from)
 }
 
-fn read_first_rows(database: Database) -> Result<(Opened, u32), OpenError> {
-    let damaged = |detail: String| OpenError::Damaged { detail };
-    let (format, namespace_key, next_object, next_class, retired) = {
-        let read = || -> Result<_, redb::Error> {
-            let rows = database.begin_read()?.open_table(ROWS)?;
-            let row = |key: Key| -> Result<Option<Vec<u8>>, redb::Error> {
-                Ok(rows.get(&key.encode()[..])?.map(|value| value.value().to_vec()))
-            };
-            Ok((row(Key::Format)?, row(Key::NamespaceKey)?, row(Key::NextObject)?))
-        };
-        let (format, namespace_key, next_object) = read()?;
-        let missing = |what: &str| damaged(format!("the {what} row is missing"));
-        let format = format.ok_or_else(|| missing("format"))?;
-        let format = Format::decode(&format).map_err(|error| damaged(error.to_string()))?;
-        // Before any other row is understood: a newer version may have changed them all.
-        if format.version > FORMAT_VERSION {
-            return Err(OpenError::NewerFormat { found: format.version, supported: FORMAT_VERSION });
-        }
-        let namespace_key: [u8; 32] =
-            namespace_key.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| missing("namespace key"))?;
-        let next_object = next_object.ok_or_else(|| missing("next object number"))?;
-        let next_object = decode_next_object(&next_object).map_err(|error| damaged(error.to_string()))?;
-        let read = || -> Result<_, redb::Error> {
-            let rows = database.begin_read()?.open_table(ROWS)?;
-            Ok((Catalog::load(&rows)?, sweep::retired(&rows)?))
-        };
-        let (catalog, retired) = read()?;
-        // A number comes back only when nothing is left under it.
-        let numbers = catalog.numbers().chain(retired.classes.iter().copied());
-        let next_class = numbers.map(|class| class.0 + 1).max().unwrap_or(1);
-        (format, namespace_key, next_object, next_class, retired)
+/// What must be known before the log is read.
+struct FirstRows {
+    format: Format,
+    namespace_key: [u8; 32],
+    applied: u64,
+}
+
+fn damaged(error: impl std::fmt::Display) -> OpenError {
+    OpenError::Damaged { detail: error.to_string() }
+}
+
+fn missing(what: &str) -> OpenError {
+    damaged(format!("the {what} row is missing"))
+}
+
+fn read_first_rows(database: &Database) -> Result<FirstRows, OpenError> {
+    let rows = checkpoint::file_rows(database)?;
+    let row = |key: Key| -> Result<Option<Vec<u8>>, redb::Error> {
+        Ok(rows.get(&key.encode()[..])?.map(|value| value.value().to_vec()))
     };
-    let opened = Opened { database, namespace_key, created_ms: format.created_ms, next_class, next_object, retired };
-    Ok((opened, format.version))
+    let format = row(Key::Format)?.ok_or_else(|| missing("format"))?;
+    let format = Format::decode(&format).map_err(damaged)?;
+    // Before any other row is understood: a newer version may have changed them all.
+    if format.version > FORMAT_VERSION {
+        return Err(OpenError::NewerFormat { found: format.version, supported: FORMAT_VERSION });
+    }
+    let namespace_key = row(Key::NamespaceKey)?.and_then(|bytes| bytes.try_into().ok());
+    let namespace_key = namespace_key.ok_or_else(|| missing("namespace key"))?;
+    let applied = row(Key::Log)?.map(|bytes| decode_generation(&bytes)).transpose().map_err(damaged)?;
+    Ok(FirstRows { format, namespace_key, applied: applied.unwrap_or(0) })
+}
+
+fn read_all_rows(database: Database, first: FirstRows, log: Log, applied: u64) -> Result<Opened, OpenError> {
+    let tables = Tables::new(checkpoint::file_rows(&database)?);
+    let (next_object, catalog, retired) = {
+        let rows = View::new(&tables).expect("it is open");
+        let next_object = rows.get(&Key::NextObject.encode())?.ok_or_else(|| missing("next object number"))?;
+        let next_object = decode_next_object(next_object.value()).map_err(damaged)?;
+        (next_object, Catalog::load(&rows)?, sweep::retired(&rows)?)
+    };
+    // A number comes back only when nothing is left under it.
+    let numbers = catalog.numbers().chain(retired.classes.iter().copied());
+    let next_class = numbers.map(|class| class.0 + 1).max().unwrap_or(1);
+    let FirstRows { format, namespace_key, .. } = first;
+    let created_ms = format.created_ms;
+    Ok(Opened { database, tables, log, applied, namespace_key, created_ms, next_class, next_object, retired })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Reads of the store: blocking, each on one snapshot of what is durable.
+//! Reads of the store: blocking, of what is durable.
 //!
 //! A read never sees a write set that is not durable; what an object wrote and is not durable yet is in its overlay.
 //! All functions may wait for the disk and belong on a thread that may wait.
@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use redb::{Database, ReadOnlyTable, ReadableDatabase};
 use thiserror::Error;
 
 use crate::alarm::{Alarm, AlarmPlace, AlarmRow, PendingAlarm};
@@ -14,9 +13,9 @@ use crate::commit::CommitError;
 use crate::key::{InvalidKey, KV_PREFIX_LEN, Key, KvRange, alarm_rows, alarm_time_rows, object_rows, write_kv};
 use crate::limits::{LIST_PAGE_BYTES_MAX, LIST_PAGE_LEN_MAX};
 use crate::numbers::{ClassNumber, ObjectNumber};
-use crate::open::ROWS;
 use crate::range::KeyRange;
 use crate::record::{InvalidRecord, ObjectRecord, decode_size};
+use crate::rows::{Order, ReadRows, Stored, View};
 use crate::size::{ObjectSize, Size};
 
 /// Why the store gave no answer.
@@ -108,21 +107,15 @@ pub struct Page {
     pub more: bool,
 }
 
-type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
-
-/// One snapshot.
+/// One read.
 pub(crate) struct Snapshot {
-    pub(crate) rows: Rows,
+    pub(crate) rows: View,
 }
 
 impl Snapshot {
-    pub(crate) fn of(database: &Database) -> Result<Snapshot, redb::Error> {
-        Ok(Snapshot { rows: database.begin_read()?.open_table(ROWS)? })
-    }
-
     pub(crate) fn record(&self, class: ClassNumber, id: &[u8; 32]) -> Result<Option<ObjectRecord>, StoreError> {
         let key = Key::Object { class, id: *id }.encode();
-        match self.rows.get(&key[..]).map_err(redb::Error::from)? {
+        match self.rows.get(&key[..])? {
             Some(value) => Ok(Some(ObjectRecord::decode(value.value())?)),
             None => Ok(None),
         }
@@ -132,14 +125,13 @@ impl Snapshot {
     pub(crate) fn content(&self, object: ObjectNumber, bytes_max: usize) -> Result<(Content, ObjectSize), StoreError> {
         let mut entries = Vec::new();
         let mut bytes = 0;
-        for entry in self.rows.range::<&[u8]>(KvRange::all(object).as_slices()).map_err(redb::Error::from)? {
-            let (key, value) = entry.map_err(redb::Error::from)?;
-            let (key, value) = (key.value(), value.value());
-            bytes += key.len() - KV_PREFIX_LEN + value.len();
+        for entry in self.rows.range(KvRange::all(object).as_slices())? {
+            let (key, value) = entry?;
+            bytes += key.value().len() - KV_PREFIX_LEN + value.value().len();
             if bytes > bytes_max {
                 return Ok((Content::Partial, self.size(object)?));
             }
-            entries.push((guest_key(key)?, Bytes::copy_from_slice(value)));
+            entries.push((guest_key(key.value())?, value.into_bytes()));
         }
         let has_row = Size::needs_row(bytes as u64) && self.size_row(object)?.is_some();
         Ok((Content::Whole(entries), ObjectSize::new(bytes as u64, has_row)))
@@ -152,40 +144,41 @@ impl Snapshot {
             return Ok(ObjectSize::new(bytes, true));
         }
         let mut bytes = 0;
-        for entry in self.rows.range::<&[u8]>(KvRange::all(object).as_slices()).map_err(redb::Error::from)? {
-            let (key, value) = entry.map_err(redb::Error::from)?;
+        for entry in self.rows.range(KvRange::all(object).as_slices())? {
+            let (key, value) = entry?;
             bytes += (key.value().len() - KV_PREFIX_LEN + value.value().len()) as u64;
         }
         Ok(ObjectSize::new(bytes, false))
     }
 
     pub(crate) fn size_row(&self, object: ObjectNumber) -> Result<Option<u64>, StoreError> {
-        let row = self.rows.get(&Key::Size { object }.encode()[..]).map_err(redb::Error::from)?;
+        let row = self.rows.get(&Key::Size { object }.encode()[..])?;
         Ok(row.map(|row| decode_size(row.value())).transpose()?)
     }
 
-    pub(crate) fn get(
-        &self,
-        object: ObjectNumber,
-        key: &str,
-        buffer: &mut Vec<u8>,
-    ) -> Result<Option<Bytes>, StoreError> {
-        write_kv(buffer, object, key);
-        let value = self.rows.get(&buffer[..]).map_err(redb::Error::from)?;
-        Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
+    /// The values of keys, in their order, all of one moment.
+    pub(crate) fn get(&self, object: ObjectNumber, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let row = |key: &&str| {
+            let mut row = Vec::with_capacity(KV_PREFIX_LEN + key.len());
+            write_kv(&mut row, object, key);
+            row
+        };
+        let rows: Vec<Vec<u8>> = keys.iter().map(row).collect();
+        let values = self.rows.get_all(rows.iter().map(Vec::as_slice))?;
+        Ok(values.into_iter().map(|value| value.map(Stored::into_bytes)).collect())
     }
 
     pub(crate) fn list(&self, object: ObjectNumber, range: &KeyRange) -> Result<Page, StoreError> {
         let bounds = KvRange::between(object, &range.start, range.end.as_deref());
-        let mut rows = self.rows.range::<&[u8]>(bounds.as_slices()).map_err(redb::Error::from)?;
+        let order = if range.reverse { Order::Descending } else { Order::Ascending };
         let len_max = range.limit.map_or(LIST_PAGE_LEN_MAX, |limit| limit.min(LIST_PAGE_LEN_MAX as u64) as usize);
         let mut page = Page::default();
         let mut bytes = 0;
-        while let Some(entry) = if range.reverse { rows.next_back() } else { rows.next() } {
-            let (key, value) = entry.map_err(redb::Error::from)?;
-            let (key, value) = (key.value(), value.value());
-            bytes += key.len() - KV_PREFIX_LEN + value.len();
-            page.entries.push((guest_key(key)?, Bytes::copy_from_slice(value)));
+        for entry in self.rows.range_in(bounds.as_slices(), order)? {
+            let (key, value) = entry?;
+            let (key, value) = (guest_key(key.value())?, value.into_bytes());
+            bytes += key.len() + value.len();
+            page.entries.push((key, value));
             if page.entries.len() >= len_max || bytes >= LIST_PAGE_BYTES_MAX {
                 page.more = true;
                 break;
@@ -198,8 +191,8 @@ impl Snapshot {
     pub(crate) fn alarms(&self, object: ObjectNumber) -> Result<Vec<(Arc<str>, AlarmRow)>, StoreError> {
         let range = alarm_rows(object);
         let mut alarms = Vec::new();
-        for row in self.rows.range::<&[u8]>(&range.start[..]..&range.end[..]).map_err(redb::Error::from)? {
-            let (key, value) = row.map_err(redb::Error::from)?;
+        for row in self.rows.range(&range.start[..]..&range.end[..])? {
+            let (key, value) = row?;
             let Key::Alarm { name, .. } = Key::decode(key.value())? else {
                 return Err(InvalidKey { bytes: key.value().to_vec() }.into());
             };
@@ -216,10 +209,10 @@ impl Snapshot {
         limit: usize,
     ) -> Result<Vec<PendingAlarm>, StoreError> {
         let range = alarm_time_rows(class, after);
-        let rows = self.rows.range::<&[u8]>(&range.start[..]..&range.end[..]).map_err(redb::Error::from)?;
+        let rows = self.rows.range(&range.start[..]..&range.end[..])?;
         let mut pending = Vec::new();
         for row in rows.take(limit) {
-            let (key, value) = row.map_err(redb::Error::from)?;
+            let (key, value) = row?;
             let Key::AlarmTime { class, due_ms, object, name } = Key::decode(key.value())? else {
                 return Err(InvalidKey { bytes: key.value().to_vec() }.into());
             };
@@ -237,9 +230,9 @@ impl Snapshot {
     ) -> Result<Vec<([u8; 32], ObjectRecord)>, StoreError> {
         let range = object_rows(class, after);
         let mut objects = Vec::new();
-        let rows = self.rows.range::<&[u8]>(&range.start[..]..&range.end[..]).map_err(redb::Error::from)?;
+        let rows = self.rows.range(&range.start[..]..&range.end[..])?;
         for entry in rows.take(limit) {
-            let (key, value) = entry.map_err(redb::Error::from)?;
+            let (key, value) = entry?;
             match Key::decode(key.value())? {
                 Key::Object { id, .. } => objects.push((id, ObjectRecord::decode(value.value())?)),
                 _ => {

@@ -160,6 +160,12 @@ pub(crate) fn decode_next_object(bytes: &[u8]) -> Result<u64, InvalidRecord> {
     Ok(u64::from_be_bytes(bytes))
 }
 
+/// The value of [`crate::Key::Log`]: `u64`.
+pub(crate) fn decode_generation(bytes: &[u8]) -> Result<u64, InvalidRecord> {
+    let bytes: [u8; 8] = bytes.try_into().map_err(|_| InvalidRecord { what: "generation of the log" })?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

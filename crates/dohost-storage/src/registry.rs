@@ -8,6 +8,7 @@ use crate::migration::catalog::Catalog;
 use crate::numbers::{ClassNumber, ObjectNumber};
 use crate::read::{Snapshot, StoreError};
 use crate::record::{Class, ObjectRecord};
+use crate::rows::ReadRows;
 use crate::store::Store;
 
 /// A class that is registered.
@@ -105,10 +106,10 @@ impl Snapshot {
     }
 
     fn count(&self, range: Range<Vec<u8>>) -> Result<u64, StoreError> {
-        let rows = self.rows.range::<&[u8]>(&range.start[..]..&range.end[..]).map_err(redb::Error::from)?;
+        let rows = self.rows.range(&range.start[..]..&range.end[..])?;
         let mut count = 0;
         for row in rows {
-            row.map_err(redb::Error::from)?;
+            row?;
             count += 1;
         }
         Ok(count)
@@ -143,9 +144,9 @@ impl Snapshot {
         mut f: impl FnMut(&Snapshot, [u8; 32], ObjectRecord) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         let range = object_rows(class, after);
-        let rows = self.rows.range::<&[u8]>(&range.start[..]..&range.end[..]).map_err(redb::Error::from)?;
+        let rows = self.rows.range(&range.start[..]..&range.end[..])?;
         for row in rows {
-            let (key, value) = row.map_err(redb::Error::from)?;
+            let (key, value) = row?;
             if let Key::Object { id, .. } = Key::decode(key.value())?
                 && !f(self, id, ObjectRecord::decode(value.value())?)?
             {
@@ -166,8 +167,8 @@ impl Snapshot {
             return Ok((bytes, None));
         }
         let (mut bytes, mut keys) = (0, 0);
-        for row in self.rows.range::<&[u8]>(KvRange::all(object).as_slices()).map_err(redb::Error::from)? {
-            let (key, value) = row.map_err(redb::Error::from)?;
+        for row in self.rows.range(KvRange::all(object).as_slices())? {
+            let (key, value) = row?;
             bytes += (key.value().len() - KV_PREFIX_LEN + value.value().len()) as u64;
             keys += 1;
         }

@@ -14,29 +14,30 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use rand::RngCore;
-use redb::Database;
-use tracing::{error, info};
+use tracing::{error, warn};
 
 use crate::alarm::{AlarmPlace, AlarmRow, PendingAlarm};
 use crate::commit::alarm_news::AlarmNewsQueue;
 use crate::commit::change::{Change, Changing};
+use crate::commit::checkpoint::{Checkpointer, Checkpoints, Making};
 use crate::commit::committer::Committer;
 use crate::commit::progress::Subscribers;
 use crate::commit::queue::{Queue, Submitted};
 use crate::commit::settled::Settled;
 use crate::commit::sweep::Sweep;
 use crate::commit::{AlarmNews, CommitError, KeyValue, Progress, WriteSet};
-use crate::disk::{Disk, Faults, FileDisk};
+use crate::disk::{Disk, Fault, Faults, FileDisk};
 use crate::numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber};
-use crate::open::{self, Birth, CONTRADICTION, OpenError};
+use crate::open::{self, AllFaults, Birth, CONTRADICTION, OpenError};
 use crate::range::KeyRange;
 use crate::read::{Content, Loaded, Page, Snapshot, StoreError};
 use crate::record::{Class, ObjectRecord};
+use crate::rows::{File, Tables, View};
 use crate::size::ObjectSize;
 
 /// How often, and how long each time, a read waits for a store that is being opened anew.
-const REOPENING_WAITS_MAX: usize = 100;
-const REOPENING_WAIT: std::time::Duration = std::time::Duration::from_millis(2);
+pub(crate) const REOPENING_WAITS_MAX: usize = 100;
+pub(crate) const REOPENING_WAIT: std::time::Duration = std::time::Duration::from_millis(2);
 
 /// The file in the data directory.
 pub(crate) const FILE_NAME: &str = "store.redb";
@@ -48,6 +49,9 @@ const CACHE_BYTES_DEFAULT: usize = 64 * 1024 * 1024;
 /// for each MiB.
 const VERIFY_BYTES_MAX_DEFAULT: u64 = 64 * 1024 * 1024;
 
+/// Bytes that each of the two files of the log may have before a checkpoint must have emptied it, unless told otherwise.
+const LOG_BYTES_MAX_DEFAULT: u64 = 16 * 1024 * 1024;
+
 /// How to open a store.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreOptions {
@@ -56,6 +60,9 @@ pub struct StoreOptions {
     /// Files of at most so many bytes are read whole and checked against their checksums whenever they are opened.
     /// Larger ones only if they were not closed cleanly; `u64::MAX` verifies any file, which takes its time.
     pub verify_bytes_max: u64,
+    /// Bytes that each of the two files of the log has before commits wait for a checkpoint, exceeded by one commit. Also bounds
+    /// the rows that are in memory until then, and how long the start after a crash takes.
+    pub log_bytes_max: u64,
     /// The namespace key of a data directory that is made now; from the operating system's randomness if `None`.
     pub namespace_key: Option<[u8; 32]>,
     /// The creation time of a data directory that is made now, in milliseconds since 1970; now if `None`.
@@ -80,6 +87,7 @@ impl Default for StoreOptions {
         StoreOptions {
             cache_bytes: CACHE_BYTES_DEFAULT,
             verify_bytes_max: VERIFY_BYTES_MAX_DEFAULT,
+            log_bytes_max: LOG_BYTES_MAX_DEFAULT,
             namespace_key: None,
             created_ms: None,
             committing: Committing::OnThread,
@@ -110,7 +118,7 @@ struct Handle {
 
 /// Who commits.
 enum Commits {
-    OnThread(JoinHandle<()>),
+    OnThread(JoinHandle<Committer>),
     ByHand(Committer),
 }
 
@@ -118,7 +126,13 @@ enum Commits {
 pub(crate) struct Shared {
     pub(crate) disk: Box<dyn Disk>,
     pub(crate) faults: Arc<Faults>,
-    pub(crate) database: RwLock<Slot>,
+    pub(crate) log_faults: Arc<Faults>,
+    /// Held by everyone who reads the file, and alone by who closes it.
+    pub(crate) gate: RwLock<()>,
+    pub(crate) tables: Mutex<Tables>,
+    pub(crate) checkpoints: Checkpoints,
+    /// Set once nothing may be written any more.
+    failed: Mutex<Option<CommitError>>,
     pub(crate) queue: Queue,
     pub(crate) settled: Arc<Settled>,
     pub(crate) subscribers: Subscribers,
@@ -130,14 +144,6 @@ pub(crate) struct Shared {
     created_ms: u64,
     pub(crate) next_object: AtomicU64,
     next_life: AtomicU64,
-}
-
-/// The open file, or why there is none.
-pub(crate) enum Slot {
-    Open(Database),
-    /// Closed because the disk was full; to be opened anew with the next commit, or after the next read.
-    Full,
-    Closed,
 }
 
 #[derive(Default)]
@@ -155,16 +161,21 @@ impl Store {
 
     /// Opens or makes a store on any disk.
     pub fn open_disk(disk: impl Disk, options: StoreOptions) -> Result<Store, OpenError> {
-        let faults = Arc::new(Faults::default());
+        let (faults, log_faults) = (Arc::new(Faults::default()), Arc::new(Faults::default()));
         let birth = || Birth {
             namespace_key: options.namespace_key.unwrap_or_else(random_key),
             created_ms: options.created_ms.unwrap_or_else(now_ms),
         };
-        let opened = open::open(&disk, &faults, options.cache_bytes, options.verify_bytes_max, birth)?;
+        let all_faults = AllFaults { of_file: &faults, of_log: &log_faults };
+        let opened = open::open(&disk, all_faults, &options, birth)?;
         let shared = Arc::new(Shared {
             disk: Box::new(disk),
             faults,
-            database: RwLock::new(Slot::Open(opened.database)),
+            log_faults,
+            gate: RwLock::new(()),
+            tables: Mutex::new(opened.tables),
+            checkpoints: Checkpoints::default(),
+            failed: Mutex::new(None),
             queue: Queue::default(),
             settled: Arc::new(Settled::new()),
             subscribers: Subscribers::default(),
@@ -177,13 +188,17 @@ impl Store {
             next_object: AtomicU64::new(opened.next_object),
             next_life: AtomicU64::new(1),
         });
-        let committer = Committer::new(shared.clone(), opened.next_class, Sweep::new(opened.retired));
+        let checkpointer = Checkpointer::new(shared.clone(), opened.database, opened.applied);
+        let sweep = Sweep::new(opened.retired);
+        let committer =
+            |making| Committer::new(shared.clone(), opened.log, making, opened.next_class, sweep);
         let commits = match options.committing {
             Committing::OnThread => {
+                let committer = committer(Making::on_thread(checkpointer).map_err(OpenError::Io)?);
                 let thread = std::thread::Builder::new().name("committer".into()).spawn(move || committer.run());
                 Commits::OnThread(thread.map_err(OpenError::Io)?)
             }
-            Committing::ByHand => Commits::ByHand(committer),
+            Committing::ByHand => Commits::ByHand(committer(Making::ByHand(Box::new(checkpointer)))),
         };
         Ok(Store { handle: Arc::new(Handle { shared, commits: Mutex::new(Some(commits)) }) })
     }
@@ -201,7 +216,7 @@ impl Store {
     /// which then wrote nothing.
     pub(crate) fn change<T: Send + 'static, E: Send + 'static>(
         &self,
-        apply: impl Fn(&mut Changing<'_, '_>) -> Result<Result<T, E>, redb::Error> + Send + 'static,
+        apply: impl Fn(&mut Changing<'_>) -> Result<Result<T, E>, redb::Error> + Send + 'static,
     ) -> Result<Result<T, E>, StoreError> {
         let (sender, receiver) = std::sync::mpsc::channel();
         let change = Change(Box::new(move |changing| {
@@ -293,16 +308,14 @@ impl Store {
 
     /// The durable value of a key. Waits for the disk.
     pub fn get(&self, object: ObjectNumber, key: &str) -> Result<Option<Bytes>, StoreError> {
-        self.read(|snapshot| snapshot.get(object, key, &mut Vec::new()))
+        self.read(|snapshot| Ok(snapshot.get(object, &[key])?.pop().flatten()))
     }
 
     /// The durable values of several keys, in the order of the keys, all of one moment. Waits for the disk.
     pub fn get_many(&self, object: ObjectNumber, keys: &[Arc<str>]) -> Result<Vec<KeyValue>, StoreError> {
-        self.read(|snapshot| {
-            let mut buffer = Vec::new();
-            let get = |key: &Arc<str>| Ok((key.clone(), snapshot.get(object, key, &mut buffer)?));
-            keys.iter().map(get).collect()
-        })
+        let names: Vec<&str> = keys.iter().map(|key| &**key).collect();
+        let values = self.read(|snapshot| snapshot.get(object, &names))?;
+        Ok(keys.iter().cloned().zip(values).collect())
     }
 
     /// The durable entries from the beginning of a range, as many as a page takes; see [`crate::Listing`] for the
@@ -401,8 +414,8 @@ impl Store {
         &self.handle.shared
     }
 
-    /// A write that finds the disk full makes redb refuse everything until the committer has opened the store anew, which
-    /// takes a moment. Readers have no part in that, so they wait for it, if it does not take long.
+    /// A checkpoint that finds the disk full makes redb refuse everything until the store was opened anew, which takes a
+    /// moment. Readers have no part in that, so they wait for it, if it does not take long.
     pub(crate) fn read<T>(&self, read: impl Fn(&Snapshot) -> Result<T, StoreError>) -> Result<T, StoreError> {
         for _ in 0..REOPENING_WAITS_MAX {
             match self.read_once(&read) {
@@ -414,17 +427,60 @@ impl Store {
     }
 
     fn read_once<T>(&self, read: impl Fn(&Snapshot) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        match &*self.shared().database.read() {
-            // redb trusts what it reads, and panics where that makes no sense.
-            Slot::Open(database) => catch_unwind(AssertUnwindSafe(|| read(&Snapshot::of(database)?)))
-                .unwrap_or_else(|_| Err(StoreError::Damaged { detail: CONTRADICTION.into() })),
-            Slot::Full => {
-                // Whoever cannot read will not write either: without this, nobody might ever.
-                self.shared().queue.open_again();
-                Err(StoreError::NoSpace)
+        let shared = self.shared();
+        let _gate = shared.gate.read();
+        let view = match shared.view() {
+            Err(StoreError::NoSpace) => {
+                // Whoever cannot read will not write either: without this, nobody might ever open it.
+                shared.queue.open_again();
+                return Err(StoreError::NoSpace);
             }
-            Slot::Closed => Err(StoreError::Closed),
+            view => view?,
+        };
+        // redb trusts what it reads, and panics where that makes no sense.
+        catch_unwind(AssertUnwindSafe(|| read(&Snapshot { rows: view })))
+            .unwrap_or_else(|_| Err(StoreError::Damaged { detail: CONTRADICTION.into() }))
+    }
+}
+
+impl Shared {
+    /// What is durable. For those who hold the gate.
+    pub(crate) fn view(&self) -> Result<View, StoreError> {
+        let tables = self.tables.lock();
+        View::new(&tables).ok_or(match tables.file {
+            File::Full => StoreError::NoSpace,
+            File::Open(_) | File::Closed => StoreError::Closed,
+        })
+    }
+
+    /// Why nothing may be written any more.
+    pub(crate) fn failed(&self) -> Option<CommitError> {
+        self.failed.lock().clone()
+    }
+
+    /// Decides how to go on after the log could not be written, and gives the error that write sets get.
+    pub(crate) fn after_log_failure(&self, error: &std::io::Error) -> CommitError {
+        match self.log_faults.worst() {
+            Some(Fault::Full(detail)) => {
+                self.log_faults.forget_full();
+                warn!(%detail, "a commit found the disk full");
+                CommitError::NoSpace { detail }
+            }
+            Some(Fault::Fatal(detail)) => self.fail_for_good(detail),
+            None => self.fail_for_good(error.to_string().into()),
         }
+    }
+
+    /// Lets nothing be written any more. The error that everybody gets.
+    pub(crate) fn fail_for_good(&self, detail: Arc<str>) -> CommitError {
+        let mut failed = self.failed.lock();
+        if let Some(failed) = &*failed {
+            return failed.clone();
+        }
+        error!(%detail, "the disk failed: nothing is written any more; check the disk, then restart");
+        self.faults.give_up(&detail);
+        self.log_faults.give_up(&detail);
+        failed.insert(CommitError::DiskFailed { detail }).clone()
     }
 }
 
@@ -442,25 +498,18 @@ impl Handle {
             return;
         };
         self.shared.queue.close();
-        match last {
-            Commits::OnThread(thread) => {
-                if thread.join().is_err() {
-                    error!("the committer stopped with a panic");
-                }
-            }
+        let committer = match last {
+            Commits::OnThread(thread) => thread.join(),
             Commits::ByHand(mut committer) => {
                 committer.commit_queued();
-                committer.run();
+                Ok(committer.run())
             }
-        }
-        let slot = std::mem::replace(&mut *self.shared.database.write(), Slot::Closed);
-        if let Slot::Open(database) = slot {
-            match catch_unwind(AssertUnwindSafe(|| database.close())) {
-                Ok(Ok(())) => info!("the store is closed"),
-                Ok(Err(error)) => {
-                    error!(%error, "failed to close the store, the next start will repair it")
-                }
-                Err(_) => error!("failed to close the store: {CONTRADICTION}; the next start will verify it"),
+        };
+        match committer {
+            Ok(committer) => committer.close(),
+            Err(_) => {
+                error!("the committer stopped with a panic");
+                self.shared.checkpoints.close();
             }
         }
         self.shared.disk.release();

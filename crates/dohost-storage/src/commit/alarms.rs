@@ -4,17 +4,14 @@
 
 use std::sync::Arc;
 
-use redb::{ReadableTable, Table};
-
 use crate::alarm::{AlarmChange, AlarmPlace, AlarmRow, AlarmWrite, AlarmWrites, PendingAlarm};
 use crate::key::{Key, alarm_rows};
 use crate::numbers::ObjectNumber;
-
-type Rows<'transaction> = Table<'transaction, &'static [u8], &'static [u8]>;
+use crate::rows::{Batch, ReadRows};
 
 /// Applies what a write set does to the alarms of its object.
 pub(super) fn write(
-    rows: &mut Rows<'_>,
+    rows: &mut Batch,
     object: ObjectNumber,
     writes: &AlarmWrites,
     changes: &mut Vec<AlarmChange>,
@@ -42,9 +39,9 @@ pub(super) fn write(
         match new {
             None => drop(rows.remove(&key[..])?),
             Some(new) => {
-                rows.insert(&key[..], &new.encode()[..])?;
+                rows.insert(&key, new.encode());
                 let pending = new.pending(object, writes.id, name);
-                rows.insert(&pending.place().key().encode()[..], &pending.encode()[..])?;
+                rows.insert(&pending.place().key().encode(), pending.encode());
                 changes.push(AlarmChange::Added(pending));
             }
         }
@@ -54,13 +51,13 @@ pub(super) fn write(
 
 /// Removes all alarms of an object; how many there were.
 pub(crate) fn clear(
-    rows: &mut Rows<'_>,
+    rows: &mut Batch,
     object: ObjectNumber,
     changes: &mut Vec<AlarmChange>,
 ) -> Result<usize, redb::Error> {
     let mut found = Vec::new();
     let range = alarm_rows(object);
-    for row in rows.range::<&[u8]>(&range.start[..]..&range.end[..])? {
+    for row in rows.range(&range.start[..]..&range.end[..])? {
         let (key, value) = row?;
         found.push((key.value().to_vec(), decode(value.value())?));
     }
@@ -76,7 +73,7 @@ pub(crate) fn clear(
     Ok(count)
 }
 
-fn remove_place(rows: &mut Rows<'_>, place: AlarmPlace, changes: &mut Vec<AlarmChange>) -> Result<(), redb::Error> {
+fn remove_place(rows: &mut Batch, place: AlarmPlace, changes: &mut Vec<AlarmChange>) -> Result<(), redb::Error> {
     let missing = || redb::Error::Corrupted("an alarm has no row in the index".into());
     let row = rows.remove(&place.key().encode()[..])?.ok_or_else(missing)?;
     let pending = PendingAlarm::decode(place, row.value());

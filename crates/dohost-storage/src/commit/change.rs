@@ -7,20 +7,19 @@
 use std::fmt;
 use std::sync::mpsc;
 
-use redb::Table;
-
 use super::CommitError;
 use super::sweep::Swept;
+use crate::rows::Batch;
 
 /// What a change works on.
-pub(crate) struct Changing<'a, 'transaction> {
-    pub(crate) rows: &'a mut Table<'transaction, &'static [u8], &'static [u8]>,
+pub(crate) struct Changing<'a> {
+    pub(crate) rows: &'a mut Batch,
     /// The number that a class registered next gets. Not given back if the commit fails.
     pub(crate) next_class: &'a mut u32,
     pub(crate) swept: &'a mut Swept,
 }
 
-type Apply = dyn Fn(&mut Changing<'_, '_>) -> Result<(), redb::Error> + Send;
+type Apply = dyn Fn(&mut Changing<'_>) -> Result<(), redb::Error> + Send;
 
 /// See the module.
 pub(crate) struct Change(pub(crate) Box<Apply>);

@@ -1,10 +1,11 @@
-//! The committer: one thread (or, in simulations, whoever holds the store), one transaction at a time, one fsync each.
+//! The committer: one thread (or, in simulations, whoever holds the store), one record of the log at a time, one fsync each.
 //!
-//! It takes whatever has gathered in the queue, writes it as one transaction, and publishes what became of it. It is
-//! also the only one who decides after a failure:
+//! It takes whatever has gathered in the queue, works out which rows that changes, appends them to the log, and publishes
+//! what became of it. When the log is half full it has a checkpoint made of it, which goes on beside it.
 //!
-//! * the disk was full: the file is closed and opened anew in place, which goes back to the last commit, and the store
-//!   goes on serving;
+//! After a failure:
+//!
+//! * the disk was full: those write sets are refused, and the store goes on serving;
 //! * anything else, a failed fsync above all: nothing is written any more until the process is restarted.
 //!
 //! Invariant: after a write set failed, no later one of the same life is written, because it was made on top of it.
@@ -14,48 +15,62 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::{io, thread};
 
-use bytes::Bytes;
-use parking_lot::RwLockWriteGuard;
-use redb::{Database, Durability, ReadableTable, Table};
-use tracing::{error, info, warn};
+use tracing::error;
 
 use super::alarms;
 use super::change::Changing;
+use super::checkpoint::Making;
 use super::schedule::Item;
 use super::sweep::{self, Sweep, Swept};
 use super::{CommitError, WriteSet};
 use crate::alarm::AlarmChange;
-use crate::disk::Fault;
 use crate::key::{Key, KvRange, write_kv};
+use crate::log::Log;
 use crate::migration::catalog::Catalog;
 use crate::numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber};
-use crate::open::{self, CONTRADICTION, OpenError, ROWS};
+use crate::open::CONTRADICTION;
 use crate::record::{Class, ObjectRecord, decode_next_object};
+use crate::rows::{Batch, ReadRows};
 use crate::size::{ObjectSize, Size};
-use crate::store::{Shared, Slot};
+use crate::store::{REOPENING_WAIT, REOPENING_WAITS_MAX, Shared};
 
-/// How long the committer rests after the full disk did not let it open the file anew. Each try reads the file; write
-/// sets that come meanwhile wait so long for their refusal.
-const REOPEN_PAUSE: Duration = Duration::from_millis(250);
-
-type Rows<'transaction> = Table<'transaction, &'static [u8], &'static [u8]>;
+/// How long the committer rests when there is no file to read, because the disk is full. Write sets that come meanwhile wait
+/// so long for their refusal.
+const FULL_PAUSE: Duration = Duration::from_millis(250);
 
 /// See the module.
 pub(crate) struct Committer {
     shared: Arc<Shared>,
+    log: Log,
+    making: Making,
     /// What the next commit takes.
     batch: VecDeque<Item>,
     failed_lives: HashSet<LifeId>,
     next_class: u32,
     sweep: Sweep,
-    /// Set once nothing may be written any more.
-    failed: Option<CommitError>,
-    /// The disk is full: the next try should wait a while.
+    /// There is no file to read: the next try should wait a while.
     needs_rest: bool,
 }
 
-/// What became of the write sets of a transaction that was committed, where it is not "durable".
+/// Why a batch was not written.
+enum Failure {
+    File(redb::Error),
+    Log(io::Error),
+    /// The file makes no sense.
+    Contradiction,
+    /// The file is closed, because the disk is full.
+    NoFile,
+}
+
+impl From<redb::Error> for Failure {
+    fn from(error: redb::Error) -> Failure {
+        Failure::File(error)
+    }
+}
+
+/// What became of the write sets of a batch that was committed, where it is not "durable".
 #[derive(Default)]
 struct Written {
     refused: Vec<(u64, CommitError)>,
@@ -67,22 +82,45 @@ struct Written {
 }
 
 impl Committer {
-    pub(crate) fn new(shared: Arc<Shared>, next_class: u32, sweep: Sweep) -> Committer {
+    pub(crate) fn new(shared: Arc<Shared>, log: Log, making: Making, next_class: u32, sweep: Sweep) -> Committer {
         let (batch, failed_lives) = (VecDeque::new(), HashSet::new());
-        Committer { shared, batch, failed_lives, next_class, sweep, failed: None, needs_rest: false }
+        Committer { shared, log, making, batch, failed_lives, next_class, sweep, needs_rest: false }
     }
 
     /// Commits until the queue is closed and empty: the thread of the committer.
-    pub(crate) fn run(mut self) {
+    pub(crate) fn run(mut self) -> Committer {
         while self.sweep_or_gather() {
             self.commit_gathered();
             // Executors that wait for a processor go first: what they hand in comes into the next commit, and not into the one
             // after. If nobody waits for one, this costs nothing.
-            std::thread::yield_now();
+            thread::yield_now();
             if std::mem::take(&mut self.needs_rest) {
-                std::thread::sleep(REOPEN_PAUSE);
+                thread::sleep(FULL_PAUSE);
             }
         }
+        self
+    }
+
+    /// Brings everything to the file and closes it cleanly.
+    pub(crate) fn close(mut self) {
+        let Some(mut checkpointer) = self.making.end(&self.shared.checkpoints) else { return };
+        let is_frozen = self.shared.tables.lock().frozen.is_some();
+        let mut bring = || {
+            if is_frozen {
+                checkpointer.bring(self.log.generation() - 1)?;
+            }
+            if !self.log.is_empty() {
+                self.shared.tables.lock().freeze();
+                checkpointer.bring(self.log.generation())?;
+            }
+            self.log.close(checkpointer.applied()).map_err(|error| self.shared.after_log_failure(&error))
+        };
+        if self.shared.failed().is_none()
+            && let Err(error) = bring()
+        {
+            error!(%error, "failed to bring the log to the file, the next start does");
+        }
+        checkpointer.close();
     }
 
     /// Takes items for the next commit as [`Committer::gather`], or none at all if there is something to sweep instead
@@ -106,6 +144,10 @@ impl Committer {
         let mut batch = std::mem::take(&mut self.batch);
         let outcome = self.commit(&batch);
         self.settle(&mut batch, outcome);
+        if self.log.is_half_full() && self.shared.checkpoints.is_idle() {
+            // What goes wrong is noted, and the next commit meets it.
+            let _ = self.begin_checkpoint();
+        }
         // Empty by now: only its memory is kept.
         self.batch = batch;
     }
@@ -117,82 +159,105 @@ impl Committer {
         }
     }
 
-    /// Writes a batch as one transaction. `Err` fails all of it.
+    /// Writes a batch as one record of the log. `Err` fails all of it.
     fn commit(&mut self, batch: &VecDeque<Item>) -> Result<Written, CommitError> {
-        if let Some(failed) = &self.failed {
-            return Err(failed.clone());
+        if batch.iter().any(|item| matches!(item, Item::OpenAgain)) {
+            self.try_checkpoint_again();
         }
-        self.open_again_if_closed()?;
-        let shared = self.shared.clone();
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let slot = shared.database.read();
-            match &*slot {
-                Slot::Open(database) => Ok(self.write(database, batch)),
-                Slot::Full | Slot::Closed => Err(CommitError::Closed),
+        self.make_room()?;
+        let mut waits = 0..REOPENING_WAITS_MAX;
+        loop {
+            if let Some(failed) = self.shared.failed() {
+                return Err(failed);
             }
-        }));
-        match result {
-            Ok(Ok(Ok(written))) => Ok(written),
-            Ok(Ok(Err(error))) => Err(self.after_failure(&error.to_string())),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(self.after_failure(&format!("the file is damaged ({CONTRADICTION})"))),
+            let written = catch_unwind(AssertUnwindSafe(|| self.write(batch)));
+            match written.unwrap_or(Err(Failure::Contradiction)) {
+                Ok(written) => return Ok(written),
+                // The checkpointer is about to open the file anew.
+                Err(Failure::File(redb::Error::PreviousIo)) if waits.next().is_some() => thread::sleep(REOPENING_WAIT),
+                Err(Failure::File(error)) => return Err(self.shared.fail_for_good(error.to_string().into())),
+                Err(Failure::Contradiction) => {
+                    return Err(self.shared.fail_for_good(format!("the file is damaged ({CONTRADICTION})").into()));
+                }
+                Err(Failure::Log(error)) => return Err(self.shared.after_log_failure(&error)),
+                Err(Failure::NoFile) => {
+                    self.needs_rest = true;
+                    return Err(CommitError::NoSpace { detail: "the store waits to be opened anew".into() });
+                }
+            }
         }
     }
 
-    fn write(&mut self, database: &Database, batch: &VecDeque<Item>) -> Result<Written, redb::Error> {
-        let mut transaction = database.begin_write()?;
-        transaction.set_durability(Durability::Immediate)?;
+    /// Sees to it that the log has room for a commit.
+    fn make_room(&mut self) -> Result<(), CommitError> {
+        if !self.log.is_full() {
+            return Ok(());
+        }
+        self.try_checkpoint_again();
+        self.shared.checkpoints.wait().map_err(|detail| CommitError::NoSpace { detail })?;
+        if self.log.is_full() { self.begin_checkpoint() } else { Ok(()) }
+    }
+
+    fn try_checkpoint_again(&mut self) {
+        let shared = self.shared.clone();
+        self.making.try_again(&shared.checkpoints);
+    }
+
+    /// Has a checkpoint made of the log, and goes on in its other file.
+    fn begin_checkpoint(&mut self) -> Result<(), CommitError> {
+        if let Some(failed) = self.shared.failed() {
+            return Err(failed);
+        }
+        let (shared, generation) = (self.shared.clone(), self.log.generation());
+        self.log.rotate().map_err(|error| shared.after_log_failure(&error))?;
+        shared.tables.lock().freeze();
+        self.making.begin(&shared.checkpoints, generation);
+        Ok(())
+    }
+
+    fn write(&mut self, batch: &VecDeque<Item>) -> Result<Written, Failure> {
+        let shared = self.shared.clone();
+        let _gate = shared.gate.read();
+        let mut rows = Batch::new(shared.view().map_err(|_| Failure::NoFile)?);
         let mut written = Written::default();
-        let mut changes = false;
-        {
-            let mut rows = transaction.open_table(ROWS)?;
-            let mut buffer = Vec::new();
-            let mut next_object = None;
-            for (position, item) in batch.iter().enumerate() {
-                match item {
-                    Item::Set { number, set, .. } => match self.refusal(&rows, set, &written)? {
-                        Some(refusal) => {
-                            written.failed_lives.insert(set.life);
-                            written.refused.push((*number, refusal));
-                        }
-                        None => {
-                            write_set(&mut rows, set, CommitNumber(*number), &mut buffer, &mut written)?;
-                            let number = set.record.as_ref().map(|(_, _, record)| record.number.0 + 1);
-                            next_object = next_object.max(number);
-                            changes = true;
-                        }
-                    },
-                    Item::EndLife(_) | Item::OpenAgain => {}
-                    Item::Class { name, .. } => {
-                        let (class, is_new) = self.class(&mut rows, name)?;
-                        written.classes.push((position, class));
-                        changes |= is_new;
+        let mut buffer = Vec::new();
+        let mut next_object = None;
+        for (position, item) in batch.iter().enumerate() {
+            match item {
+                Item::Set { number, set, .. } => match self.refusal(&rows, set, &written)? {
+                    Some(refusal) => {
+                        written.failed_lives.insert(set.life);
+                        written.refused.push((*number, refusal));
                     }
-                    Item::Change { change, .. } => {
-                        let (next_class, swept) = (&mut self.next_class, &mut written.swept);
-                        (change.0)(&mut Changing { rows: &mut rows, next_class, swept })?;
-                        changes = true;
+                    None => {
+                        write_set(&mut rows, set, CommitNumber(*number), &mut buffer, &mut written)?;
+                        let number = set.record.as_ref().map(|(_, _, record)| record.number.0 + 1);
+                        next_object = next_object.max(number);
                     }
+                },
+                Item::EndLife(_) | Item::OpenAgain => {}
+                Item::Class { name, .. } => written.classes.push((position, self.class(&mut rows, name)?)),
+                Item::Change { change, .. } => {
+                    let (next_class, swept) = (&mut self.next_class, &mut written.swept);
+                    (change.0)(&mut Changing { rows: &mut rows, next_class, swept })?;
                 }
             }
-            if let Some(next_object) = next_object {
-                raise_next_object(&mut rows, next_object)?;
-            }
-            if changes || batch.is_empty() {
-                self.sweep.step(&mut rows, &mut written.swept)?;
-                changes = true;
-            }
         }
-        if changes {
-            transaction.commit()?;
-            self.shared.stats.transactions.fetch_add(1, Ordering::Relaxed);
-        } else {
-            transaction.abort()?;
+        if let Some(next_object) = next_object {
+            raise_next_object(&mut rows, next_object)?;
+        }
+        if !rows.staged().is_empty() || batch.is_empty() {
+            self.sweep.step(&mut rows, &mut written.swept)?;
+        }
+        if !rows.staged().is_empty() {
+            self.log.append(rows.staged()).map_err(Failure::Log)?;
+            rows.publish();
+            shared.stats.transactions.fetch_add(1, Ordering::Relaxed);
         }
         Ok(written)
     }
 
-    fn refusal(&self, rows: &Rows<'_>, set: &WriteSet, written: &Written) -> Result<Option<CommitError>, redb::Error> {
+    fn refusal(&self, rows: &Batch, set: &WriteSet, written: &Written) -> Result<Option<CommitError>, redb::Error> {
         if self.failed_lives.contains(&set.life) || written.failed_lives.contains(&set.life) {
             return Ok(Some(CommitError::EarlierFailed));
         }
@@ -209,11 +274,11 @@ impl Committer {
         }
     }
 
-    fn class(&mut self, rows: &mut Rows<'_>, name: &str) -> Result<(Result<Class, CommitError>, bool), redb::Error> {
+    fn class(&mut self, rows: &mut Batch, name: &str) -> Result<Result<Class, CommitError>, redb::Error> {
         let key = Key::Class { name: name.to_owned() }.encode();
         if let Some(stored) = rows.get(&key[..])? {
             let class = Class::decode(stored.value()).map_err(|error| redb::Error::Corrupted(error.to_string()))?;
-            return Ok((Ok(class), false));
+            return Ok(Ok(class));
         }
         let catalog = Catalog::load(rows)?;
         if let Some(departed) = catalog.departed.get(name) {
@@ -222,14 +287,14 @@ impl Committer {
                 true => CommitError::ClassLeft { name },
                 false => CommitError::ClassLeaving { name },
             };
-            return Ok((Err(error), false));
+            return Ok(Err(error));
         }
         let unique_key = catalog.unique_key_for(&self.shared.namespace_key_hex, name);
         let class = Class { number: ClassNumber(self.next_class), unique_key };
         // Not given back if the commit fails: it may have reached the disk.
         self.next_class += 1;
-        rows.insert(&key[..], &class.encode()[..])?;
-        Ok((Ok(class), true))
+        rows.insert(&key, class.encode());
+        Ok(Ok(class))
     }
 
     /// Publishes what became of a batch and empties it.
@@ -299,70 +364,10 @@ impl Committer {
         }
     }
 
-    /// Decides how to go on after a transaction failed, and gives the error that its write sets get.
-    fn after_failure(&mut self, cause: &str) -> CommitError {
-        let detail = match self.shared.faults.worst() {
-            Some(Fault::Full(detail)) => detail,
-            Some(Fault::Fatal(detail)) => return self.fail_for_good(detail),
-            None => return self.fail_for_good(cause.into()),
-        };
-        warn!(%detail, "a commit found the disk full, opening the store anew");
-        let shared = self.shared.clone();
-        let mut slot = shared.database.write();
-        // Closes the file, which writes nothing after a failure.
-        let failed = std::mem::replace(&mut *slot, Slot::Full);
-        drop(catch_unwind(AssertUnwindSafe(|| drop(failed))));
-        match self.open_again(slot) {
-            Err(failed) if failed.is_permanent() => failed,
-            _ => CommitError::NoSpace { detail },
-        }
-    }
-
-    fn open_again_if_closed(&mut self) -> Result<(), CommitError> {
-        let shared = self.shared.clone();
-        if matches!(*shared.database.read(), Slot::Full) { self.open_again(shared.database.write()) } else { Ok(()) }
-    }
-
-    /// Opens the file anew. Readers wait so long.
-    fn open_again(&mut self, mut slot: RwLockWriteGuard<'_, Slot>) -> Result<(), CommitError> {
-        self.shared.faults.forget_full();
-        let shared = self.shared.clone();
-        // Its repair verifies it anyhow.
-        let result = open::open_database(&*shared.disk, &shared.faults, shared.cache_bytes, 0);
-        let failure = match result {
-            Ok((database, _)) => {
-                *slot = Slot::Open(database);
-                info!("the store is open again, at its last commit");
-                return Ok(());
-            }
-            Err(failure) => failure,
-        };
-        drop(slot);
-        match (self.shared.faults.worst(), failure) {
-            (Some(Fault::Fatal(detail)), _) => Err(self.fail_for_good(detail)),
-            (Some(Fault::Full(detail)), _) => {
-                self.needs_rest = true;
-                Err(CommitError::NoSpace { detail })
-            }
-            // Not even the backend could be made, so nobody noted a fault.
-            (None, OpenError::NoSpace) => {
-                self.needs_rest = true;
-                Err(CommitError::NoSpace { detail: "opening the file failed".into() })
-            }
-            (None, failure) => Err(self.fail_for_good(failure.to_string().into())),
-        }
-    }
-
-    fn fail_for_good(&mut self, detail: Arc<str>) -> CommitError {
-        error!(%detail, "the disk failed: nothing is written any more; check the disk, then restart");
-        let failed = CommitError::DiskFailed { detail };
-        self.failed = Some(failed.clone());
-        failed
-    }
 }
 
 fn write_set(
-    rows: &mut Rows<'_>,
+    rows: &mut Batch,
     set: &WriteSet,
     number: CommitNumber,
     buffer: &mut Vec<u8>,
@@ -372,7 +377,7 @@ fn write_set(
         rows.remove(&Key::Object { class, id }.encode()[..])?;
     }
     if let Some((class, id, record)) = &set.record {
-        rows.insert(&Key::Object { class: *class, id: *id }.encode()[..], &record.encode()[..])?;
+        rows.insert(&Key::Object { class: *class, id: *id }.encode(), record.encode());
     }
     if set.clear {
         alarms::clear(rows, set.object, &mut written.alarms)?;
@@ -388,7 +393,7 @@ fn write_set(
         return Ok(());
     }
     if set.clear {
-        rows.retain_in::<&[u8], _>(KvRange::with_size(set.object).as_slices(), |_, _| false)?;
+        rows.remove_range(KvRange::with_size(set.object).as_slices())?;
         size = size.map(|size| Size { bytes: 0, has_row: false, ..size });
     }
     let (mut added, mut removed) = (0, 0);
@@ -397,9 +402,9 @@ fn write_set(
         let old = match value {
             Some(value) => {
                 added += (key.len() + value.len()) as u64;
-                rows.insert(&buffer[..], Bytes::as_ref(value))?
+                rows.replace(buffer, value.clone())?
             }
-            None => rows.remove(&buffer[..])?,
+            None => rows.remove(buffer)?,
         };
         removed += old.map_or(0, |old| (key.len() + old.value().len()) as u64);
     }
@@ -417,20 +422,20 @@ fn write_set(
 }
 
 /// Brings the row of an object's size up to date; whether there is one now.
-fn write_size(rows: &mut Rows<'_>, object: ObjectNumber, before: Size, bytes: u64) -> Result<bool, redb::Error> {
+fn write_size(rows: &mut Batch, object: ObjectNumber, before: Size, bytes: u64) -> Result<bool, redb::Error> {
     let needs_row = Size::needs_row(bytes);
     if needs_row == before.has_row && (!needs_row || bytes == before.bytes) {
         return Ok(needs_row);
     }
     let key = Key::Size { object }.encode();
     match needs_row {
-        true => drop(rows.insert(&key[..], &bytes.to_be_bytes()[..])?),
+        true => rows.insert(&key, bytes.to_be_bytes().to_vec()),
         false => drop(rows.remove(&key[..])?),
     }
     Ok(needs_row)
 }
 
-pub(crate) fn raise_next_object(rows: &mut Rows<'_>, next_object: u64) -> Result<(), redb::Error> {
+pub(crate) fn raise_next_object(rows: &mut Batch, next_object: u64) -> Result<(), redb::Error> {
     let key = Key::NextObject.encode();
     let stored = match rows.get(&key[..])? {
         Some(stored) => {
@@ -441,7 +446,7 @@ pub(crate) fn raise_next_object(rows: &mut Rows<'_>, next_object: u64) -> Result
         }
     };
     if next_object > stored {
-        rows.insert(&key[..], &next_object.to_be_bytes()[..])?;
+        rows.insert(&key, next_object.to_be_bytes().to_vec());
     }
     Ok(())
 }

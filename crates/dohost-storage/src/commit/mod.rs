@@ -1,13 +1,14 @@
 //! From a write set to "it is durable".
 //!
 //! [`queue`] takes what executors submit, [`schedule`] says what is committed when, [`committer`] is the thread that
-//! writes it in batches, [`settled`] is the memory of what became of every commit number, [`progress`] wakes those who
+//! writes it to the log in batches, [`checkpoint`] brings that to the file, [`settled`] is the memory of what became of every commit number, [`progress`] wakes those who
 //! wait, [`stalled`] knows who waits no more, [`alarms`] keeps the index of alarms,
 //! [`alarm_news`] tells of it, [`sweep`] removes in steps what would hold everybody up at once.
 
 pub(crate) mod alarm_news;
 pub(crate) mod alarms;
 pub(crate) mod change;
+pub(crate) mod checkpoint;
 pub(crate) mod committer;
 mod error;
 pub(crate) mod progress;

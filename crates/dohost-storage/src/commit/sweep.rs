@@ -11,21 +11,23 @@
 
 use std::collections::VecDeque;
 
-use redb::{ReadableTable, Table};
+use bytes::Bytes;
 
 use super::{WriteSet, alarms};
 use crate::key::{Key, KvRange, object_rows, retired_class_rows, retired_rows};
 use crate::limits::SWEEP_ROWS_MAX;
 use crate::numbers::{ClassNumber, ObjectNumber};
 use crate::record::ObjectRecord;
-
-type Rows<'transaction> = Table<'transaction, &'static [u8], &'static [u8]>;
+use crate::rows::{Batch, ReadRows};
 
 /// The numbers whose rows are to be removed, as of the last commit.
 #[derive(Debug, Default)]
 pub(crate) struct Sweep {
     retired: VecDeque<ObjectNumber>,
     classes: VecDeque<ClassNumber>,
+    /// The first row that may be left of the first number, and the first object of the first class.
+    first_row: Option<Vec<u8>>,
+    first_object: Option<Vec<u8>>,
     /// A step failed: the next one waits until something else was committed.
     is_paused: bool,
 }
@@ -37,6 +39,9 @@ pub(crate) struct Swept {
     pub(crate) retired: Vec<ObjectNumber>,
     /// Classes that were retired.
     pub(crate) retired_classes: Vec<ClassNumber>,
+    /// As in [`Sweep`].
+    first_row: Option<Vec<u8>>,
+    first_object: Option<Vec<u8>>,
     /// The first number has no rows any more.
     is_done: bool,
     /// The first class has no objects any more.
@@ -45,7 +50,8 @@ pub(crate) struct Swept {
 
 impl Sweep {
     pub(crate) fn new(retired: Retired) -> Sweep {
-        Sweep { retired: retired.objects.into(), classes: retired.classes.into(), is_paused: false }
+        let Retired { objects, classes } = retired;
+        Sweep { retired: objects.into(), classes: classes.into(), ..Sweep::default() }
     }
 
     /// Whether a step should be made although there is nothing else to commit.
@@ -55,33 +61,38 @@ impl Sweep {
     }
 
     /// Removes some rows, if there are any to remove.
-    pub(crate) fn step(&self, rows: &mut Rows<'_>, swept: &mut Swept) -> Result<(), redb::Error> {
+    pub(crate) fn step(&self, rows: &mut Batch, swept: &mut Swept) -> Result<(), redb::Error> {
         let Some(&object) = self.retired.front() else {
             return self.step_of_class(rows, swept);
         };
         let mut range = KvRange::with_size(object);
-        let first_left = rows.range::<&[u8]>(range.as_slices())?.nth(SWEEP_ROWS_MAX).transpose()?;
+        range.start = self.first_row.clone().unwrap_or(range.start);
+        let first_left = rows.range(range.as_slices())?.nth(SWEEP_ROWS_MAX).transpose()?;
         let first_left = first_left.map(|(key, _)| key.value().to_vec());
         match first_left {
-            Some(key) => range.end = key,
+            Some(key) => {
+                swept.first_row = Some(key.clone());
+                range.end = key;
+            }
             None => {
                 swept.is_done = true;
                 rows.remove(&Key::Retired { object }.encode()[..])?;
             }
         }
-        rows.retain_in::<&[u8], _>(range.as_slices(), |_, _| false)?;
+        rows.remove_range(range.as_slices())?;
         Ok(())
     }
 
     /// Removes some rows of the first class, object by object: an object's record goes with the last of its rows.
-    fn step_of_class(&self, rows: &mut Rows<'_>, swept: &mut Swept) -> Result<(), redb::Error> {
+    fn step_of_class(&self, rows: &mut Batch, swept: &mut Swept) -> Result<(), redb::Error> {
         let Some(&class) = self.classes.front() else {
             return Ok(());
         };
-        let objects = object_rows(class, None);
+        let mut objects = object_rows(class, None);
+        objects.start = self.first_object.clone().unwrap_or(objects.start);
         let mut rows_left = SWEEP_ROWS_MAX;
         while rows_left > 0 {
-            let first = rows.range::<&[u8]>(&objects.start[..]..&objects.end[..])?.next().transpose()?;
+            let first = rows.range(&objects.start[..]..&objects.end[..])?.next().transpose()?;
             let Some((key, record)) = first.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())) else {
                 swept.is_class_done = true;
                 rows.remove(&Key::RetiredClass { class }.encode()[..])?;
@@ -91,7 +102,7 @@ impl Sweep {
             let mut range = KvRange::with_size(record.number);
             let mut count = 0;
             let mut first_left = None;
-            for row in rows.range::<&[u8]>(range.as_slices())? {
+            for row in rows.range(range.as_slices())? {
                 if count == rows_left {
                     first_left = Some(row?.0.value().to_vec());
                     break;
@@ -103,12 +114,14 @@ impl Sweep {
             if let Some(key) = first_left {
                 range.end = key;
             }
-            rows.retain_in::<&[u8], _>(range.as_slices(), |_, _| false)?;
+            rows.remove_range(range.as_slices())?;
             if !is_cut {
                 // Nobody fires them: whoever does looks at classes that there are.
                 count += alarms::clear(rows, record.number, &mut Vec::new())?;
                 rows.remove(&key[..])?;
             }
+            swept.first_object = Some(key.clone());
+            objects.start = key;
             rows_left = rows_left.saturating_sub(count + 1);
         }
         Ok(())
@@ -117,11 +130,19 @@ impl Sweep {
     /// Takes note of what became durable.
     pub(crate) fn committed(&mut self, swept: Swept) {
         self.is_paused = false;
+        if swept.first_row.is_some() {
+            self.first_row = swept.first_row;
+        }
+        if swept.first_object.is_some() {
+            self.first_object = swept.first_object;
+        }
         if swept.is_done {
             self.retired.pop_front();
+            self.first_row = None;
         }
         if swept.is_class_done {
             self.classes.pop_front();
+            self.first_object = None;
         }
         self.retired.extend(swept.retired);
         self.classes.extend(swept.retired_classes);
@@ -140,14 +161,14 @@ pub(crate) fn may_retire(set: &WriteSet) -> bool {
 }
 
 /// Retires the number of an object, instead of removing its rows now.
-pub(crate) fn retire(rows: &mut Rows<'_>, object: ObjectNumber) -> Result<(), redb::Error> {
-    rows.insert(&Key::Retired { object }.encode()[..], &[][..])?;
+pub(crate) fn retire(rows: &mut Batch, object: ObjectNumber) -> Result<(), redb::Error> {
+    rows.insert(&Key::Retired { object }.encode(), Bytes::new());
     Ok(())
 }
 
 /// Retires a class whose row is gone: its objects are removed later.
-pub(crate) fn retire_class(rows: &mut Rows<'_>, swept: &mut Swept, class: ClassNumber) -> Result<(), redb::Error> {
-    rows.insert(&Key::RetiredClass { class }.encode()[..], &[][..])?;
+pub(crate) fn retire_class(rows: &mut Batch, swept: &mut Swept, class: ClassNumber) -> Result<(), redb::Error> {
+    rows.insert(&Key::RetiredClass { class }.encode(), Bytes::new());
     swept.retired_classes.push(class);
     Ok(())
 }
@@ -160,10 +181,10 @@ pub(crate) struct Retired {
 }
 
 /// See [`Retired`].
-pub(crate) fn retired(rows: &impl ReadableTable<&'static [u8], &'static [u8]>) -> Result<Retired, redb::Error> {
+pub(crate) fn retired(rows: &impl ReadRows) -> Result<Retired, redb::Error> {
     let mut retired = Retired::default();
     for range in [retired_rows(), retired_class_rows()] {
-        for entry in rows.range::<&[u8]>(&range.start[..]..&range.end[..])? {
+        for entry in rows.range(&range.start[..]..&range.end[..])? {
             match Key::decode(entry?.0.value()) {
                 Ok(Key::Retired { object }) => retired.objects.push(object),
                 Ok(Key::RetiredClass { class }) => retired.classes.push(class),

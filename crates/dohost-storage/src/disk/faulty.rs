@@ -1,6 +1,6 @@
 //! A disk in memory that forgets what was not synced, and fails on demand.
 //!
-//! It keeps two images: what the operating system would show (*live*) and what would survive a power cut (*durable*),
+//! It keeps two images of each file: what the operating system would show (*live*) and what would survive a power cut (*durable*),
 //! and between them the operations since the last sync. A crash may keep any of those, in any combination, down to
 //! single sectors of 512 bytes, which is what a real disk may do; [`FaultyDisk::after_crash`] lets the caller choose.
 //!
@@ -35,9 +35,8 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct State {
-    live: Vec<u8>,
-    durable: Vec<u8>,
-    unsynced: Vec<Change>,
+    /// That of redb, and those of the log.
+    files: [Image; 3],
     operations: u64,
     syncs: u64,
     crash_at: Option<u64>,
@@ -45,7 +44,21 @@ struct State {
     sync_fails: Option<io::ErrorKind>,
     syncs_held: bool,
     syncs_waiting: usize,
+}
+
+#[derive(Debug, Default)]
+struct Image {
+    live: Vec<u8>,
+    durable: Vec<u8>,
+    unsynced: Vec<Change>,
     is_open: bool,
+}
+
+/// One of the files of a disk.
+#[derive(Clone, Debug)]
+pub struct FaultyFile {
+    disk: FaultyDisk,
+    number: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -74,15 +87,23 @@ impl FaultyDisk {
         FaultyDisk::default()
     }
 
-    /// A disk whose content is durable.
+    /// A disk that has the file of redb, durable, and no log.
     pub fn with_content(content: Vec<u8>) -> FaultyDisk {
+        FaultyDisk::with_files([content, Vec::new(), Vec::new()])
+    }
+
+    /// A disk that has these files, durable: that of redb, and those of the log.
+    pub fn with_files(files: [Vec<u8>; 3]) -> FaultyDisk {
         let disk = FaultyDisk::new();
-        {
-            let mut state = disk.inner.state.lock();
-            state.durable = content.clone();
-            state.live = content;
-        }
+        disk.inner.state.lock().files =
+            files.map(|content| Image { durable: content.clone(), live: content, ..Image::default() });
         disk
+    }
+
+    /// What the operating system would show of the files: that of redb, and those of the log.
+    pub fn files(&self) -> [Vec<u8>; 3] {
+        let state = self.inner.state.lock();
+        std::array::from_fn(|number| state.files[number].live.clone())
     }
 
     /// Lets the operation number `operation` (writes, changes of length and syncs, counted from 0) and all after it
@@ -130,21 +151,21 @@ impl FaultyDisk {
     }
 
     /// The disk as it is found after a crash: what is durable, and of every sector that was not synced what `keeps`
-    /// says, asked in the order of the writes. A change of length counts as one sector.
+    /// says, asked for one file after the other in the order of the writes. A change of length counts as one sector.
     pub fn after_crash(&self, mut keeps: impl FnMut() -> bool) -> FaultyDisk {
         let state = self.inner.state.lock();
-        let mut content = state.durable.clone();
-        for change in &state.unsynced {
-            match change {
-                Change::SetLen(len) => {
-                    if keeps() {
-                        content.resize(*len, 0);
-                    }
-                }
-                Change::Write { offset, data } => keep_sectors(&mut content, *offset, data, &mut keeps),
-            }
-        }
-        FaultyDisk::with_content(content)
+        FaultyDisk::with_files(std::array::from_fn(|number| state.files[number].after_crash(&mut keeps)))
+    }
+
+    /// The file of redb, for who is not a store. Nobody else may have it open.
+    pub fn open_redb(&self) -> FaultyFile {
+        self.open_file(0)
+    }
+
+    fn open_file(&self, number: usize) -> FaultyFile {
+        let mut state = self.inner.state.lock();
+        assert!(!std::mem::replace(&mut state.files[number].is_open, true), "a file is opened twice");
+        FaultyFile { disk: self.clone(), number }
     }
 
     fn operation<T>(&self, change: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
@@ -178,76 +199,102 @@ impl Drop for HeldSyncs {
 
 impl Disk for FaultyDisk {
     fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
-        let mut state = self.inner.state.lock();
-        assert!(!std::mem::replace(&mut state.is_open, true), "the disk is opened twice");
-        Ok(Box::new(self.clone()))
+        Ok(Box::new(self.open_file(0)))
+    }
+
+    fn open_log(&self, number: usize) -> io::Result<Box<dyn StorageBackend>> {
+        Ok(Box::new(self.open_file(1 + number)))
     }
 }
 
-impl StorageBackend for FaultyDisk {
+impl StorageBackend for FaultyFile {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.inner.state.lock().live.len() as u64)
+        Ok(self.disk.inner.state.lock().files[self.number].live.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let state = self.inner.state.lock();
+        let state = self.disk.inner.state.lock();
         let start = offset as usize;
-        let stored = state.live.get(start..start + out.len());
+        let stored = state.files[self.number].live.get(start..start + out.len());
         out.copy_from_slice(stored.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.operation(|state| {
-            if len as usize > state.live.len() {
+        self.disk.operation(|state| {
+            if len as usize > state.files[self.number].live.len() {
                 state.check_room()?;
             }
-            state.live.resize(len as usize, 0);
-            state.unsynced.push(Change::SetLen(len as usize));
+            let file = &mut state.files[self.number];
+            file.live.resize(len as usize, 0);
+            file.unsynced.push(Change::SetLen(len as usize));
             Ok(())
         })
     }
 
     fn sync_data(&self) -> io::Result<()> {
         {
-            let mut state = self.inner.state.lock();
+            let inner = &self.disk.inner;
+            let mut state = inner.state.lock();
             while state.syncs_held {
                 state.syncs_waiting += 1;
-                self.inner.sync_came.notify_all();
-                self.inner.sync_released.wait(&mut state);
+                inner.sync_came.notify_all();
+                inner.sync_released.wait(&mut state);
                 state.syncs_waiting -= 1;
             }
         }
-        self.operation(|state| {
+        self.disk.operation(|state| {
+            let file = &mut state.files[self.number];
             if let Some(kind) = state.sync_fails.take() {
-                state.unsynced.clear();
+                file.unsynced.clear();
                 return Err(kind.into());
             }
-            let State { durable, unsynced, .. } = state;
-            for change in unsynced.drain(..) {
-                match change {
-                    Change::SetLen(len) => durable.resize(len, 0),
-                    Change::Write { offset, data } => keep_sectors(durable, offset, &data, &mut || true),
-                }
-            }
+            file.sync();
             state.syncs += 1;
             Ok(())
         })
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.operation(|state| {
+        self.disk.operation(|state| {
             state.check_room()?;
-            let offset = offset as usize;
-            keep_sectors(&mut state.live, offset, data, &mut || true);
-            state.unsynced.push(Change::Write { offset, data: data.to_vec() });
+            let (offset, file) = (offset as usize, &mut state.files[self.number]);
+            keep_sectors(&mut file.live, offset, data, &mut || true);
+            file.unsynced.push(Change::Write { offset, data: data.to_vec() });
             Ok(())
         })
     }
 
     fn close(&self) -> io::Result<()> {
-        self.inner.state.lock().is_open = false;
+        self.disk.inner.state.lock().files[self.number].is_open = false;
         Ok(())
+    }
+}
+
+impl Image {
+    fn sync(&mut self) {
+        for change in self.unsynced.drain(..) {
+            match change {
+                Change::SetLen(len) => self.durable.resize(len, 0),
+                Change::Write { offset, data } => keep_sectors(&mut self.durable, offset, &data, &mut || true),
+            }
+        }
+    }
+
+    /// What is durable, and of what is not what `keeps` says.
+    fn after_crash(&self, keeps: &mut impl FnMut() -> bool) -> Vec<u8> {
+        let mut content = self.durable.clone();
+        for change in &self.unsynced {
+            match change {
+                Change::SetLen(len) => {
+                    if keeps() {
+                        content.resize(*len, 0);
+                    }
+                }
+                Change::Write { offset, data } => keep_sectors(&mut content, *offset, data, keeps),
+            }
+        }
+        content
     }
 }
 
@@ -285,13 +332,15 @@ mod tests {
     #[test]
     fn a_crash_loses_what_was_not_synced_and_keeps_what_was() {
         let disk = FaultyDisk::new();
-        disk.set_len(2048).unwrap();
-        disk.write(0, &[1; 1024]).unwrap();
-        disk.sync_data().unwrap();
-        disk.write(512, &[2; 1024]).unwrap();
+        let file = disk.open().unwrap();
+        file.set_len(2048).unwrap();
+        file.write(0, &[1; 1024]).unwrap();
+        file.sync_data().unwrap();
+        file.write(512, &[2; 1024]).unwrap();
+        // Another file has a sync of its own.
+        disk.open_log(0).unwrap().sync_data().unwrap();
         let read = |disk: &FaultyDisk| {
-            let mut bytes = vec![0; 2048];
-            disk.read(0, &mut bytes).unwrap();
+            let [bytes, ..] = disk.files();
             [bytes[0], bytes[512], bytes[1024], bytes[1536]]
         };
         assert_eq!(read(&disk), [1, 2, 2, 0]);
@@ -305,10 +354,11 @@ mod tests {
     fn a_crashed_disk_fails_everything_after_it() {
         let disk = FaultyDisk::new();
         disk.crash_at(1);
-        disk.set_len(10).unwrap();
+        let file = disk.open().unwrap();
+        file.set_len(10).unwrap();
         assert!(!disk.has_crashed());
-        assert!(disk.write(0, &[1]).is_err());
-        assert!(disk.sync_data().is_err());
+        assert!(file.write(0, &[1]).is_err());
+        assert!(file.sync_data().is_err());
         assert!(disk.has_crashed());
     }
 }

@@ -4,6 +4,8 @@
 //! What may follow depends on exactly that: a write that found the disk full can be undone by reopening; an fsync that
 //! failed cannot be repeated, because the operating system may have dropped the pages it could not write and report
 //! success the next time. So every backend is wrapped in a `Watched` that notes failures in `Faults`.
+//!
+//! Beside the file there are two for the log ([`crate::log`]), which are watched in the same way.
 
 #[cfg(any(test, feature = "faulty"))]
 pub mod faulty;
@@ -13,6 +15,7 @@ use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use redb::BackendError;
@@ -21,18 +24,21 @@ use redb::backends::FileBackend;
 
 /// A place that can be opened as a store, again and again.
 pub trait Disk: Send + Sync + 'static {
-    /// Opens it, creating it if it is not there. Whoever opened it before has closed it.
+    /// Opens the file, creating it if it is not there. Whoever opened it before has closed it.
     fn open(&self) -> io::Result<Box<dyn StorageBackend>>;
+
+    /// Opens one of the files of the log, creating it if it is not there. Each is opened once.
+    fn open_log(&self, number: usize) -> io::Result<Box<dyn StorageBackend>>;
 
     /// Lets others have it: it is not opened again.
     fn release(&self) {}
 }
 
-/// A file in a directory that belongs to this process until it is released.
+/// Files in a directory that belongs to this process until it is released.
 #[derive(Debug)]
 pub(crate) struct FileDisk {
     path: PathBuf,
-    /// The file has a lock of its own, but somebody may delete it and have it made anew.
+    /// The file of redb has a lock of its own, but somebody may delete it and have it made anew.
     directory: Mutex<Option<File>>,
 }
 
@@ -53,23 +59,31 @@ impl FileDisk {
 
 impl Disk for FileDisk {
     fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        let is_new = !self.path.try_exists()?;
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        // The file holds the secret that ids are derived from, and the guests' data.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&self.path)?;
-        if is_new {
-            sync_directory(directory)?;
-        }
+        Ok(Box::new(FileBackend::new(open_file(&self.path)?).map_err(io::Error::other)?))
+    }
+
+    fn open_log(&self, number: usize) -> io::Result<Box<dyn StorageBackend>> {
+        let file = open_file(&self.path.with_extension(format!("log{number}")))?;
         Ok(Box::new(FileBackend::new(file).map_err(io::Error::other)?))
     }
 
     fn release(&self) {
         *self.directory.lock() = None;
     }
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    let is_new = !path.try_exists()?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    // It holds the secret that ids are derived from, and the guests' data.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    if is_new {
+        sync_directory(path.parent().unwrap_or(Path::new(".")))?;
+    }
+    Ok(file)
 }
 
 /// A new file is durable only when its directory is, and a new directory only when its parent is.
@@ -94,6 +108,8 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     state: Mutex<FaultState>,
+    /// Whether `state` has something fatal, to be read without the lock.
+    is_fatal: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -119,6 +135,17 @@ impl Faults {
         fatal.or_else(|| state.full.clone().map(Fault::Full))
     }
 
+    /// Whether nothing may be written any more.
+    pub(crate) fn is_fatal(&self) -> bool {
+        self.is_fatal.load(Ordering::Relaxed)
+    }
+
+    /// Lets nothing be written any more, because of what happened elsewhere.
+    pub(crate) fn give_up(&self, detail: &Arc<str>) {
+        self.state.lock().fatal.get_or_insert_with(|| detail.clone());
+        self.is_fatal.store(true, Ordering::Relaxed);
+    }
+
     /// Forgets that the disk was full, before another try. Fatal faults stay.
     pub(crate) fn forget_full(&self) {
         self.state.lock().full = None;
@@ -131,11 +158,12 @@ impl Faults {
             state.full.get_or_insert(detail);
         } else {
             state.fatal.get_or_insert(detail);
+            self.is_fatal.store(true, Ordering::Relaxed);
         }
     }
 }
 
-/// A backend whose failures are noted.
+/// A backend whose failures are noted. After a fatal one it writes nothing any more, not even when it is closed.
 #[derive(Debug)]
 pub(crate) struct Watched {
     inner: Box<dyn StorageBackend>,
@@ -145,6 +173,13 @@ pub(crate) struct Watched {
 impl Watched {
     pub(crate) fn new(inner: Box<dyn StorageBackend>, faults: Arc<Faults>) -> Watched {
         Watched { inner, faults }
+    }
+
+    fn written<T>(&self, operation: &str, may_be_full: bool, write: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        if self.faults.is_fatal() {
+            return Err(io::Error::other("an earlier operation failed"));
+        }
+        self.noted(operation, may_be_full, write())
     }
 
     fn noted<T>(&self, operation: &str, may_be_full: bool, result: io::Result<T>) -> io::Result<T> {
@@ -165,16 +200,16 @@ impl StorageBackend for Watched {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.noted("growing the file", true, self.inner.set_len(len))
+        self.written("growing the file", true, || self.inner.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
         // Also when it says that the disk is full: what it could not write may be gone from memory.
-        self.noted("an fsync", false, self.inner.sync_data())
+        self.written("an fsync", false, || self.inner.sync_data())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.noted("a write", true, self.inner.write(offset, data))
+        self.written("a write", true, || self.inner.write(offset, data))
     }
 
     fn close(&self) -> io::Result<()> {

@@ -151,7 +151,7 @@ impl Store {
                 let number = at as u32 + 1;
                 let applied = AppliedMigration { sources_are_cleared: true, ..applied };
                 let done: Result<(), ()> = self.change(move |changing| {
-                    changing.rows.insert(&Key::Migration { number }.encode()[..], &applied.encode()[..])?;
+                    changing.rows.insert(&Key::Migration { number }.encode(), applied.encode());
                     Ok(Ok(()))
                 })?;
                 done.expect("it has no error of its own");
@@ -163,7 +163,7 @@ impl Store {
 
 /// All of a migration, in the transaction.
 fn write(
-    changing: &mut Changing<'_, '_>,
+    changing: &mut Changing<'_>,
     migration: &Migration,
     copied: &HashMap<String, Class>,
     namespace_key_hex: &str,
@@ -200,17 +200,17 @@ fn write(
     }
     let sources_are_cleared = copied.is_empty();
     let applied = AppliedMigration { migration: migration.clone(), applied_ms: now_ms(), sources_are_cleared };
-    changing.rows.insert(&Key::Migration { number }.encode()[..], &applied.encode()[..])?;
+    changing.rows.insert(&Key::Migration { number }.encode(), applied.encode());
     Ok(Ok(()))
 }
 
-fn insert_class(changing: &mut Changing<'_, '_>, name: &str, class: &Class) -> Result<(), redb::Error> {
+fn insert_class(changing: &mut Changing<'_>, name: &str, class: &Class) -> Result<(), redb::Error> {
     changing.rows.remove(&Key::Departed { name: name.to_owned() }.encode()[..])?;
-    changing.rows.insert(&Key::Class { name: name.to_owned() }.encode()[..], &class.encode()[..])?;
+    changing.rows.insert(&Key::Class { name: name.to_owned() }.encode(), class.encode());
     Ok(())
 }
 
-fn remove_class(changing: &mut Changing<'_, '_>, name: &str) -> Result<Class, redb::Error> {
+fn remove_class(changing: &mut Changing<'_>, name: &str) -> Result<Class, redb::Error> {
     let row = changing.rows.remove(&Key::Class { name: name.to_owned() }.encode()[..])?;
     let class = row.map(|row| Class::decode(row.value()));
     let gone = || redb::Error::Corrupted(format!("the row of the class {name} is missing"));

@@ -4,13 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redb::ReadableTable;
-
 use super::error::MigrationError;
 use super::{AppliedMigration, Migration, Step};
 use crate::key::{Key, class_rows, departed_rows, migration_rows, object_rows};
 use crate::numbers::ClassNumber;
 use crate::record::{Class, Departed, InvalidRecord};
+use crate::rows::ReadRows;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -57,10 +56,10 @@ fn corrupted(error: InvalidRecord) -> redb::Error {
 
 impl Catalog {
     /// Reads it.
-    pub(crate) fn load(rows: &impl ReadableTable<&'static [u8], &'static [u8]>) -> Result<Catalog, redb::Error> {
+    pub(crate) fn load(rows: &impl ReadRows) -> Result<Catalog, redb::Error> {
         let mut catalog = Catalog { next_unnumbered: u32::MAX, ..Catalog::default() };
         for range in [class_rows(), departed_rows(), migration_rows()] {
-            for entry in rows.range::<&[u8]>(&range.start[..]..&range.end[..])? {
+            for entry in rows.range(&range.start[..]..&range.end[..])? {
                 let (key, value) = entry?;
                 match Key::decode(key.value()) {
                     Ok(Key::Class { name }) => {
@@ -78,7 +77,7 @@ impl Catalog {
         }
         for class in catalog.classes.values() {
             let range = object_rows(class.number, None);
-            if rows.range::<&[u8]>(&range.start[..]..&range.end[..])?.next().transpose()?.is_some() {
+            if rows.range(&range.start[..]..&range.end[..])?.next().transpose()?.is_some() {
                 catalog.occupied.insert(class.number);
             }
         }

@@ -16,6 +16,8 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
+
 use crate::alarm::AlarmRow;
 use crate::commit::change::Changing;
 use crate::commit::committer::raise_next_object;
@@ -27,6 +29,7 @@ use crate::open::OpenError;
 use crate::range::{KeyRange, ListOptions};
 use crate::read::StoreError;
 use crate::record::{Class, Departed, ObjectRecord};
+use crate::rows::ReadRows;
 use crate::size::Size;
 use crate::store::Store;
 
@@ -78,7 +81,7 @@ pub(crate) fn clear(
         if departed.destination == destination && !departed.has_left {
             sweep::retire_class(changing.rows, changing.swept, departed.class.number)?;
             let departed = Departed { has_left: true, ..departed };
-            changing.rows.insert(&Key::Departed { name: name.clone() }.encode()[..], &departed.encode()[..])?;
+            changing.rows.insert(&Key::Departed { name: name.clone() }.encode(), departed.encode());
         }
         Ok(Ok(()))
     });
@@ -90,16 +93,14 @@ fn failed(error: StoreError) -> String {
     format!("failed to {error}")
 }
 
-fn departed(changing: &Changing<'_, '_>, name: &str) -> Result<Option<Departed>, redb::Error> {
-    use redb::ReadableTable;
-    let row = changing.rows.get(&Key::Departed { name: name.to_owned() }.encode()[..])?;
+fn departed(changing: &Changing<'_>, name: &str) -> Result<Option<Departed>, redb::Error> {
+    let row = changing.rows.get(&Key::Departed { name: name.to_owned() }.encode())?;
     let departed = row.map(|row| Departed::decode(row.value())).transpose();
     departed.map_err(|error| redb::Error::Corrupted(error.to_string()))
 }
 
 /// From now on nobody is served the class there. Marking it again for the same destination changes nothing.
 fn mark(source: &Store, name: &str, destination: [u8; 32]) -> Result<Result<Class, String>, StoreError> {
-    use redb::ReadableTable;
     let name = name.to_owned();
     if destination == source.namespace_key() {
         return Ok(Err("it is a copy of this data directory, or the same".into()));
@@ -118,7 +119,7 @@ fn mark(source: &Store, name: &str, destination: [u8; 32]) -> Result<Result<Clas
         let class = Class::decode(&row).map_err(|error| redb::Error::Corrupted(error.to_string()))?;
         changing.rows.remove(&key[..])?;
         let departed = Departed { class: class.clone(), destination, has_left: false };
-        changing.rows.insert(&Key::Departed { name: name.clone() }.encode()[..], &departed.encode()[..])?;
+        changing.rows.insert(&Key::Departed { name: name.clone() }.encode(), departed.encode());
         Ok(Ok(class))
     })
 }
@@ -133,7 +134,7 @@ fn unmark(source: &Store, name: &str, destination: [u8; 32]) -> Result<(), Store
         {
             changing.rows.remove(&Key::Departed { name: name.clone() }.encode()[..])?;
             let key = Key::Class { name: name.clone() }.encode();
-            changing.rows.insert(&key[..], &departed.class.encode()[..])?;
+            changing.rows.insert(&key, departed.class.encode());
         }
         Ok(Ok(()))
     });
@@ -145,7 +146,7 @@ fn copy_objects(store: &Store, source: &Store, class: &Class) -> Result<Class, S
         let number = ClassNumber(*changing.next_class);
         *changing.next_class += 1;
         // Not for the sweep of this process: it goes on only when the store is opened anew.
-        changing.rows.insert(&Key::RetiredClass { class: number }.encode()[..], &[][..])?;
+        changing.rows.insert(&Key::RetiredClass { class: number }.encode(), Bytes::new());
         Ok(Ok(number))
     })?;
     let hidden = hidden.expect("it has no error of its own");
@@ -247,11 +248,11 @@ impl Copy<'_> {
         let written: Result<(), ()> = self.store.change(move |changing| {
             for (id, record) in &objects {
                 let key = Key::Object { class, id: *id }.encode();
-                changing.rows.insert(&key[..], &record.encode()[..])?;
+                changing.rows.insert(&key, record.encode());
                 raise_next_object(changing.rows, record.number.0 + 1)?;
             }
             for (key, value) in &rows {
-                changing.rows.insert(&key[..], &value[..])?;
+                changing.rows.insert(key, value.clone());
             }
             Ok(Ok(()))
         })?;

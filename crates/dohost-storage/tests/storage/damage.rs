@@ -8,7 +8,6 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dohost_storage::disk::StorageBackend;
 use dohost_storage::{
     Content, KeyRange, ListStep, Listing, OpenError, Overlay, Store, StoreError, StoreOptions, WriteSet,
     faulty::FaultyDisk,
@@ -47,8 +46,7 @@ fn closed_store() -> Vec<u8> {
     set.writes.push((Arc::from("large"), Some(value(LARGE_OBJECT, 9, 300_000))));
     commit(&store, set).unwrap();
     store.close();
-    let mut bytes = vec![0; disk.len().unwrap() as usize];
-    disk.read(0, &mut bytes).unwrap();
+    let [bytes, ..] = disk.files();
     bytes
 }
 

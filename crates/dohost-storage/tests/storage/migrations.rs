@@ -148,7 +148,7 @@ fn objects_left(store: &Store, expected: u64) -> u64 {
 fn rows_in(disk: &FaultyDisk, store: &Store) -> usize {
     use redb::ReadableDatabase;
     store.close();
-    let database = redb::Builder::new().create_with_backend(disk.clone()).unwrap();
+    let database = redb::Builder::new().create_with_backend(disk.open_redb()).unwrap();
     let table = redb::TableDefinition::<&[u8], &[u8]>::new("rows");
     let rows = database.begin_read().unwrap().open_table(table).unwrap();
     let count = |tag: u8| rows.range::<&[u8]>(&[tag][..]..&[tag + 1][..]).unwrap().count();

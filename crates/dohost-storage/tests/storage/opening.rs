@@ -82,7 +82,7 @@ fn a_store_of_format_3_is_brought_to_this_one_and_keeps_what_it_has() {
     commit(&store, puts(number, life, &[("k", "v")])).unwrap();
     store.close();
     let format = |disk: &FaultyDisk, write: Option<u32>| {
-        let database = redb::Builder::new().create_with_backend(disk.clone()).unwrap();
+        let database = redb::Builder::new().create_with_backend(disk.open_redb()).unwrap();
         let rows = TableDefinition::<&[u8], &[u8]>::new("rows");
         let key = Key::Format.encode();
         let transaction = database.begin_write().unwrap();

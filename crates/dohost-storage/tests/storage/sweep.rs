@@ -64,7 +64,7 @@ fn rows_left(store: &Store, number: ObjectNumber) -> usize {
 
 /// Whether a closed store has notes of numbers to sweep.
 fn has_notes(disk: &FaultyDisk) -> bool {
-    let database = redb::Builder::new().create_with_backend(disk.clone()).unwrap();
+    let database = redb::Builder::new().create_with_backend(disk.open_redb()).unwrap();
     let rows = TableDefinition::<&[u8], &[u8]>::new("rows");
     let rows = database.begin_read().unwrap().open_table(rows).unwrap();
     rows.range::<&[u8]>(&[7][..]..&[8][..]).unwrap().next().is_some()

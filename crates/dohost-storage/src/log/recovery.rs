@@ -1,0 +1,130 @@
+//! What the log has that the file does not, when a store is opened.
+
+use std::io;
+
+use redb::StorageBackend as _;
+use tracing::info;
+
+use super::record::{self, CLOSED, Found, Record, SECTOR_BYTES};
+use super::{FILES, LogId, file_of};
+use crate::disk::Watched;
+use crate::open::OpenError;
+use crate::rows::Layer;
+
+/// What was found.
+#[derive(Default)]
+pub(crate) struct Recovered {
+    /// Rows that the file does not have, as they were in the end.
+    pub(crate) rows: Layer,
+    /// The last generation that they are of.
+    pub(crate) generation: u64,
+}
+
+/// A generation that a file of the log has.
+struct Generation {
+    number: u64,
+    records: u64,
+    before: u64,
+    rows: Vec<Layer>,
+}
+
+/// Reads what is in the log after the generation `applied`.
+pub(crate) fn recover(files: &[Watched; FILES], id: &LogId, applied: u64) -> Result<Recovered, OpenError> {
+    let nothing = Recovered { rows: Layer::new(), generation: applied };
+    if was_closed(files, id, applied).map_err(OpenError::from_io)? {
+        return Ok(nothing);
+    }
+    let mut generations = Vec::new();
+    for (number, file) in files.iter().enumerate() {
+        let bytes = read(file, usize::MAX).map_err(OpenError::from_io)?;
+        generations.extend(generation(&bytes, id, applied).map_err(|detail| damaged(number, detail))?);
+    }
+    generations.sort_by_key(|generation| generation.number);
+    let mut recovered = nothing;
+    let mut records = 0;
+    for generation in generations {
+        let Generation { number, before, .. } = generation;
+        if number != recovered.generation + 1 {
+            return Err(damaged(
+                file_of(number),
+                format!("it goes on after generation {}, and store.redb has {}", number - 1, recovered.generation),
+            ));
+        }
+        if number > applied + 1 && before != records {
+            let detail = format!("it has {records} of the {before} commits of its generation");
+            return Err(damaged(file_of(number - 1), detail));
+        }
+        (recovered.generation, records) = (number, generation.records);
+        for rows in generation.rows {
+            recovered.rows.extend(rows);
+        }
+    }
+    if records > 0 {
+        info!(rows = recovered.rows.len(), "the store was not closed cleanly, going on from its log");
+    }
+    Ok(recovered)
+}
+
+/// Whether the store was closed after this generation and not used since, by the first sectors alone.
+fn was_closed(files: &[Watched; FILES], id: &LogId, applied: u64) -> io::Result<bool> {
+    let last = read(&files[file_of(applied)], SECTOR_BYTES)?;
+    let Found::Record(Record { header, .. }) = record::decode(&last, id) else { return Ok(false) };
+    let other = read(&files[file_of(applied + 1)], SECTOR_BYTES)?;
+    let is_older = match record::peek(&other, id) {
+        Some(header) => header.generation < applied,
+        None => other.iter().all(|byte| *byte == 0),
+    };
+    Ok(header.number == CLOSED && header.generation == applied && is_older)
+}
+
+/// The generation that a file has, if it is later than `applied`.
+fn generation(bytes: &[u8], id: &LogId, applied: u64) -> Result<Option<Generation>, String> {
+    let mut found: Option<Generation> = None;
+    let mut at = 0;
+    while let Some(record) = record_at(bytes, at, id)? {
+        let header = record.header;
+        let is_next = match &found {
+            None => header.number == 0 && header.generation > applied,
+            Some(found) => header.generation == found.number && header.number == found.records,
+        };
+        if !is_next {
+            break;
+        }
+        let rows = record.rows().ok_or("a commit has rows of no known shape")?.into_iter().collect();
+        let (number, before) = (header.generation, header.before);
+        let generation = found.get_or_insert(Generation { number, records: 0, before, rows: Vec::new() });
+        generation.records += 1;
+        generation.rows.push(rows);
+        at += record.bytes;
+    }
+    // What a crash cut off is the last one.
+    let last = found.as_ref().map_or(applied, |found| found.number - 1);
+    for at in (at..bytes.len()).step_by(SECTOR_BYTES) {
+        if let Some(record) = record_at(bytes, at, id)?
+            && record.header.generation > last
+        {
+            let Record { header, .. } = record;
+            let (number, generation) = (header.number, header.generation);
+            return Err(format!("a commit before commit {number} of generation {generation} cannot be read"));
+        }
+    }
+    Ok(found)
+}
+
+fn record_at<'a>(bytes: &'a [u8], at: usize, id: &LogId) -> Result<Option<Record<'a>>, String> {
+    match bytes.get(at..).map(|bytes| record::decode(bytes, id)) {
+        Some(Found::Record(record)) => Ok(Some(record)),
+        Some(Found::Foreign) => Err("it belongs to another store".into()),
+        Some(Found::Nothing) | None => Ok(None),
+    }
+}
+
+fn read(file: &Watched, bytes_max: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; (file.len()? as usize).min(bytes_max)];
+    file.read(0, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn damaged(file: usize, detail: String) -> OpenError {
+    OpenError::Damaged { detail: format!("store.log{file}: {detail}") }
+}
