@@ -128,8 +128,10 @@ fn data_goes_where_it_is_told_and_nowhere_else() {
         names
     };
     assert_eq!(files(setup.directory()), ["data"]);
-    assert_eq!(files(&setup.data()), ["management.sock", "store.redb"]);
+    assert_eq!(files(&setup.data()), ["management.sock", "store.log0", "store.log1", "store.redb"]);
     use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(setup.data().join("store.redb")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o077, 0, "what objects store is nobody else's business");
+    for file in ["store.log0", "store.log1", "store.redb"] {
+        let mode = std::fs::metadata(setup.data().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "what objects store is nobody else's business");
+    }
 }

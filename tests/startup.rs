@@ -200,6 +200,10 @@ fn a_data_directory_stays_with_its_host_although_the_file_in_it_is_deleted() {
     std::fs::remove_file(setup.data().join("store.redb")).unwrap();
     setup.fail().says(&["another process has it open", "help: Stop the other process"]);
     drop(host);
+    setup.fail().says(&["its files do not belong together (store.log1: ", "help: Put back store.redb, store.log0"]);
+    for file in ["store.redb", "store.log0", "store.log1"] {
+        std::fs::remove_file(setup.data().join(file)).unwrap();
+    }
     assert_eq!(setup.start().get("/counter/A/value").number(), 0);
 }
 
@@ -209,9 +213,9 @@ fn data_of_a_newer_version_is_refused_and_left_as_it_is() {
     let host = setup.start();
     assert_eq!(host.get("/counter/A/increment").number(), 1);
     assert!(host.stop().status.success());
-    write_format(&setup.data(), 5);
+    write_format(&setup.data(), 6);
     let ended = setup.fail();
-    ended.says(&["it has format 5, this version reads up to 4", "help: Run the newer version that wrote it"]);
+    ended.says(&["it has format 6, this version reads up to 5", "help: Run the newer version that wrote it"]);
     write_format(&setup.data(), 1);
     assert_eq!(setup.start().get("/counter/A/value").number(), 1);
 }

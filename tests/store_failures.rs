@@ -16,6 +16,7 @@ const KEYS: usize = 8;
 const DAMAGES: u64 = 16;
 const PAGE_BYTES: u64 = 4096;
 const FILE: &str = "store.redb";
+const FILES: [&str; 3] = [FILE, "store.log0", "store.log1"];
 
 fn setup() -> Setup {
     Setup::new().guest("probe")
@@ -105,17 +106,22 @@ fn damage_and_start(end: impl Fn(Host)) {
     let host = original.start();
     fill(&host);
     end(host);
-    let file = original.data().join(FILE);
-    let sound = std::fs::read(&file).expect("the store has a file");
+    let path = |file: &str| original.data().join(file);
+    let sound = FILES.map(|file| std::fs::read(path(file)).expect("the store has these files"));
+    let put_back = || {
+        for (file, sound) in FILES.iter().zip(&sound) {
+            std::fs::write(path(file), sound).expect("the file can be written");
+        }
+    };
     let mut refused = 0;
     for seed in 0..DAMAGES {
-        std::fs::write(&file, &sound).expect("the file can be written");
-        let what = damage(&file, seed);
+        put_back();
+        let what = damage(&path(FILE), seed);
         refused += usize::from(is_refused(&original, &what));
     }
     assert!(refused > 0, "nothing of it was noticed");
     // And without damage everything is there.
-    std::fs::write(&file, &sound).expect("the file can be written");
+    put_back();
     assert_eq!(read_all(&original.start()), 0);
 }
 
@@ -155,7 +161,9 @@ fn a_file_that_is_deleted_under_the_host_is_served_until_it_stops() {
     assert_eq!(read_all(&host), 0);
     let ended = host.stop();
     assert!(ended.status.success(), "{ended:?}");
-    // What follows is a store like on the first day.
+    // Without the rest of it, what follows is a store like on the first day.
+    setup.fail().says(&["its files do not belong together", "help: Put back store.redb"]);
+    FILES.iter().for_each(|file| std::fs::remove_file(setup.data().join(file)).expect("it is there"));
     assert_eq!(setup.start().get("/probe/other/storage/increment?key=n").number(), 1);
 }
 

@@ -18,7 +18,7 @@ const ID: [u8; 32] = [1; 32];
 /// So many operations are done at most: more of them only take longer.
 const OPERATIONS_MAX: usize = 200;
 /// A crash comes within so many operations on the disk.
-const CRASH_OPERATIONS: u64 = 24;
+const CRASH_OPERATIONS: u64 = 8;
 /// Few and related keys, so that operations meet.
 const KEYS: [&str; 8] = ["", "a", "a\0", "aa", "ab", "b", "é", "\u{10ffff}"];
 
@@ -218,6 +218,8 @@ fn open(disk: &FaultyDisk) -> Store {
         namespace_key: Some([7; 32]),
         created_ms: Some(1),
         committing: Committing::ByHand,
+        // A checkpoint comes with every other commit.
+        log_bytes_max: 2_048,
         ..StoreOptions::default()
     };
     Store::open_disk(disk.clone(), options).expect("the store opens")

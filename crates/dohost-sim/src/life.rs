@@ -26,7 +26,7 @@ use crate::random::Random;
 use crate::world::World;
 
 /// A crash comes within so many operations on the disk of the commit that it is meant for.
-const CRASH_OPERATIONS: u64 = 24;
+const CRASH_OPERATIONS: u64 = 8;
 
 /// A full disk stays full for up to so long.
 const FULL_MS_MAX: u64 = 2_000;
@@ -123,6 +123,7 @@ async fn open(
         namespace_key: Some([7; 32]),
         created_ms: Some(0),
         committing: Committing::ByHand,
+        log_bytes_max: world.plan.log_bytes_max,
         ..StoreOptions::default()
     };
     let store = Store::open_disk(disk.clone(), options).map_err(|error| failed(&error)).ok()?;

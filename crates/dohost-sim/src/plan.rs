@@ -45,6 +45,8 @@ pub struct Plan {
     pub traps_one_in: u64,
     /// New code comes after up to so long, again and again; never if 0.
     pub deploy_ms_max: u64,
+    /// Bytes of the log before a checkpoint is made of it.
+    pub log_bytes_max: u64,
     /// Whether objects of the class `probe` take strict turns.
     pub is_serial: bool,
     /// What all objects may use together.
@@ -77,6 +79,7 @@ impl Plan {
             impatient_one_in: random.pick(&[never, 5, 20]),
             traps_one_in: random.pick(&[never, 10, 40]),
             deploy_ms_max: random.pick(&[0, 0, 20, 200, 2_000]),
+            log_bytes_max: random.pick(&[2_000, 20_000, 16 << 20]),
             is_serial: random.one_in(4),
             host_limits: HostLimits {
                 residents_max: random.pick(&[1, 2, 100]) as usize,

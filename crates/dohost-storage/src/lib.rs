@@ -2,7 +2,8 @@
 //!
 //! *Commit these write sets of these objects atomically and tell me when they are durable.* Executors hand over the
 //! write set of a turn with [`Store::submit`], which never waits for the disk; one committer thread gathers what came
-//! meanwhile into one transaction with one fsync; [`Progress`] wakes each executor once per commit. While an object is
+//! meanwhile into one record of a log, with one fsync; [`Progress`] wakes each executor once per commit. Now and then a
+//! checkpoint brings what is in the log to the file; until then its rows are in memory, too. While an object is
 //! resident its [`Overlay`] answers reads: staged and in-flight writes over a read cache over the store.
 //!
 //! Invariants: a commit number is reported durable only after the fsync that covers it; write sets become durable in
@@ -13,7 +14,8 @@
 //! is durable (the output gate does), and it does not see to it that an object has one life at a time. redb is the
 //! store underneath; nothing outside this crate names it, but for the backends of the faulty disk.
 //!
-//! Where to start reading: `store` (the handle) → `commit::queue` → `commit::committer` → `commit::progress`. The
+//! Where to start reading: `store` (the handle) → `commit::queue` → `commit::committer` → `log` → `commit::progress`, then
+//! `commit::checkpoint` and `rows` (where a row may be). The
 //! bytes on disk are described in `docs/STORAGE_FORMAT.md`, and variant by variant in [`Key`].
 
 mod alarm;

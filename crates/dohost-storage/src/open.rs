@@ -24,8 +24,8 @@ use crate::key::Key;
 use crate::log::{self, Log, LogId};
 use crate::migration::catalog::Catalog;
 use crate::record::{Format, decode_generation, decode_next_object};
-use crate::store::StoreOptions;
 use crate::rows::{ReadRows, Tables, View};
+use crate::store::StoreOptions;
 
 /// The version of the layout that this build writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 5;
@@ -75,6 +75,12 @@ pub enum OpenError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The file and its log are not of one store, or not of one time.
+    #[error("open the store: its files do not belong together ({detail})")]
+    Apart {
+        /// Which one, and why.
+        detail: String,
+    },
     /// The user may not read or write the file or the directory.
     #[error("open the store: permission denied")]
     PermissionDenied,
@@ -100,6 +106,9 @@ impl OpenError {
             OpenError::NotAStore { .. } => "Check the path of the data directory; nothing was changed.",
             OpenError::Damaged { .. } => {
                 "Check the disk, keep a copy of the file, and restore the data directory from a backup."
+            }
+            OpenError::Apart { .. } => {
+                "Put back store.redb, store.log0 and store.log1 as they were together, or remove all three to begin anew."
             }
             OpenError::PermissionDenied => {
                 "Give this user the right to read and write the data directory, or choose another."

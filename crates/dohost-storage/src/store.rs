@@ -119,7 +119,7 @@ struct Handle {
 /// Who commits.
 enum Commits {
     OnThread(JoinHandle<Committer>),
-    ByHand(Committer),
+    ByHand(Box<Committer>),
 }
 
 /// What the handle and the committer share.
@@ -190,15 +190,14 @@ impl Store {
         });
         let checkpointer = Checkpointer::new(shared.clone(), opened.database, opened.applied);
         let sweep = Sweep::new(opened.retired);
-        let committer =
-            |making| Committer::new(shared.clone(), opened.log, making, opened.next_class, sweep);
+        let committer = |making| Committer::new(shared.clone(), opened.log, making, opened.next_class, sweep);
         let commits = match options.committing {
             Committing::OnThread => {
                 let committer = committer(Making::on_thread(checkpointer).map_err(OpenError::Io)?);
                 let thread = std::thread::Builder::new().name("committer".into()).spawn(move || committer.run());
                 Commits::OnThread(thread.map_err(OpenError::Io)?)
             }
-            Committing::ByHand => Commits::ByHand(committer(Making::ByHand(Box::new(checkpointer)))),
+            Committing::ByHand => Commits::ByHand(Box::new(committer(Making::ByHand(Box::new(checkpointer))))),
         };
         Ok(Store { handle: Arc::new(Handle { shared, commits: Mutex::new(Some(commits)) }) })
     }

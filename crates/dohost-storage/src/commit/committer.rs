@@ -165,7 +165,7 @@ impl Committer {
             self.try_checkpoint_again();
         }
         self.make_room()?;
-        let mut waits = 0..REOPENING_WAITS_MAX;
+        let (mut waits, mut tries) = (0..REOPENING_WAITS_MAX, 0..1);
         loop {
             if let Some(failed) = self.shared.failed() {
                 return Err(failed);
@@ -180,6 +180,7 @@ impl Committer {
                     return Err(self.shared.fail_for_good(format!("the file is damaged ({CONTRADICTION})").into()));
                 }
                 Err(Failure::Log(error)) => return Err(self.shared.after_log_failure(&error)),
+                Err(Failure::NoFile) if tries.next().is_some() => self.try_checkpoint_again(),
                 Err(Failure::NoFile) => {
                     self.needs_rest = true;
                     return Err(CommitError::NoSpace { detail: "the store waits to be opened anew".into() });
@@ -363,7 +364,6 @@ impl Committer {
             let _ = reply.send(answer);
         }
     }
-
 }
 
 fn write_set(

@@ -41,7 +41,9 @@ struct State {
     syncs: u64,
     crash_at: Option<u64>,
     full: Full,
+    redb_is_full: bool,
     sync_fails: Option<io::ErrorKind>,
+    redb_sync_fails: Option<io::ErrorKind>,
     syncs_held: bool,
     syncs_waiting: usize,
 }
@@ -138,6 +140,16 @@ impl FaultyDisk {
         self.inner.state.lock().full = Full::Once;
     }
 
+    /// Lets all writes to the file of redb find the disk full, or no longer. The log has its space already.
+    pub fn set_redb_full(&self, is_full: bool) {
+        self.inner.state.lock().redb_is_full = is_full;
+    }
+
+    /// Lets the next sync of the file of redb fail, as [`FaultyDisk::fail_next_sync`].
+    pub fn fail_next_redb_sync(&self, kind: io::ErrorKind) {
+        self.inner.state.lock().redb_sync_fails = Some(kind);
+    }
+
     /// Lets the next sync fail with an error of this kind. What was not synced counts as clean from then on, as it does for operating systems
     /// that drop pages they could not write: the syncs after it succeed and make nothing of it durable.
     pub fn fail_next_sync(&self, kind: io::ErrorKind) {
@@ -223,7 +235,7 @@ impl StorageBackend for FaultyFile {
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.disk.operation(|state| {
             if len as usize > state.files[self.number].live.len() {
-                state.check_room()?;
+                state.check_room(self.number)?;
             }
             let file = &mut state.files[self.number];
             file.live.resize(len as usize, 0);
@@ -244,8 +256,10 @@ impl StorageBackend for FaultyFile {
             }
         }
         self.disk.operation(|state| {
+            let redb_fails = if self.number == 0 { state.redb_sync_fails.take() } else { None };
+            let fails = state.sync_fails.take().or(redb_fails);
             let file = &mut state.files[self.number];
-            if let Some(kind) = state.sync_fails.take() {
+            if let Some(kind) = fails {
                 file.unsynced.clear();
                 return Err(kind.into());
             }
@@ -257,7 +271,7 @@ impl StorageBackend for FaultyFile {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.disk.operation(|state| {
-            state.check_room()?;
+            state.check_room(self.number)?;
             let (offset, file) = (offset as usize, &mut state.files[self.number]);
             keep_sectors(&mut file.live, offset, data, &mut || true);
             file.unsynced.push(Change::Write { offset, data: data.to_vec() });
@@ -299,8 +313,9 @@ impl Image {
 }
 
 impl State {
-    fn check_room(&mut self) -> io::Result<()> {
+    fn check_room(&mut self, file: usize) -> io::Result<()> {
         match self.full {
+            Full::No if self.redb_is_full && file == 0 => {}
             Full::No => return Ok(()),
             Full::Once => self.full = Full::No,
             Full::Always => {}

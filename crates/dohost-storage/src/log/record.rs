@@ -161,7 +161,7 @@ mod tests {
         assert!(record[80..].iter().all(|byte| *byte == 0));
     }
 
-    const CHECKSUM: [u8; 8] = [0; 8];
+    const CHECKSUM: [u8; 8] = [134, 84, 8, 100, 224, 49, 242, 70];
 
     #[test]
     fn a_record_with_any_bit_changed_is_none() {

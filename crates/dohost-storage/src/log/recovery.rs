@@ -37,7 +37,7 @@ pub(crate) fn recover(files: &[Watched; FILES], id: &LogId, applied: u64) -> Res
     let mut generations = Vec::new();
     for (number, file) in files.iter().enumerate() {
         let bytes = read(file, usize::MAX).map_err(OpenError::from_io)?;
-        generations.extend(generation(&bytes, id, applied).map_err(|detail| damaged(number, detail))?);
+        generations.extend(generation(&bytes, id, applied).map_err(|defect| defect.of(number))?);
     }
     generations.sort_by_key(|generation| generation.number);
     let mut recovered = nothing;
@@ -45,14 +45,13 @@ pub(crate) fn recover(files: &[Watched; FILES], id: &LogId, applied: u64) -> Res
     for generation in generations {
         let Generation { number, before, .. } = generation;
         if number != recovered.generation + 1 {
-            return Err(damaged(
-                file_of(number),
-                format!("it goes on after generation {}, and store.redb has {}", number - 1, recovered.generation),
-            ));
+            let has = recovered.generation;
+            let detail = format!("it goes on after generation {}, and store.redb has {has}", number - 1);
+            return Err(Defect::Apart(detail).of(file_of(number)));
         }
         if number > applied + 1 && before != records {
             let detail = format!("it has {records} of the {before} commits of its generation");
-            return Err(damaged(file_of(number - 1), detail));
+            return Err(Defect::Damaged(detail).of(file_of(number - 1)));
         }
         (recovered.generation, records) = (number, generation.records);
         for rows in generation.rows {
@@ -78,7 +77,7 @@ fn was_closed(files: &[Watched; FILES], id: &LogId, applied: u64) -> io::Result<
 }
 
 /// The generation that a file has, if it is later than `applied`.
-fn generation(bytes: &[u8], id: &LogId, applied: u64) -> Result<Option<Generation>, String> {
+fn generation(bytes: &[u8], id: &LogId, applied: u64) -> Result<Option<Generation>, Defect> {
     let mut found: Option<Generation> = None;
     let mut at = 0;
     while let Some(record) = record_at(bytes, at, id)? {
@@ -90,7 +89,11 @@ fn generation(bytes: &[u8], id: &LogId, applied: u64) -> Result<Option<Generatio
         if !is_next {
             break;
         }
-        let rows = record.rows().ok_or("a commit has rows of no known shape")?.into_iter().collect();
+        let rows = record
+            .rows()
+            .ok_or_else(|| Defect::Damaged("a commit has rows of no known shape".into()))?
+            .into_iter()
+            .collect();
         let (number, before) = (header.generation, header.before);
         let generation = found.get_or_insert(Generation { number, records: 0, before, rows: Vec::new() });
         generation.records += 1;
@@ -105,16 +108,17 @@ fn generation(bytes: &[u8], id: &LogId, applied: u64) -> Result<Option<Generatio
         {
             let Record { header, .. } = record;
             let (number, generation) = (header.number, header.generation);
-            return Err(format!("a commit before commit {number} of generation {generation} cannot be read"));
+            let detail = format!("a commit before commit {number} of generation {generation} cannot be read");
+            return Err(Defect::Damaged(detail));
         }
     }
     Ok(found)
 }
 
-fn record_at<'a>(bytes: &'a [u8], at: usize, id: &LogId) -> Result<Option<Record<'a>>, String> {
+fn record_at<'a>(bytes: &'a [u8], at: usize, id: &LogId) -> Result<Option<Record<'a>>, Defect> {
     match bytes.get(at..).map(|bytes| record::decode(bytes, id)) {
         Some(Found::Record(record)) => Ok(Some(record)),
-        Some(Found::Foreign) => Err("it belongs to another store".into()),
+        Some(Found::Foreign) => Err(Defect::Apart("it belongs to another store".into())),
         Some(Found::Nothing) | None => Ok(None),
     }
 }
@@ -125,6 +129,17 @@ fn read(file: &Watched, bytes_max: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn damaged(file: usize, detail: String) -> OpenError {
-    OpenError::Damaged { detail: format!("store.log{file}: {detail}") }
+/// What is wrong with a file of the log.
+enum Defect {
+    Damaged(String),
+    Apart(String),
+}
+
+impl Defect {
+    fn of(self, file: usize) -> OpenError {
+        match self {
+            Defect::Damaged(detail) => OpenError::Damaged { detail: format!("store.log{file}: {detail}") },
+            Defect::Apart(detail) => OpenError::Apart { detail: format!("store.log{file}: {detail}") },
+        }
+    }
 }

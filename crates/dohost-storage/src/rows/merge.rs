@@ -67,8 +67,7 @@ impl<'a> Source<'a> {
                     Order::Ascending => rows.next(),
                     Order::Descending => rows.next_back(),
                 };
-                next.transpose()?
-                    .map(|(key, value)| Head { key: Stored::File(key), value: Some(Stored::File(value)) })
+                next.transpose()?.map(|(key, value)| Head { key: Stored::File(key), value: Some(Stored::File(value)) })
             }
         };
         Ok(std::mem::replace(&mut self.head, next))

@@ -74,3 +74,104 @@ pub(crate) trait ReadRows {
         self.range_in(range, Order::Ascending)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use redb::backends::InMemoryBackend;
+    use redb::{Database, ReadableDatabase};
+
+    use super::*;
+    use crate::open::ROWS;
+
+    /// A write to one of the places, the oldest first: file, frozen, active, staged.
+    type Write = (usize, u16, Option<u8>);
+
+    fn key(number: u16) -> Vec<u8> {
+        number.to_be_bytes().to_vec()
+    }
+
+    /// A batch over all places, and what it should show.
+    fn places(mut writes: Vec<Write>) -> (Batch, BTreeMap<Vec<u8>, Vec<u8>>, Database) {
+        writes.sort_by_key(|(place, ..)| *place);
+        let database = redb::Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
+        let transaction = database.begin_write().unwrap();
+        {
+            let mut rows = transaction.open_table(ROWS).unwrap();
+            for (_, number, value) in writes.iter().filter(|(place, ..)| *place == 0) {
+                match value {
+                    Some(value) => drop(rows.insert(&key(*number)[..], &[*value][..]).unwrap()),
+                    None => drop(rows.remove(&key(*number)[..]).unwrap()),
+                }
+            }
+        }
+        transaction.commit().unwrap();
+        let mut tables = Tables::new(database.begin_read().unwrap().open_table(ROWS).unwrap());
+        let mut model = BTreeMap::new();
+        let mut place = 1;
+        let mut batch = Batch::new(View::new(&tables).unwrap());
+        for (next, number, value) in writes {
+            while place < next.max(1) {
+                batch.publish();
+                if place == 1 {
+                    tables.freeze();
+                }
+                batch = Batch::new(View::new(&tables).unwrap());
+                place += 1;
+            }
+            let key = key(number);
+            match value {
+                Some(value) => drop(model.insert(key.clone(), vec![value])),
+                None => drop(model.remove(&key)),
+            }
+            match value {
+                _ if next == 0 => {}
+                Some(value) => batch.insert(&key, vec![value]),
+                None => drop(batch.remove(&key).unwrap()),
+            }
+        }
+        (batch, model, database)
+    }
+
+    fn rows(read: Merged<'_>) -> Vec<(Vec<u8>, Vec<u8>)> {
+        read.map(|row| row.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).unwrap()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn all_places_together_read_like_one_map(
+            writes in prop::collection::vec((0..4usize, 0..700u16, prop::option::weighted(0.7, any::<u8>())), 0..900),
+            start in 0..800u16,
+            end in 0..800u16,
+        ) {
+            let (batch, model, _database) = places(writes);
+            for number in 0..700 {
+                let found = batch.get(&key(number)).unwrap().map(|value| value.value().to_vec());
+                prop_assert_eq!(found.as_ref(), model.get(&key(number)));
+            }
+            let (start, end) = (key(start), key(end));
+            let mut expected: Vec<_> = Vec::new();
+            if start < end {
+                expected.extend(model.range(start.clone()..end.clone()).map(|(key, value)| (key.clone(), value.clone())));
+            }
+            prop_assert_eq!(rows(batch.range(&start[..]..&end[..]).unwrap()), expected.clone());
+            expected.reverse();
+            prop_assert_eq!(rows(batch.range_in(&start[..]..&end[..], Order::Descending).unwrap()), expected);
+        }
+
+        #[test]
+        fn a_range_that_is_removed_is_gone_and_nothing_else(
+            writes in prop::collection::vec((0..4usize, 0..50u16, prop::option::weighted(0.7, any::<u8>())), 0..100),
+            start in 0..50u16,
+            len in 0..30u16,
+        ) {
+            let (mut batch, mut model, _database) = places(writes);
+            let (start, end) = (key(start), key(start + len));
+            batch.remove_range(&start[..]..&end[..]).unwrap();
+            model.retain(|key, _| *key < start || *key >= end);
+            prop_assert_eq!(rows(batch.range(&[][..]..&[0xff; 3][..]).unwrap()), model.into_iter().collect::<Vec<_>>());
+        }
+    }
+}

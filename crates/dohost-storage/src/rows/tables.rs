@@ -76,10 +76,7 @@ impl View {
     }
 
     /// The values of several keys, all of one moment.
-    pub(crate) fn get_all<'a>(
-        &self,
-        keys: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<Vec<Option<Stored>>, redb::Error> {
+    pub(crate) fn get_all<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Option<Stored>>, redb::Error> {
         // A commit that comes in between would change the active rows, and nothing else.
         let active = self.active.read();
         let keys: Vec<_> = keys.map(|key| (key, in_memory(&active, key))).collect();

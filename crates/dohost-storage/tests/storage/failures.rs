@@ -4,9 +4,10 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use dohost_storage::{CommitError, StoreError};
+use dohost_storage::faulty::FaultyDisk;
+use dohost_storage::{CommitError, ObjectNumber, OpenError, Store, StoreError};
 
-use crate::{CLASS, WHOLE, commit, content, faulty_store, id, object, open, outcome, puts};
+use crate::{CLASS, WHOLE, commit, content, faulty_store, id, object, open, options, outcome, puts, small_log};
 
 #[test]
 fn after_a_full_disk_the_store_goes_on_and_the_life_does_not() {
@@ -58,30 +59,94 @@ fn while_the_disk_stays_full_commits_fail_and_afterwards_they_succeed() {
         let failed = commit(&store, puts(number, store.new_life(), &[("k", "lost")])).unwrap_err();
         assert!(matches!(failed, CommitError::NoSpace { .. }), "{failed:?}");
     }
-    assert_eq!(store.get(number, "k"), Err(StoreError::NoSpace), "reopening needs room");
+    assert_eq!(store.get(number, "k").unwrap(), Some(Bytes::from("before")), "who only reads needs no room");
     disk.set_full(false);
     commit(&store, puts(number, store.new_life(), &[("k2", "after")])).unwrap();
     assert_eq!(content(&store.load(CLASS, &id(1), WHOLE).unwrap()), [("k", "before"), ("k2", "after")]);
 }
 
-#[test]
-fn a_store_that_the_full_disk_closed_opens_again_for_those_who_only_read() {
-    let (disk, store) = faulty_store();
-    let (number, life) = object(&store, 1);
-    commit(&store, puts(number, life, &[("k", "before")])).unwrap();
-    disk.set_full(true);
-    commit(&store, puts(number, life, &[("k", "lost")])).unwrap_err();
-    store.end_life(life);
-    assert_eq!(store.get(number, "k"), Err(StoreError::NoSpace));
-    // The end of the life is dealt with: the committer has nothing left that could make it look at the disk.
-    std::thread::sleep(Duration::from_secs(1));
-    disk.set_full(false);
+/// Commits until the log is full and the file has no room for what is in it. The last value that was acknowledged.
+fn fill_the_log(store: &Store, number: ObjectNumber) -> String {
+    let mut last = None;
+    for value in 0..100 {
+        let (life, text) = (store.new_life(), value.to_string());
+        match commit(store, puts(number, life, &[("k", &text)])) {
+            Ok(()) => last = Some(text),
+            Err(failed) => {
+                assert!(matches!(failed, CommitError::NoSpace { .. }), "{failed:?}");
+                return last.expect("the log takes some");
+            }
+        }
+    }
+    panic!("the log is never full");
+}
+
+/// Waits until the store can be read again.
+fn read(store: &Store, number: ObjectNumber) -> Option<Bytes> {
     let deadline = Instant::now() + Duration::from_secs(30);
     while store.get(number, "k") == Err(StoreError::NoSpace) {
         assert!(Instant::now() < deadline, "nobody opens the store");
         std::thread::sleep(Duration::from_millis(10));
     }
-    assert_eq!(store.get(number, "k").unwrap(), Some(Bytes::from("before")));
+    store.get(number, "k").unwrap()
+}
+
+#[test]
+fn a_checkpoint_that_finds_the_disk_full_loses_nothing_and_goes_on_when_there_is_room() {
+    let disk = FaultyDisk::new();
+    let store = Store::open_disk(disk.clone(), small_log()).unwrap();
+    let (number, _) = object(&store, 1);
+    disk.set_redb_full(true);
+    let last = fill_the_log(&store, number);
+    assert_eq!(store.get(number, "k"), Err(StoreError::NoSpace), "opening the file anew needs room");
+    // Nobody commits, and it is opened all the same once there is room.
+    std::thread::sleep(Duration::from_secs(1));
+    disk.set_redb_full(false);
+    assert_eq!(read(&store, number), Some(Bytes::from(last)));
+    for value in 0..10 {
+        commit(&store, puts(number, store.new_life(), &[("k", &format!("after {value}"))])).unwrap();
+    }
+    store.close();
+    assert_eq!(open(&disk).get(number, "k").unwrap(), Some(Bytes::from("after 9")));
+}
+
+#[test]
+fn a_store_that_is_closed_while_the_disk_is_full_goes_on_from_its_log() {
+    let disk = FaultyDisk::new();
+    let store = Store::open_disk(disk.clone(), small_log()).unwrap();
+    let (number, _) = object(&store, 1);
+    disk.set_redb_full(true);
+    let last = fill_the_log(&store, number);
+    store.close();
+    assert!(matches!(Store::open_disk(disk.clone(), options()), Err(OpenError::NoSpace)), "opening needs room");
+    disk.set_redb_full(false);
+    assert_eq!(open(&disk).get(number, "k").unwrap(), Some(Bytes::from(last)));
+}
+
+#[test]
+fn a_checkpoint_that_fails_for_another_reason_is_final_and_loses_nothing() {
+    let disk = FaultyDisk::new();
+    let store = Store::open_disk(disk.clone(), small_log()).unwrap();
+    let (number, _) = object(&store, 1);
+    disk.fail_next_redb_sync(ErrorKind::Other);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut last = None;
+    for value in 0.. {
+        assert!(Instant::now() < deadline, "no checkpoint comes");
+        let text = value.to_string();
+        match commit(&store, puts(number, store.new_life(), &[("k", &text)])) {
+            Ok(()) => last = Some(text),
+            Err(failed) => {
+                assert_eq!(failed.to_string(), "commit: an fsync failed (other error); check the disk, then restart");
+                break;
+            }
+        }
+    }
+    let operations = disk.operations();
+    store.close();
+    assert_eq!(disk.operations(), operations, "nothing is written after the failure, not even by closing");
+    let store = open(&disk.after_crash(|| false));
+    assert_eq!(store.get(number, "k").unwrap(), last.map(Bytes::from));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod commits;
 mod crash;
 mod damage;
 mod failures;
+mod log;
 mod migrations;
 mod model;
 mod opening;
@@ -34,6 +35,11 @@ fn options() -> StoreOptions {
         created_ms: Some(1_000),
         ..StoreOptions::default()
     }
+}
+
+/// With a log that two commits fill, so that a checkpoint is always about.
+fn small_log() -> StoreOptions {
+    StoreOptions { log_bytes_max: 2_048, ..options() }
 }
 
 fn open(disk: &FaultyDisk) -> Store {

@@ -16,7 +16,7 @@ use dohost_storage::{
 };
 use proptest::prelude::*;
 
-use crate::{CLASS, id, open, outcome, record};
+use crate::{CLASS, id, outcome, record, small_log};
 
 #[derive(Clone, Debug)]
 enum Operation {
@@ -118,7 +118,7 @@ struct Object {
 impl Object {
     fn new() -> Object {
         let disk = FaultyDisk::new();
-        let store = open(&disk);
+        let store = Store::open_disk(disk.clone(), small_log()).unwrap();
         let Loaded { number, content, size, .. } = store.load(CLASS, &id(1), 0).unwrap();
         let (progress, life) = (store.progress(), store.new_life());
         let overlay = Overlay::new(content);

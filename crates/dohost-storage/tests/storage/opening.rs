@@ -71,7 +71,7 @@ fn a_newer_format_is_refused_and_left_alone() {
         transaction.commit().unwrap();
     }
     let refused = Store::open(directory.path(), options()).err().unwrap();
-    assert!(matches!(refused, OpenError::NewerFormat { found: 5, supported: FORMAT_VERSION }), "{refused:?}");
+    assert!(matches!(refused, OpenError::NewerFormat { found: 6, supported: FORMAT_VERSION }), "{refused:?}");
     assert!(refused.help().contains("newer version"));
 }
 

@@ -9,13 +9,13 @@ use dohost_storage::{Committing, KeyRange, ObjectNumber, SWEEP_ROWS_MAX, Store, 
 
 use redb::{ReadableDatabase, TableDefinition};
 
-use crate::{CLASS, WHOLE, content, id, open, options, puts};
+use crate::{CLASS, WHOLE, content, id, open, puts, small_log};
 
 /// Rows of the large object: enough for three steps.
 const ROWS: usize = 2 * SWEEP_ROWS_MAX + 100;
 
 fn store_by_hand(disk: &FaultyDisk) -> Store {
-    Store::open_disk(disk.clone(), StoreOptions { committing: Committing::ByHand, ..options() }).unwrap()
+    Store::open_disk(disk.clone(), StoreOptions { committing: Committing::ByHand, ..small_log() }).unwrap()
 }
 
 fn commit_by_hand(store: &Store, set: WriteSet) {

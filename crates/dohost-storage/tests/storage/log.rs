@@ -1,0 +1,202 @@
+//! The log in front of the file: what it takes, what a start makes of it, and what is told of one that is not as it was
+//! left.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dohost_storage::faulty::FaultyDisk;
+use dohost_storage::{KeyRange, ListOptions, ObjectNumber, OpenError, Store, StoreOptions};
+
+use crate::{CLASS, WHOLE, commit, content, faulty_store, id, object, open, options, puts, small_log};
+
+/// Sectors of a file that begin with a record.
+fn records(file: &[u8]) -> Vec<usize> {
+    (0..file.len()).step_by(512).filter(|at| file[*at..].starts_with(b"dohostL1")).collect()
+}
+
+fn value(disk: &FaultyDisk, number: ObjectNumber) -> Option<Bytes> {
+    open(&disk.after_crash(|| false)).get(number, "k").unwrap()
+}
+
+/// A store that was not closed, with these values in one key, one commit each.
+fn not_closed(values: &[&str]) -> ([Vec<u8>; 3], ObjectNumber) {
+    let (disk, store) = faulty_store();
+    let (number, life) = object(&store, 1);
+    for value in values {
+        commit(&store, puts(number, life, &[("k", value)])).unwrap();
+    }
+    (disk.after_crash(|| false).files(), number)
+}
+
+fn refusal(files: [Vec<u8>; 3]) -> OpenError {
+    Store::open_disk(FaultyDisk::with_files(files), options()).err().expect("it is refused")
+}
+
+#[test]
+fn a_commit_is_one_write_and_one_sync() {
+    let (disk, store) = faulty_store();
+    let (number, life) = object(&store, 1);
+    let (operations, syncs) = (disk.operations(), disk.syncs());
+    for _ in 0..10 {
+        commit(&store, puts(number, life, &[("k", "v")])).unwrap();
+    }
+    assert_eq!((disk.operations() - operations, disk.syncs() - syncs), (20, 10));
+}
+
+#[test]
+fn what_was_committed_since_the_last_checkpoint_comes_back_after_a_crash_and_again_after_the_next() {
+    let (disk, store) = faulty_store();
+    let (number, life) = object(&store, 1);
+    let mut disk = disk.after_crash(|| false);
+    drop(store);
+    for round in 0..5 {
+        let store = open(&disk);
+        assert_eq!(store.get(number, "k").unwrap().is_some(), round > 0);
+        for value in ["a", "b", "c"] {
+            commit(&store, puts(number, life, &[("k", &format!("{round}{value}"))])).unwrap();
+        }
+        let crashed = disk.after_crash(|| false);
+        store.close();
+        disk = crashed;
+        assert_eq!(value(&disk, number), Some(Bytes::from(format!("{round}c"))));
+    }
+}
+
+#[test]
+fn after_a_clean_close_the_file_has_everything() {
+    let (disk, store) = faulty_store();
+    let (number, life) = object(&store, 1);
+    commit(&store, puts(number, life, &[("k", "v")])).unwrap();
+    store.close();
+    let [redb, ..] = disk.files();
+    assert_eq!(value(&FaultyDisk::with_content(redb), number), Some(Bytes::from("v")));
+    let logs = || {
+        let [_, log0, log1] = disk.files();
+        [log0, log1]
+    };
+    let left = logs();
+    for _ in 0..2 {
+        let store = open(&disk);
+        assert_eq!(store.get(number, "k").unwrap(), Some(Bytes::from("v")));
+        store.close();
+        assert!(logs() == left, "a start without commits changes the log");
+    }
+}
+
+#[test]
+fn a_commit_that_cannot_be_read_is_noticed_if_a_later_one_can_be() {
+    let (files, _) = not_closed(&["1", "2", "3"]);
+    let log = files.iter().skip(1).position(|file| !records(file).is_empty()).expect("one was written") + 1;
+    let all = records(&files[log]);
+    assert_eq!(all.len(), 4);
+    for record in &all[..3] {
+        for byte in [0, 9, 25, 40, 50, 57, 70] {
+            let mut files = files.clone();
+            files[log][record + byte] ^= 0x10;
+            let refused = refusal(files);
+            assert!(matches!(refused, OpenError::Damaged { .. }), "{refused:?}");
+            let refused = refused.to_string();
+            assert!(refused.contains("store.log1: ") && refused.contains("cannot be read"), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn a_commit_that_was_cut_short_was_never_acknowledged() {
+    let (disk, store) = faulty_store();
+    let (number, life) = object(&store, 1);
+    commit(&store, puts(number, life, &[("k", "kept")])).unwrap();
+    let held = disk.hold_syncs();
+    let long = "x".repeat(2_000);
+    store.submit(puts(number, life, &[("k", &long)]));
+    held.wait_for_sync();
+    // Whatever of its sectors are there: all or nothing of it.
+    for kept in 0..32u32 {
+        let mut sectors = 0;
+        let crashed = disk.after_crash(|| {
+            sectors += 1;
+            kept >> (sectors - 1) & 1 == 1
+        });
+        let expected = if kept == 31 { long.clone() } else { "kept".into() };
+        assert_eq!(sectors, 5);
+        assert_eq!(value(&crashed, number), Some(Bytes::from(expected)), "sectors {kept:b}");
+    }
+}
+
+#[test]
+fn a_log_that_goes_with_another_file_is_refused() {
+    let (older, number) = not_closed(&["1"]);
+    // The file was put back, and the log was not.
+    let disk = FaultyDisk::with_files(older.clone());
+    let store = Store::open_disk(disk.clone(), small_log()).unwrap();
+    for value in 0..20 {
+        commit(&store, puts(number, store.new_life(), &[("k", &value.to_string())])).unwrap();
+    }
+    let [_, log0, log1] = disk.after_crash(|| false).files();
+    let refused = refusal([older[0].clone(), log0.clone(), log1.clone()]);
+    assert!(
+        matches!(&refused, OpenError::Apart { detail } if detail.contains("it goes on after generation")),
+        "{refused}"
+    );
+
+    let other = StoreOptions { namespace_key: Some([8; 32]), ..options() };
+    let disk = FaultyDisk::new();
+    Store::open_disk(disk.clone(), other).unwrap().close();
+    let [redb, ..] = disk.files();
+    let refused = refusal([redb, log0, log1]);
+    assert!(matches!(&refused, OpenError::Apart { detail } if detail.contains("another store")), "{refused}");
+    assert!(refused.help().contains("remove all three"));
+}
+
+#[test]
+fn a_commit_may_be_larger_than_the_log() {
+    let disk = FaultyDisk::new();
+    let store = Store::open_disk(disk.clone(), small_log()).unwrap();
+    let (number, life) = object(&store, 1);
+    let large = "x".repeat(100_000);
+    for value in [&large, "small"].into_iter().cycle().take(20) {
+        commit(&store, puts(number, life, &[("k", value)])).unwrap();
+        assert_eq!(store.get(number, "k").unwrap(), Some(Bytes::copy_from_slice(value.as_bytes())));
+    }
+    for _ in 0..20 {
+        commit(&store, puts(number, life, &[("k", "small")])).unwrap();
+    }
+    let [_, log0, log1] = disk.files();
+    assert!(log0.len() < 10_000 && log1.len() < 10_000, "they stay large: {}, {}", log0.len(), log1.len());
+    drop(store);
+    assert_eq!(value(&disk, number), Some(Bytes::from("small")));
+}
+
+#[test]
+fn a_reader_finds_everything_while_a_checkpoint_is_under_way() {
+    let disk = FaultyDisk::new();
+    let store = Store::open_disk(disk.clone(), StoreOptions { log_bytes_max: 8_192, ..options() }).unwrap();
+    let (number, life) = object(&store, 1);
+    let keys: Vec<String> = (0..40).map(|key| format!("{key:02}")).collect();
+    // Some rows are in the file, some are on their way, some are removed again.
+    for key in &keys {
+        commit(&store, puts(number, life, &[(key, "old")])).unwrap();
+    }
+    for (at, key) in keys.iter().enumerate() {
+        let mut set = puts(number, life, &[(key, "new")]);
+        if at % 3 == 0 {
+            set.writes[0].1 = None;
+        }
+        commit(&store, set).unwrap();
+        let expected = |other: usize| match other <= at {
+            true => (other % 3 != 0).then_some("new"),
+            false => Some("old"),
+        };
+        let expected: Vec<_> = (0..40).filter_map(|at| Some((keys[at].as_str(), expected(at)?))).collect();
+        assert_eq!(content(&store.load(CLASS, &id(1), WHOLE).unwrap()), expected);
+        let descending = ListOptions { reverse: true, ..ListOptions::default() };
+        let page = store.list(number, &KeyRange::compile(descending).unwrap().unwrap()).unwrap();
+        let listed: Vec<_> = page.entries.iter().rev().map(|(key, value)| (&**key, value.clone())).collect();
+        assert!(
+            listed.iter().map(|(key, value)| (*key, &value[..])).eq(expected.iter().map(|(k, v)| (*k, v.as_bytes())))
+        );
+    }
+    let all: Vec<Arc<str>> = keys.iter().map(|key| Arc::from(key.as_str())).collect();
+    let found = store.get_many(number, &all).unwrap();
+    assert!(found.iter().enumerate().all(|(at, (_, value))| value.is_some() == (at % 3 != 0)));
+}
