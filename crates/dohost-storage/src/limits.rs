@@ -37,7 +37,7 @@ pub const COMMIT_SETS_MAX: usize = 4_096;
 pub const COMMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Bytes that a file of the log grows by at a time, until it has its full size.
-pub(crate) const LOG_GROWTH_BYTES: usize = 1024 * 1024;
+pub(crate) const LOG_GROWTH_BYTES: u64 = 1024 * 1024;
 
 /// An object with more bytes of keys and values than this has a row for its size; a smaller one is counted when it is
 /// loaded. As much as an executor keeps in memory of an object anyhow.

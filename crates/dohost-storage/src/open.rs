@@ -214,7 +214,7 @@ fn open_log(
     let id = LogId::of(&first.namespace_key);
     let recovered = log::recover(&files, &id, first.applied)?;
     if recovered.generation > first.applied {
-        checkpoint::write(database, &recovered.rows, recovered.generation)?;
+        checkpoint::write(database, recovered.rows.iter(), recovered.generation)?;
     }
     Ok((Log::new(files, id, recovered.generation, bytes_max), recovered.generation))
 }

@@ -4,6 +4,8 @@
 //! transaction, together with the number of the generation ([`Key::Log`]). Commits go on meanwhile, in the other file of the
 //! log; only when that is full, too, they wait. Who reads finds the rows in memory until the file has them.
 //!
+//! Rows of a large commit go along without having been in the log.
+//!
 //! It is the only one who writes to redb, and decides after a failure:
 //!
 //! * the disk was full: redb is closed and opened anew in place, which goes back to the last checkpoint, and the next try
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use redb::{Database, Durability, ReadableDatabase};
 use tracing::{debug, error, info, warn};
@@ -46,6 +49,10 @@ pub(crate) struct Checkpoints {
 struct State {
     /// The generation to bring to the file; its rows are frozen.
     wanted: Option<u64>,
+    /// Rows that go to the file along with it, and are not in the log.
+    extra: Option<Layer>,
+    /// Why they did not: the disk is full.
+    extra_failed: Option<Arc<str>>,
     /// Why the last try failed: the disk is full.
     full: Option<Arc<str>>,
     is_closing: bool,
@@ -70,9 +77,21 @@ impl Checkpoints {
     }
 
     /// Asks for one.
-    fn begin(&self, generation: u64) {
-        self.state.lock().wanted = Some(generation);
+    fn begin(&self, generation: u64, extra: Option<Layer>) {
+        let mut state = self.state.lock();
+        (state.wanted, state.extra, state.extra_failed) = (Some(generation), extra, None);
         self.changed.notify_all();
+    }
+
+    /// Waits for what became of the rows that went along with the last one.
+    pub(crate) fn wait_for_extra(&self) -> Result<(), Arc<str>> {
+        let waited = self.wait();
+        self.state.lock().extra_failed.take().map_or(waited, Err)
+    }
+
+    /// Whether one was given up for now because the disk is full.
+    pub(crate) fn is_full(&self) -> bool {
+        self.state.lock().full.is_some()
     }
 
     /// Lets the thread end.
@@ -114,9 +133,10 @@ impl Making {
         Ok(Making::OnThread(thread))
     }
 
-    /// Has the rows of a generation, which are frozen, brought to the file.
-    pub(crate) fn begin(&mut self, checkpoints: &Checkpoints, generation: u64) {
-        checkpoints.begin(generation);
+    /// Has the rows of a generation, which are frozen, brought to the file. With them go `extra` rows, if there is
+    /// room for them; otherwise they are forgotten.
+    pub(crate) fn begin(&mut self, checkpoints: &Checkpoints, generation: u64, extra: Option<Layer>) {
+        checkpoints.begin(generation, extra);
         if let Making::ByHand(checkpointer) = self {
             checkpointer.step(generation);
         }
@@ -177,13 +197,20 @@ impl Checkpointer {
 
     /// Brings the frozen rows to the file, or notes why not.
     fn step(&mut self, generation: u64) {
-        let outcome = self.bring(generation);
         let shared = self.shared.clone();
+        let extra = shared.checkpoints.state.lock().extra.take();
+        let goes_along = extra.is_some();
+        let mut outcome = self.bring(generation, extra);
+        if let (true, Err(CommitError::NoSpace { detail })) = (goes_along, &outcome) {
+            shared.checkpoints.state.lock().extra_failed = Some(detail.clone());
+            // It may be them alone that found no room.
+            outcome = self.bring(generation, None);
+        }
         shared.checkpoints.done(&outcome);
     }
 
-    /// Brings the frozen rows to the file.
-    pub(crate) fn bring(&mut self, generation: u64) -> Result<(), CommitError> {
+    /// Brings the frozen rows to the file, and those beside them.
+    pub(crate) fn bring(&mut self, generation: u64, extra: Option<Layer>) -> Result<(), CommitError> {
         if let Some(failed) = self.shared.failed() {
             return Err(failed);
         }
@@ -193,9 +220,10 @@ impl Checkpointer {
         let frozen = frozen.expect("there is something to bring to the file");
         let database = self.database.as_ref().expect("it was opened");
         let write = || {
-            let rows = frozen.read();
-            write(database, &rows, generation)?;
-            Ok::<_, redb::Error>((rows.len(), file_rows(database)?))
+            let (frozen, extra) = (frozen.read(), extra.unwrap_or_default());
+            let rows = frozen.iter().chain(&extra);
+            write(database, rows, generation)?;
+            Ok::<_, redb::Error>((frozen.len() + extra.len(), file_rows(database)?))
         };
         let written = catch_unwind(AssertUnwindSafe(write));
         match written {
@@ -274,13 +302,17 @@ impl Checkpointer {
     }
 }
 
-/// Writes the rows of a generation to the file, in one transaction.
-pub(crate) fn write(database: &Database, rows: &Layer, generation: u64) -> Result<(), redb::Error> {
+/// Writes the rows of a generation to the file, in one transaction; of several for one key the last one counts.
+pub(crate) fn write<'a>(
+    database: &Database,
+    rows: impl Iterator<Item = (&'a Bytes, &'a Option<Bytes>)>,
+    generation: u64,
+) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     {
         let mut table = transaction.open_table(ROWS)?;
-        for (at, (key, value)) in rows.iter().enumerate() {
+        for (at, (key, value)) in rows.enumerate() {
             match value {
                 Some(value) => drop(table.insert(&key[..], &value[..])?),
                 None => drop(table.remove(&key[..])?),

@@ -14,8 +14,8 @@ use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
-use std::{io, thread};
 
 use tracing::error;
 
@@ -32,7 +32,7 @@ use crate::migration::catalog::Catalog;
 use crate::numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber};
 use crate::open::CONTRADICTION;
 use crate::record::{Class, ObjectRecord, decode_next_object};
-use crate::rows::{Batch, ReadRows};
+use crate::rows::{Batch, Layer, ReadRows};
 use crate::size::{ObjectSize, Size};
 use crate::store::{REOPENING_WAIT, REOPENING_WAITS_MAX, Shared};
 
@@ -45,6 +45,8 @@ pub(crate) struct Committer {
     shared: Arc<Shared>,
     log: Log,
     making: Making,
+    /// Memory of the active rows, about.
+    active_bytes: usize,
     /// What the next commit takes.
     batch: VecDeque<Item>,
     failed_lives: HashSet<LifeId>,
@@ -57,7 +59,6 @@ pub(crate) struct Committer {
 /// Why a batch was not written.
 enum Failure {
     File(redb::Error),
-    Log(io::Error),
     /// The file makes no sense.
     Contradiction,
     /// The file is closed, because the disk is full.
@@ -84,7 +85,8 @@ struct Written {
 impl Committer {
     pub(crate) fn new(shared: Arc<Shared>, log: Log, making: Making, next_class: u32, sweep: Sweep) -> Committer {
         let (batch, failed_lives) = (VecDeque::new(), HashSet::new());
-        Committer { shared, log, making, batch, failed_lives, next_class, sweep, needs_rest: false }
+        let active_bytes = 0;
+        Committer { shared, log, making, active_bytes, batch, failed_lives, next_class, sweep, needs_rest: false }
     }
 
     /// Commits until the queue is closed and empty: the thread of the committer.
@@ -107,11 +109,11 @@ impl Committer {
         let is_frozen = self.shared.tables.lock().frozen.is_some();
         let mut bring = || {
             if is_frozen {
-                checkpointer.bring(self.log.generation() - 1)?;
+                checkpointer.bring(self.log.generation() - 1, None)?;
             }
             if !self.log.is_empty() {
                 self.shared.tables.lock().freeze();
-                checkpointer.bring(self.log.generation())?;
+                checkpointer.bring(self.log.generation(), None)?;
             }
             self.log.close(checkpointer.applied()).map_err(|error| self.shared.after_log_failure(&error))
         };
@@ -144,9 +146,9 @@ impl Committer {
         let mut batch = std::mem::take(&mut self.batch);
         let outcome = self.commit(&batch);
         self.settle(&mut batch, outcome);
-        if self.log.is_half_full() && self.shared.checkpoints.is_idle() {
+        if self.is_over(self.log.bytes_max() / 2) && self.shared.checkpoints.is_idle() {
             // What goes wrong is noted, and the next commit meets it.
-            let _ = self.begin_checkpoint();
+            let _ = self.begin_checkpoint(None);
         }
         // Empty by now: only its memory is kept.
         self.batch = batch;
@@ -170,16 +172,15 @@ impl Committer {
             if let Some(failed) = self.shared.failed() {
                 return Err(failed);
             }
-            let written = catch_unwind(AssertUnwindSafe(|| self.write(batch)));
-            match written.unwrap_or(Err(Failure::Contradiction)) {
-                Ok(written) => return Ok(written),
+            let prepared = catch_unwind(AssertUnwindSafe(|| self.prepare(batch)));
+            match prepared.unwrap_or(Err(Failure::Contradiction)) {
+                Ok((written, rows)) => return self.write(rows).map(|()| written),
                 // The checkpointer is about to open the file anew.
                 Err(Failure::File(redb::Error::PreviousIo)) if waits.next().is_some() => thread::sleep(REOPENING_WAIT),
                 Err(Failure::File(error)) => return Err(self.shared.fail_for_good(error.to_string().into())),
                 Err(Failure::Contradiction) => {
                     return Err(self.shared.fail_for_good(format!("the file is damaged ({CONTRADICTION})").into()));
                 }
-                Err(Failure::Log(error)) => return Err(self.shared.after_log_failure(&error)),
                 Err(Failure::NoFile) if tries.next().is_some() => self.try_checkpoint_again(),
                 Err(Failure::NoFile) => {
                     self.needs_rest = true;
@@ -191,12 +192,25 @@ impl Committer {
 
     /// Sees to it that the log has room for a commit.
     fn make_room(&mut self) -> Result<(), CommitError> {
-        if !self.log.is_full() {
+        let is_thrifty = self.shared.checkpoints.is_full();
+        self.log.be_thrifty(is_thrifty).map_err(|error| self.shared.after_log_failure(&error))?;
+        let max = self.log.bytes_max();
+        if !self.is_over(max) {
             return Ok(());
         }
+        self.wait_for_checkpoint()?;
+        if self.is_over(max) { self.begin_checkpoint(None) } else { Ok(()) }
+    }
+
+    /// Whether the log, or its rows in memory, have so many bytes.
+    fn is_over(&self, bytes: u64) -> bool {
+        self.log.bytes().max(self.active_bytes as u64) >= bytes
+    }
+
+    /// Waits until no checkpoint is under way.
+    fn wait_for_checkpoint(&mut self) -> Result<(), CommitError> {
         self.try_checkpoint_again();
-        self.shared.checkpoints.wait().map_err(|detail| CommitError::NoSpace { detail })?;
-        if self.log.is_full() { self.begin_checkpoint() } else { Ok(()) }
+        self.shared.checkpoints.wait().map_err(|detail| CommitError::NoSpace { detail })
     }
 
     fn try_checkpoint_again(&mut self) {
@@ -204,19 +218,40 @@ impl Committer {
         self.making.try_again(&shared.checkpoints);
     }
 
-    /// Has a checkpoint made of the log, and goes on in its other file.
-    fn begin_checkpoint(&mut self) -> Result<(), CommitError> {
+    /// Has a checkpoint made of the log, and of rows that are not in it, and goes on in its other file.
+    fn begin_checkpoint(&mut self, extra: Option<Layer>) -> Result<(), CommitError> {
         if let Some(failed) = self.shared.failed() {
             return Err(failed);
         }
         let (shared, generation) = (self.shared.clone(), self.log.generation());
-        self.log.rotate().map_err(|error| shared.after_log_failure(&error))?;
+        self.log.rotate();
         shared.tables.lock().freeze();
-        self.making.begin(&shared.checkpoints, generation);
+        self.active_bytes = 0;
+        self.making.begin(&shared.checkpoints, generation, extra);
         Ok(())
     }
 
-    fn write(&mut self, batch: &VecDeque<Item>) -> Result<Written, Failure> {
+    /// Makes the rows of a commit durable, and lets readers see them.
+    fn write(&mut self, rows: Batch) -> Result<(), CommitError> {
+        if rows.staged().is_empty() {
+            return Ok(());
+        }
+        if rows.bytes() as u64 > self.log.bytes_max() / 4 {
+            // In the log it would soon be in the way, and be written twice for a saving that it does not notice.
+            self.wait_for_checkpoint()?;
+            self.begin_checkpoint(Some(rows.into_staged()))?;
+            self.shared.checkpoints.wait_for_extra().map_err(|detail| CommitError::NoSpace { detail })?;
+            self.shared.failed().map_or(Ok(()), Err)?;
+        } else {
+            self.log.append(rows.staged()).map_err(|error| self.shared.after_log_failure(&error))?;
+            self.active_bytes += rows.publish();
+        }
+        self.shared.stats.transactions.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Works out the rows of a commit.
+    fn prepare(&mut self, batch: &VecDeque<Item>) -> Result<(Written, Batch), Failure> {
         let shared = self.shared.clone();
         let _gate = shared.gate.read();
         let mut rows = Batch::new(shared.view().map_err(|_| Failure::NoFile)?);
@@ -250,12 +285,7 @@ impl Committer {
         if !rows.staged().is_empty() || batch.is_empty() {
             self.sweep.step(&mut rows, &mut written.swept)?;
         }
-        if !rows.staged().is_empty() {
-            self.log.append(rows.staged()).map_err(Failure::Log)?;
-            rows.publish();
-            shared.stats.transactions.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(written)
+        Ok((written, rows))
     }
 
     fn refusal(&self, rows: &Batch, set: &WriteSet, written: &Written) -> Result<Option<CommitError>, redb::Error> {

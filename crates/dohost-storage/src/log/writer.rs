@@ -19,9 +19,12 @@ pub(crate) struct Log {
     /// Records of this generation, and of the one before.
     records: u64,
     before: u64,
-    /// Where the next record goes.
+    /// Where the next record goes, and where the last one of the generation before ends.
     position: u64,
+    end_before: u64,
     bytes_max: u64,
+    /// Bytes that a file grows by, beyond what it must.
+    growth: u64,
     /// The memory of the record that is written.
     buffer: Vec<u8>,
 }
@@ -34,8 +37,9 @@ pub(crate) fn open(disk: &dyn Disk, faults: &Arc<Faults>) -> io::Result<[Watched
 impl Log {
     /// A log that goes on after a generation that the file has everything of.
     pub(crate) fn new(files: [Watched; FILES], id: LogId, applied: u64, bytes_max: u64) -> Log {
-        let (records, before, position, buffer) = (0, 0, 0, Vec::new());
-        Log { files, id, generation: applied + 1, records, before, position, bytes_max, buffer }
+        let (generation, growth, buffer) = (applied + 1, LOG_GROWTH_BYTES, Vec::new());
+        let (records, before, position, end_before) = (0, 0, 0, 0);
+        Log { files, id, generation, records, before, position, end_before, bytes_max, growth, buffer }
     }
 
     /// The generation that is appended to.
@@ -48,14 +52,14 @@ impl Log {
         self.records == 0
     }
 
-    /// Whether it should be brought to the file, so that there is room when it is needed.
-    pub(crate) fn is_half_full(&self) -> bool {
-        self.position >= self.bytes_max / 2
+    /// Bytes that were appended to this generation.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.position
     }
 
-    /// Whether it must be.
-    pub(crate) fn is_full(&self) -> bool {
-        self.position >= self.bytes_max
+    /// Bytes that a generation may have, exceeded by one commit.
+    pub(crate) fn bytes_max(&self) -> u64 {
+        self.bytes_max
     }
 
     /// Appends the rows of a commit. They are durable when it returns. After a failure nothing counts as appended.
@@ -66,10 +70,10 @@ impl Log {
         let file = &self.files[file_of(self.generation)];
         let len = file.len()?;
         if len < end {
-            // Space that has been written to is what makes the commits after this one fast.
-            let new_len = end.max((len + LOG_GROWTH_BYTES as u64).min(self.bytes_max));
-            file.set_len(new_len)?;
-            write_zeros(file, end, new_len)?;
+            self.grow(len, end).inspect_err(|_| {
+                // What it got of the space is of more use to others.
+                let _ = file.set_len(len);
+            })?;
         }
         file.write(self.position, &self.buffer)?;
         file.sync_data()?;
@@ -78,16 +82,34 @@ impl Log {
         Ok(())
     }
 
-    /// Begins a new generation, in the file of the one before the last, which must be in the file of redb.
-    pub(crate) fn rotate(&mut self) -> io::Result<()> {
-        let file = &self.files[file_of(self.generation + 1)];
-        if file.len()? > self.bytes_max * 2 {
-            // A commit of unusual size was in it.
-            file.set_len(self.bytes_max)?;
+    /// Makes room for a record that ends at `end`.
+    fn grow(&self, len: u64, end: u64) -> io::Result<()> {
+        let file = &self.files[file_of(self.generation)];
+        // Space that has been written to is what makes the commits after this one fast.
+        let new_len = end.max((len + self.growth).min(self.bytes_max));
+        file.set_len(new_len)?;
+        write_zeros(file, len, new_len)
+    }
+
+    /// Takes no more space than it must, and gives back what is not in use, for the file of redb; or no longer.
+    pub(crate) fn be_thrifty(&mut self, is_thrifty: bool) -> io::Result<()> {
+        self.growth = if is_thrifty { 0 } else { LOG_GROWTH_BYTES };
+        if is_thrifty {
+            for (generation, end) in [(self.generation, self.position), (self.generation + 1, self.end_before)] {
+                let file = &self.files[file_of(generation)];
+                if file.len()? > end {
+                    file.set_len(end)?;
+                }
+            }
         }
-        self.generation += 1;
-        (self.before, self.records, self.position) = (self.records, 0, 0);
         Ok(())
+    }
+
+    /// Begins a new generation, in the file of the one before the last, which must be in the file of redb.
+    pub(crate) fn rotate(&mut self) {
+        self.generation += 1;
+        (self.before, self.end_before) = (self.records, self.position);
+        (self.records, self.position) = (0, 0);
     }
 
     /// Notes that the file of redb has everything, so that the next start need not look. `applied` is the last generation
@@ -115,7 +137,7 @@ impl Drop for Log {
 }
 
 fn write_zeros(file: &Watched, from: u64, to: u64) -> io::Result<()> {
-    let zeros = vec![0; (to - from).min(LOG_GROWTH_BYTES as u64) as usize];
+    let zeros = vec![0; (to - from).min(LOG_GROWTH_BYTES) as usize];
     let mut at = from;
     while at < to {
         let len = (to - at).min(zeros.len() as u64) as usize;

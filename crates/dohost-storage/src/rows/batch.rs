@@ -53,9 +53,19 @@ impl Batch {
         &self.staged
     }
 
-    /// Lets readers see what is durable now.
-    pub(crate) fn publish(self) {
-        self.view.commit(self.staged);
+    /// Lets readers see what is durable now. How many bytes of memory that takes more, about.
+    pub(crate) fn publish(self) -> usize {
+        self.view.commit(self.staged)
+    }
+
+    /// What the commit writes, to be written elsewhere than to memory.
+    pub(crate) fn into_staged(self) -> Layer {
+        self.staged
+    }
+
+    /// Bytes that the commit writes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.staged.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Bytes::len)).sum()
     }
 
     fn stage(&mut self, key: &[u8], value: Option<Bytes>) {

@@ -13,6 +13,9 @@ use super::{FileRows, Order, ReadRows, Stored};
 /// Rows in memory; `None` for one that was removed.
 pub(crate) type Layer = BTreeMap<Bytes, Option<Bytes>>;
 
+/// Memory of a row beside its key and its value: its place in the layer, and what two allocations take.
+const ROW_BYTES: usize = 128;
+
 /// Rows that several threads look at. The lock is held for some rows at a time.
 pub(crate) type SharedLayer = Arc<RwLock<Layer>>;
 
@@ -67,12 +70,18 @@ impl View {
         Some(View { active: tables.active.clone(), frozen: tables.frozen.clone(), file: file.clone() })
     }
 
-    /// Adds what was committed.
-    pub(crate) fn commit(&self, rows: Layer) {
+    /// Adds what was committed. How many bytes of memory that takes more, about; rows that were there before count as they
+    /// were.
+    pub(crate) fn commit(&self, rows: Layer) -> usize {
         let mut active = self.active.write();
+        let mut bytes = 0;
         for (key, value) in rows {
-            active.insert(key, value);
+            let row = row_bytes(&key, &value);
+            if active.insert(key, value).is_none() {
+                bytes += row;
+            }
         }
+        bytes
     }
 
     /// The values of several keys, all of one moment.
@@ -116,6 +125,11 @@ impl ReadRows for View {
     fn range_in(&self, range: Range<&[u8]>, order: Order) -> Result<Merged<'_>, redb::Error> {
         Merged::new(self.sources(range, order)?, order)
     }
+}
+
+/// What a row takes in memory, about.
+pub(super) fn row_bytes(key: &Bytes, value: &Option<Bytes>) -> usize {
+    ROW_BYTES + key.len() + value.as_ref().map_or(0, Bytes::len)
 }
 
 /// What a layer knows of a key; `None` if nothing.

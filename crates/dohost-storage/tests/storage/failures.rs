@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dohost_storage::faulty::FaultyDisk;
-use dohost_storage::{CommitError, ObjectNumber, OpenError, Store, StoreError};
+use dohost_storage::{CommitError, ObjectNumber, OpenError, Store, StoreError, StoreOptions};
 
 use crate::{CLASS, WHOLE, commit, content, faulty_store, id, object, open, options, outcome, puts, small_log};
 
@@ -108,6 +108,27 @@ fn a_checkpoint_that_finds_the_disk_full_loses_nothing_and_goes_on_when_there_is
     }
     store.close();
     assert_eq!(open(&disk).get(number, "k").unwrap(), Some(Bytes::from("after 9")));
+}
+
+#[test]
+fn a_large_commit_that_does_not_fit_fails_alone() {
+    let disk = FaultyDisk::new();
+    // Large enough that no checkpoint comes by itself.
+    let log = StoreOptions { log_bytes_max: 16_384, ..options() };
+    let store = Store::open_disk(disk.clone(), log).unwrap();
+    let (number, life) = object(&store, 1);
+    let (other, other_life) = object(&store, 2);
+    commit(&store, puts(other, other_life, &[("k", "before")])).unwrap();
+    disk.fill_once();
+    let failed = commit(&store, puts(number, life, &[("k", &"x".repeat(10_000))])).unwrap_err();
+    assert!(matches!(failed, CommitError::NoSpace { .. }), "{failed:?}");
+    assert_eq!(store.get(number, "k").unwrap(), None);
+    commit(&store, puts(other, other_life, &[("k", "after")])).unwrap();
+    commit(&store, puts(number, store.new_life(), &[("k", &"y".repeat(10_000))])).unwrap();
+    store.close();
+    let store = open(&disk);
+    assert_eq!(store.get(other, "k").unwrap(), Some(Bytes::from("after")));
+    assert_eq!(store.get(number, "k").unwrap(), Some(Bytes::from("y".repeat(10_000))));
 }
 
 #[test]
