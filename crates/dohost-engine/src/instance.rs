@@ -1,8 +1,8 @@
 //! The one live instance of an object, and the loop that feeds it events.
 //!
 //! An instance lives inside a single `run_concurrent` call: the loop starts a guest task for each event, and tasks
-//! interleave where the guest waits. When a poll of that loop returns and nothing woke it meanwhile, every task of the guest
-//! is waiting for something: that is what ends a *turn*. (A guest that was interrupted to let others run, or that yielded,
+//! interleave where the guest waits. When a poll of that loop returns and nothing woke it since it last looked, every task of
+//! the guest is waiting for something: that is what ends a *turn*. (A guest that was interrupted to let others run, or that yielded,
 //! has not ended its turn.)
 //!
 //! One thing enters the guest at a time, an event or the completion of an import: when the turn that it made is over,
@@ -344,7 +344,8 @@ async fn feed(
     let mut tasks = Tasks::default();
     let (mut has_ended, mut worked_in_background) = (false, false);
     std::future::poll_fn(|cx| {
-        // wasmtime polls this before everything else that it waits for, in each round: no wake up to now needs another one.
+        // wasmtime polls this before everything else that it waits for, in each round, so no wake up to now needs another one. What
+        // is done here does: it may be work for wasmtime, and this the last that it polls in the round.
         wakes.take();
         let mut may_start = true;
         loop {
@@ -352,6 +353,7 @@ async fn feed(
                 if let Err(error) = done {
                     return Poll::Ready(Err(error));
                 }
+                wakes.again();
             }
             let works_in_background = tasks.is_empty() && accessor.poll_no_interesting_tasks(cx).is_pending();
             if works_in_background != worked_in_background {
@@ -368,7 +370,6 @@ async fn feed(
                 Poll::Ready(Some(call)) => {
                     tasks.push(start(accessor, exports, call, events));
                     may_start = false;
-                    // For its task to run, if this is the last that wasmtime polls in this round.
                     wakes.again();
                 }
                 Poll::Ready(None) => has_ended = true,
