@@ -1,8 +1,8 @@
 //! The one live instance of an object, and the loop that feeds it events.
 //!
 //! An instance lives inside a single `run_concurrent` call: the loop starts a guest task for each event, and tasks
-//! interleave where the guest waits. When a poll of that loop returns and nothing woke it meanwhile, every task of the guest
-//! is waiting for something: that is what ends a *turn*. (A guest that was interrupted to let others run, or that yielded,
+//! interleave where the guest waits. When a poll of that loop returns and nothing woke it since it last looked, every task of
+//! the guest is waiting for something: that is what ends a *turn*. (A guest that was interrupted to let others run, or that yielded,
 //! has not ended its turn.)
 //!
 //! One thing enters the guest at a time, an event or the completion of an import: when the turn that it made is over,
@@ -262,15 +262,15 @@ impl ObjectInstance {
     pub async fn run(mut self, events: &dyn Events) -> Result<(), Trap> {
         let slice = self.slice.clone();
         let (exports, takes_strict_turns) = (self.exports.clone(), self.takes_strict_turns);
+        let wakes = Arc::new(Wakes::default());
+        let waker = wakes.waker();
         let feed = async |accessor: &Accessor<GuestState>| {
             if let Some(construct) = exports.construct {
                 construct_object(accessor, construct, events).await?;
             }
-            feed(accessor, &exports, takes_strict_turns, events).await
+            feed(accessor, &exports, takes_strict_turns, events, &wakes).await
         };
         let mut running = pin!(self.store.run_concurrent(feed));
-        let wakes = Arc::new(Wakes::default());
-        let waker = wakes.waker();
         std::future::poll_fn(|cx| {
             wakes.begin(cx);
             let mut guest = Context::from_waker(&waker);
@@ -299,7 +299,7 @@ fn take_turns(
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             Poll::Pending => {}
         }
-        if slice.take_preempted() {
+        if slice.was_preempted() {
             slice.pause_turn();
             return Poll::Pending;
         }
@@ -339,16 +339,21 @@ async fn feed(
     exports: &Exports,
     takes_strict_turns: bool,
     events: &dyn Events,
+    wakes: &Wakes,
 ) -> wasmtime::Result<()> {
-    let mut tasks = pin!(FuturesUnordered::<Task<'_>>::new());
+    let mut tasks = Tasks::default();
     let (mut has_ended, mut worked_in_background) = (false, false);
     std::future::poll_fn(|cx| {
+        // wasmtime polls this before everything else that it waits for, in each round, so no wake up to now needs another one. What
+        // is done here does: it may be work for wasmtime, and this the last that it polls in the round.
+        wakes.take();
         let mut may_start = true;
         loop {
-            while let Poll::Ready(Some(done)) = tasks.as_mut().poll_next_unpin(cx) {
+            while let Poll::Ready(Some(done)) = tasks.poll_next(cx) {
                 if let Err(error) = done {
                     return Poll::Ready(Err(error));
                 }
+                wakes.again();
             }
             let works_in_background = tasks.is_empty() && accessor.poll_no_interesting_tasks(cx).is_pending();
             if works_in_background != worked_in_background {
@@ -365,6 +370,7 @@ async fn feed(
                 Poll::Ready(Some(call)) => {
                     tasks.push(start(accessor, exports, call, events));
                     may_start = false;
+                    wakes.again();
                 }
                 Poll::Ready(None) => has_ended = true,
                 Poll::Pending => return Poll::Pending,
@@ -376,6 +382,38 @@ async fn feed(
 
 /// The future of the end of an event.
 type Task<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send + 'a>>;
+
+/// The events that have begun. Mostly that is one or none, and keeping track of who is to be polled costs more than one poll
+/// too many: so one has a place of its own.
+#[derive(Default)]
+struct Tasks<'a> {
+    first: Option<Task<'a>>,
+    others: FuturesUnordered<Task<'a>>,
+}
+
+impl<'a> Tasks<'a> {
+    fn is_empty(&self) -> bool {
+        self.first.is_none() && self.others.is_empty()
+    }
+
+    fn push(&mut self, task: Task<'a>) {
+        match self.first {
+            None => self.first = Some(task),
+            Some(_) => self.others.push(task),
+        }
+    }
+
+    /// The next event that has ended. To be polled again until nothing has.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<wasmtime::Result<()>>> {
+        if let Some(first) = &mut self.first
+            && let Poll::Ready(done) = first.as_mut().poll(cx)
+        {
+            self.first = None;
+            return Poll::Ready(Some(done));
+        }
+        if self.others.is_empty() { Poll::Pending } else { self.others.poll_next_unpin(cx) }
+    }
+}
 
 /// Starts one guest task, now or when the future is polled for the first time, which gives its end.
 fn start<'a>(accessor: &'a Accessor<GuestState>, exports: &'a Exports, call: Call, events: &'a dyn Events) -> Task<'a> {

@@ -85,13 +85,14 @@ impl Slice {
     /// Polls a future that runs the guest.
     pub fn poll<T>(&self, guest: impl FnOnce() -> Poll<T>) -> Poll<T> {
         self.is_polled_here.store(true, Ordering::Relaxed);
+        self.preempted.store(false, Ordering::Relaxed);
         self.polled_at_ns.store(self.now_ns(), Ordering::Relaxed);
         guest()
     }
 
-    /// Whether the guest was interrupted in the middle of a turn to let others run, since the last time this was asked.
-    pub fn take_preempted(&self) -> bool {
-        self.preempted.swap(false, Ordering::Relaxed)
+    /// Whether the guest was interrupted in the middle of a turn to let others run, in the last poll: it will be woken.
+    pub fn was_preempted(&self) -> bool {
+        self.preempted.load(Ordering::Relaxed)
     }
 
     /// The turn goes on in the next poll: the time of this one counts.
@@ -199,6 +200,15 @@ mod tests {
         assert!(slice.poll(|| Poll::Ready(spin(&slice, TURN_MAX / 8))) == Poll::Ready(None));
         slice.pause_turn();
         assert!(slice.poll(|| Poll::Ready(spin(&slice, TURN_MAX))) == Poll::Ready(Some(TURN_MAX)));
+    }
+
+    #[test]
+    fn an_interruption_is_told_of_the_poll_that_it_was_in_and_of_no_other() {
+        let slice = Slice::new(TURN_MAX);
+        assert!(slice.poll(|| Poll::Ready(spin(&slice, EPOCH * 2))) == Poll::Ready(None));
+        assert!(slice.was_preempted());
+        assert!(slice.poll(|| Poll::Ready(())).is_ready());
+        assert!(!slice.was_preempted());
     }
 
     #[test]

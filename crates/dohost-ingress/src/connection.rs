@@ -123,6 +123,8 @@ where
             Poll::Pending => moves_to().map_or(Poll::Pending, |executor| Poll::Ready(Err(executor))),
         });
         let result = tokio::select! {
+            // Whoever is first does not matter, and picking one at random costs.
+            biased;
             served = &mut served => match served {
                 Ok(result) => result,
                 Err(executor) => return Some(executor),
@@ -147,9 +149,11 @@ async fn answer(
     let is_logged = tracing::enabled!(target: "access", tracing::Level::DEBUG);
     let seen = is_logged.then(|| (std::time::Instant::now(), request.method().clone(), request.uri().clone()));
     let upgrade = message::check_head(&request).and_then(|()| websocket::upgrade_of(&mut request));
+    // Not asked in the `match`, which would hold the table until the answer is there: many held at once make it slow to ask.
+    let worker = shared.workers.load().of(&request);
     let result = match upgrade {
         Err(refusal) => Err(refusal),
-        Ok(upgrade) => match shared.workers.load().of(&request) {
+        Ok(upgrade) => match worker {
             Some(worker) => worker::answer(&worker, traffic.executor(), &shared.limits, request).await,
             None if request.uri().path() == rpc::OPENAPI_PATH => rpc::openapi(shared, &request),
             None => match route::object_of(request.uri().path(), &shared.host) {

@@ -72,6 +72,10 @@ pub(crate) fn strip_request_headers(headers: &mut HeaderMap) {
 
 /// Takes out the headers that go no further than this connection.
 pub(crate) fn strip_connection_headers(headers: &mut HeaderMap) {
+    // Most messages have none, and so none that names others.
+    if !headers.keys().any(|name| CONNECTION_HEADERS.contains(name)) {
+        return;
+    }
     let options = connection_options(headers);
     let of_connection: Vec<HeaderName> =
         headers.keys().filter(|name| is_of_connection(name, &options)).cloned().collect();

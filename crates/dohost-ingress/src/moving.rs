@@ -139,14 +139,21 @@ impl MovableStream {
     /// The stream, which belongs here from now on.
     fn here(&mut self) -> io::Result<&mut TcpStream> {
         if self.moves.load(Ordering::Relaxed) {
-            self.moves.store(false, Ordering::Relaxed);
-            let stream = self.stream.take().ok_or_else(lost)?;
-            self.stream = Some(TcpStream::from_std(stream.into_std()?)?);
+            self.move_here()?;
         }
         self.stream.as_mut().ok_or_else(lost)
     }
+
+    #[cold]
+    fn move_here(&mut self) -> io::Result<()> {
+        self.moves.store(false, Ordering::Relaxed);
+        let stream = self.stream.take().ok_or_else(lost)?;
+        self.stream = Some(TcpStream::from_std(stream.into_std()?)?);
+        Ok(())
+    }
 }
 
+#[cold]
 fn lost() -> io::Error {
     io::Error::other("the connection was lost on its way to another thread")
 }

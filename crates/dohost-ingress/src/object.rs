@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dohost_engine::{Header, Mixed, Request, Response};
-use dohost_object::Class;
+use dohost_object::{Class, Intake};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -32,17 +32,17 @@ pub(crate) async fn answer(
     route: Route,
     request: http::Request<Incoming>,
 ) -> Result<http::Response<Answer>, Refusal> {
-    if route.class.streams() && !(route.class.prefers_whole() && is_small(request.body())) {
+    let Intake { has_handler, streams, prefers_whole, body_bytes_max } = route.class.intake();
+    if streams && !(prefers_whole && is_small(request.body())) {
         return answer_streamed(shared, traffic, route, request).await;
     }
     let Route { class, name, path } = route;
-    if !class.has_handler() {
+    if !has_handler {
         let methods = class.interface().method_names();
         let text = format!("objects of class {} take no requests, they have methods: {methods}", class.name());
         return Err(Refusal::new(StatusCode::NOT_FOUND, text));
     }
     let (parts, body) = request.into_parts();
-    let body_bytes_max = class.body_bytes_max();
     let _place = place_for(&body, body_bytes_max, shared)?;
     let body = read_body(body, body_bytes_max, shared.limits.body_timeout).await?;
     let request = event_request(parts, path, body)?;
@@ -142,9 +142,8 @@ fn event_request(parts: Parts, path: String, body: Bytes) -> Result<Request, Ref
         (None, None) => return Err(Refusal::new(StatusCode::BAD_REQUEST, "the request has no host header")),
     };
     let options = connection_options(&parts.headers);
-    let asks_for_websocket = websocket::is_upgrade(&parts.headers);
-    let is_passed_on =
-        |name: &HeaderName| !is_of_connection(name, &options) || (asks_for_websocket && name == header::UPGRADE);
+    let asks_for_websocket = |name: &HeaderName| name == header::UPGRADE && websocket::is_upgrade(&parts.headers);
+    let is_passed_on = |name: &HeaderName| !is_of_connection(name, &options) || asks_for_websocket(name);
     let headers = parts.headers.iter().filter(|(name, _)| is_passed_on(name));
     let headers = headers.map(|(name, value)| Header { name: name.as_str().into(), value: value.as_bytes().into() });
     Ok(Request {

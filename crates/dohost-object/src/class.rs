@@ -87,6 +87,19 @@ impl ClassOptions {
     }
 }
 
+/// How the objects of a class take requests from outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Intake {
+    /// Whether they take any. Those that do not have methods.
+    pub has_handler: bool,
+    /// Whether they take streamed bodies, and may answer with such.
+    pub streams: bool,
+    /// Whether a body that is whole is better left so.
+    pub prefers_whole: bool,
+    /// Bytes that a body may have.
+    pub body_bytes_max: usize,
+}
+
 impl Class {
     /// A class that has been registered.
     pub(crate) fn new(registered: &dohost_storage::Class, options: ClassOptions) -> Class {
@@ -111,9 +124,16 @@ impl Class {
         self.0.code.load().component.streams()
     }
 
-    /// Whether a body that is whole is better left so for its objects.
-    pub fn prefers_whole(&self) -> bool {
-        self.0.code.load().component.prefers_whole()
+    /// How its objects take requests from outside, as they are now.
+    pub fn intake(&self) -> Intake {
+        let code = self.0.code.load();
+        let Code { component, limits, .. } = &**code;
+        Intake {
+            has_handler: component.has_handler(),
+            streams: component.streams(),
+            prefers_whole: component.prefers_whole(),
+            body_bytes_max: limits.body_bytes_max,
+        }
     }
 
     /// The methods of its objects, as they are now: new code may have others.
@@ -126,11 +146,6 @@ impl Class {
         let code = self.0.code.load();
         let dynamic = code.component.interface().dynamic.as_ref()?;
         Some(dynamic.methods(&code.own_name))
-    }
-
-    /// Whether its objects take requests. Those that do not have methods.
-    pub fn has_handler(&self) -> bool {
-        self.0.code.load().component.has_handler()
     }
 
     /// What a life that begins now runs.

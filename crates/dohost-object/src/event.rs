@@ -189,8 +189,9 @@ impl ReplySlot {
         let mut rest = replies;
         while let Some((slot, _)) = rest.first() {
             let home = slot.home;
-            let (mine, others) = rest.into_iter().partition::<Vec<_>, _>(|(slot, _)| slot.home == home);
-            rest = others;
+            // Mostly there are none.
+            let others = rest.extract_if(.., |(slot, _)| slot.home != home).collect();
+            let mine = std::mem::replace(&mut rest, others);
             crate::executor::run_at_home(home, move || {
                 for (slot, reply) in mine {
                     drop(slot.sender.send(Gated { reply, after }));

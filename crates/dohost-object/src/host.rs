@@ -13,6 +13,7 @@ use dohost_engine::{
 use dohost_rpc::Value;
 use dohost_storage::{ClassNumber, NAME_BYTES_MAX, Store, StoreError};
 use parking_lot::Mutex;
+use rustc_hash::FxBuildHasher;
 use tokio::sync::{Notify, oneshot};
 
 use crate::alarms::history::AlarmHistory;
@@ -81,7 +82,8 @@ pub struct Host(pub(crate) Arc<HostInner>);
 
 pub(crate) struct HostInner {
     pub store: Store,
-    pub classes: ArcSwap<HashMap<Arc<str>, Class>>,
+    /// Clients ask for names but add none, so the hash needs no secret.
+    pub classes: ArcSwap<HashMap<Arc<str>, Class, FxBuildHasher>>,
     /// Held by the deploy that is under way.
     pub deploying: tokio::sync::Mutex<()>,
     pub limits: HostLimits,
@@ -281,7 +283,7 @@ impl HostInner {
         executors: Executors,
     ) -> Result<Arc<HostInner>, StoreError> {
         let websockets = WebSockets::new(&options.limits);
-        let mut by_name = HashMap::new();
+        let mut by_name = HashMap::default();
         for options in classes {
             let class = Class::new(&store.class(&options.name)?, options);
             by_name.insert(class.0.name.clone(), class);

@@ -50,7 +50,7 @@ mod streams;
 pub mod websockets;
 
 pub use bindings::Bindings;
-pub use class::{Class, ClassNameError, ClassOptions, check_class_name};
+pub use class::{Class, ClassNameError, ClassOptions, Intake, check_class_name};
 pub use deploy::{DeployError, Deployed};
 pub use environment::{Environment, Machine};
 pub use event::{EventError, Reply};

@@ -16,7 +16,9 @@
 //! Bookkeeping only: no clock, no task, no I/O. `K` names an object, `L` is a life, `W` is what waits for the next one.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher, Hash};
+use std::hash::Hash;
+
+use rustc_hash::FxBuildHasher;
 
 /// Part of the idle objects that go when the limit is hit: one at a time would mean a search for each.
 const EVICTED_AT_ONCE_PART: usize = 16;
@@ -25,7 +27,7 @@ const EVICTED_AT_ONCE_PART: usize = 16;
 pub(crate) struct Residency<K, L, W> {
     /// Nobody can choose ids (they are made with a secret), so the hash needs no secret: an order that is the same in every
     /// run is worth more.
-    slots: HashMap<K, Slot<L, W>, BuildHasherDefault<DefaultHasher>>,
+    slots: HashMap<K, Slot<L, W>, FxBuildHasher>,
     residents_max: usize,
     ending: usize,
     generations: u64,
