@@ -34,7 +34,10 @@ pub const ALARM_NEWS_LEN_MAX: usize = 65_536;
 pub const COMMIT_SETS_MAX: usize = 4_096;
 
 /// Bytes of keys and values in one transaction, exceeded only by a single write set that is larger on its own.
-pub const COMMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const COMMIT_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Bytes of a file of the log that a start reads. A longer one was not written by this program.
+pub(crate) const LOG_FILE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Bytes that a file of the log grows by at a time, until it has its full size.
 pub(crate) const LOG_GROWTH_BYTES: u64 = 1024 * 1024;

@@ -21,7 +21,7 @@ use tracing::{debug, info};
 use crate::commit::{checkpoint, sweep};
 use crate::disk::{Disk, Fault, Faults, Watched, is_full};
 use crate::key::Key;
-use crate::log::{self, Log, LogId};
+use crate::log::{self, Log, LogId, Recovered};
 use crate::migration::catalog::Catalog;
 use crate::record::{Format, decode_generation, decode_next_object};
 use crate::rows::{ReadRows, Tables, View};
@@ -29,6 +29,9 @@ use crate::store::StoreOptions;
 
 /// The version of the layout that this build writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 5;
+
+/// The first version with a log.
+const FORMAT_WITH_LOG: u32 = 5;
 
 /// What is wrong with a file on which redb panicked.
 pub(crate) const CONTRADICTION: &str = "its inner structure contradicts itself";
@@ -178,14 +181,19 @@ pub(crate) fn open(
     birth: impl FnOnce() -> Birth,
 ) -> Result<Opened, OpenError> {
     let open = || {
-        let (database, len) = open_database(disk, faults.of_file, options.cache_bytes, options.verify_bytes_max)?;
-        if !has_rows(&database)? {
+        let OpenedFile { database, len, was_closed } =
+            open_database(disk, faults.of_file, options.cache_bytes, options.verify_bytes_max)?;
+        let is_new = !has_rows(&database)?;
+        if is_new {
             if len > UNFINISHED_BYTES_MAX {
                 return Err(OpenError::Damaged { detail: "the file is long and has no rows".into() });
             }
             write_first_rows(&database, birth())?;
         }
         let first = read_first_rows(&database)?;
+        if !is_new && first.format.version >= FORMAT_WITH_LOG {
+            miss_no_log(disk, was_closed)?;
+        }
         if first.format.version < FORMAT_VERSION {
             migrate(&database, &first.format)?;
         }
@@ -216,16 +224,38 @@ fn open_log(
     if recovered.generation > first.applied {
         checkpoint::write(database, recovered.rows.iter(), recovered.generation)?;
     }
-    Ok((Log::new(files, id, recovered.generation, bytes_max), recovered.generation))
+    let Recovered { generation, is_marked, .. } = recovered;
+    Ok((Log::new(files, id, generation, is_marked, bytes_max), generation))
 }
 
-/// Opens the file alone, as is needed to open it anew after a full disk, and gives the length that it had.
+/// Refuses a store whose log is gone, unless that had nothing: after a clean close the file alone is enough.
+fn miss_no_log(disk: &dyn Disk, was_closed: bool) -> Result<(), OpenError> {
+    let has = |number| disk.has_log(number).map_err(OpenError::from_io);
+    let missing = match (has(0)?, has(1)?) {
+        (true, true) => return Ok(()),
+        (false, false) if was_closed => return Ok(()),
+        (false, _) => "store.log0",
+        (true, false) => "store.log1",
+    };
+    Err(OpenError::Apart { detail: format!("{missing} is missing") })
+}
+
+/// The file alone.
+pub(crate) struct OpenedFile {
+    pub(crate) database: Database,
+    /// The length that it had.
+    len: u64,
+    /// It said that it was closed cleanly.
+    was_closed: bool,
+}
+
+/// Opens the file alone, as is needed to open it anew after a full disk.
 pub(crate) fn open_database(
     disk: &dyn Disk,
     faults: &Arc<Faults>,
     cache_bytes: usize,
     verify_bytes_max: u64,
-) -> Result<(Database, u64), OpenError> {
+) -> Result<OpenedFile, OpenError> {
     let backend = Watched::new(disk.open().map_err(OpenError::from_io)?, faults.clone());
     clear_unfinished(&backend).map_err(OpenError::from_io)?;
     let was_closed = was_closed(&backend).map_err(OpenError::from_io)?;
@@ -248,7 +278,7 @@ pub(crate) fn open_database(
     // redb trusts a file that says it was closed cleanly and may panic if it was changed since.
     let opened = catch_unwind(AssertUnwindSafe(move || builder.create_with_backend(backend)));
     match opened {
-        Ok(Ok(database)) => Ok((database, len)),
+        Ok(Ok(database)) => Ok(OpenedFile { database, len, was_closed }),
         Ok(Err(DatabaseError::Storage(StorageError::PreviousIo))) => {
             Err(OpenError::Io(io::Error::other("an operation on the file failed")))
         }

@@ -228,7 +228,8 @@ impl Store {
             committer.commit_queued();
         }
         durable.recv().unwrap_or(Err(CommitError::Closed))?;
-        receiver.try_recv().map_err(|_| StoreError::Closed)
+        // It may have been tried several times; the last one is what was written.
+        receiver.try_iter().last().ok_or(StoreError::Closed)
     }
 
     /// Commits one write set and waits until it is durable, for whoever has no executor. Waits for the disk.
@@ -317,7 +318,8 @@ impl Store {
         Ok(keys.iter().cloned().zip(values).collect())
     }
 
-    /// The durable entries from the beginning of a range, as many as a page takes; see [`crate::Listing`] for the
+    /// The durable entries from the beginning of a range, as many as a page takes (what is committed meanwhile may be among them, or
+    /// a part of it); see [`crate::Listing`] for the
     /// rest of them. Waits for the disk.
     pub fn list(&self, object: ObjectNumber, range: &KeyRange) -> Result<Page, StoreError> {
         self.read(|snapshot| snapshot.list(object, range))

@@ -18,7 +18,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
@@ -28,12 +28,15 @@ use tracing::{debug, error, info, warn};
 use super::CommitError;
 use crate::disk::Fault;
 use crate::key::Key;
-use crate::open::{self, CONTRADICTION, OpenError, ROWS};
+use crate::open::{self, CONTRADICTION, OpenError, OpenedFile, ROWS};
+use crate::record::decode_generation;
 use crate::rows::{File, FileRows, Layer};
 use crate::store::Shared;
 
-/// How long to rest after a full disk. Each try reads the file.
-const FULL_PAUSE: Duration = Duration::from_millis(250);
+/// How long to rest at least after a full disk, and how many times as long as the last try took: each reads the file, and nobody
+/// else can meanwhile.
+const FULL_PAUSE_MIN: Duration = Duration::from_millis(250);
+const FULL_PAUSE_TIMES: u32 = 4;
 
 /// Rows that are written before others get the processor.
 const ROWS_AT_ONCE: usize = 256;
@@ -176,6 +179,7 @@ impl Checkpointer {
     fn run(mut self) -> Checkpointer {
         let shared = self.shared.clone();
         let checkpoints = &shared.checkpoints;
+        let mut pause = FULL_PAUSE_MIN;
         loop {
             let generation = {
                 let mut state = checkpoints.state.lock();
@@ -186,12 +190,14 @@ impl Checkpointer {
                         Some(generation) if !needs_rest => break generation,
                         // Whoever closes the store tries once more.
                         _ if state.is_closing => return self,
-                        Some(_) => has_rested = checkpoints.changed.wait_for(&mut state, FULL_PAUSE).timed_out(),
+                        Some(_) => has_rested = checkpoints.changed.wait_for(&mut state, pause).timed_out(),
                         None => checkpoints.changed.wait(&mut state),
                     }
                 }
             };
+            let began = Instant::now();
             self.step(generation);
+            pause = FULL_PAUSE_MIN.max(began.elapsed() * FULL_PAUSE_TIMES);
         }
     }
 
@@ -199,14 +205,19 @@ impl Checkpointer {
     fn step(&mut self, generation: u64) {
         let shared = self.shared.clone();
         let extra = shared.checkpoints.state.lock().extra.take();
-        let goes_along = extra.is_some();
-        let mut outcome = self.bring(generation, extra);
-        if let (true, Err(CommitError::NoSpace { detail })) = (goes_along, &outcome) {
-            shared.checkpoints.state.lock().extra_failed = Some(detail.clone());
-            // It may be them alone that found no room.
-            outcome = self.bring(generation, None);
-        }
-        shared.checkpoints.done(&outcome);
+        let tried = catch_unwind(AssertUnwindSafe(|| {
+            let goes_along = extra.is_some();
+            match self.bring(generation, extra) {
+                Err(CommitError::NoSpace { detail }) if goes_along => {
+                    shared.checkpoints.state.lock().extra_failed = Some(detail);
+                    // It may be them alone that found no room.
+                    self.bring(generation, None)
+                }
+                outcome => outcome,
+            }
+        }));
+        let panicked = |_| Err(shared.fail_for_good("a checkpoint stopped with a panic".into()));
+        shared.checkpoints.done(&tried.unwrap_or_else(panicked));
     }
 
     /// Brings the frozen rows to the file, and those beside them.
@@ -233,18 +244,18 @@ impl Checkpointer {
                 debug!(rows, generation, "checkpoint");
                 Ok(())
             }
-            Ok(Err(error)) => Err(self.after_failure(&error.to_string())),
-            Err(_) => Err(self.after_failure(&format!("the file is damaged ({CONTRADICTION})"))),
+            Ok(Err(error)) => self.after_failure(generation, &error.to_string()),
+            Err(_) => self.after_failure(generation, &format!("the file is damaged ({CONTRADICTION})")),
         }
     }
 
-    /// Decides how to go on after a transaction failed.
-    fn after_failure(&mut self, cause: &str) -> CommitError {
+    /// Decides how to go on after a transaction failed. It may have come to the file all the same.
+    fn after_failure(&mut self, generation: u64, cause: &str) -> Result<(), CommitError> {
         let shared = self.shared.clone();
         let detail = match shared.faults.worst() {
             Some(Fault::Full(detail)) => detail,
-            Some(Fault::Fatal(detail)) => return shared.fail_for_good(detail),
-            None => return shared.fail_for_good(cause.into()),
+            Some(Fault::Fatal(detail)) => return Err(shared.fail_for_good(detail)),
+            None => return Err(shared.fail_for_good(cause.into())),
         };
         warn!(%detail, "a checkpoint found the disk full, opening the store anew; the log has what is not in the file");
         // Whoever reads is done, or waits.
@@ -255,9 +266,23 @@ impl Checkpointer {
         drop(catch_unwind(AssertUnwindSafe(|| drop(failed))));
         drop(gate);
         match self.open_again() {
-            Err(failed) if failed.is_permanent() => failed,
-            _ => CommitError::NoSpace { detail },
+            Err(failed) if failed.is_permanent() => Err(failed),
+            Ok(()) if self.has(generation) => {
+                shared.tables.lock().frozen = None;
+                self.applied = generation;
+                Ok(())
+            }
+            _ => Err(CommitError::NoSpace { detail }),
         }
+    }
+
+    /// Whether the file has everything of a generation.
+    fn has(&self, generation: u64) -> bool {
+        let tables = self.shared.tables.lock();
+        let File::Open(rows) = &tables.file else { return false };
+        let row = catch_unwind(AssertUnwindSafe(|| rows.get(&Key::Log.encode()[..])));
+        let row = row.ok().and_then(Result::ok).flatten();
+        row.and_then(|row| decode_generation(row.value()).ok()).is_some_and(|stored| stored >= generation)
     }
 
     /// Opens the file anew if it is closed because the disk was full. Readers wait so long.
@@ -270,7 +295,7 @@ impl Checkpointer {
         shared.faults.forget_full();
         // Its repair verifies it anyhow.
         let opened = open::open_database(&*shared.disk, &shared.faults, shared.cache_bytes, 0);
-        let opened = opened.and_then(|(database, _)| Ok((file_rows(&database)?, database)));
+        let opened = opened.and_then(|OpenedFile { database, .. }| Ok((file_rows(&database)?, database)));
         let failure = match opened {
             Ok((rows, database)) => {
                 self.database = Some(database);

@@ -26,6 +26,7 @@ use super::schedule::Item;
 use super::sweep::{self, Sweep, Swept};
 use super::{CommitError, WriteSet};
 use crate::alarm::AlarmChange;
+use crate::disk::Fault;
 use crate::key::{Key, KvRange, write_kv};
 use crate::log::Log;
 use crate::migration::catalog::Catalog;
@@ -168,16 +169,25 @@ impl Committer {
         }
         self.make_room()?;
         let (mut waits, mut tries) = (0..REOPENING_WAITS_MAX, 0..1);
+        let next_class = self.next_class;
         loop {
             if let Some(failed) = self.shared.failed() {
                 return Err(failed);
             }
+            // What a try before this one made of them does not count.
+            batch.iter().for_each(Item::roll_back);
+            self.next_class = next_class;
             let prepared = catch_unwind(AssertUnwindSafe(|| self.prepare(batch)));
             match prepared.unwrap_or(Err(Failure::Contradiction)) {
                 Ok((written, rows)) => return self.write(rows).map(|()| written),
-                // The checkpointer is about to open the file anew.
-                Err(Failure::File(redb::Error::PreviousIo)) if waits.next().is_some() => thread::sleep(REOPENING_WAIT),
-                Err(Failure::File(error)) => return Err(self.shared.fail_for_good(error.to_string().into())),
+                Err(Failure::File(error)) => match (error, self.shared.faults.worst()) {
+                    // The checkpointer is about to open the file anew.
+                    (redb::Error::PreviousIo, Some(Fault::Full(_))) => thread::sleep(REOPENING_WAIT),
+                    // Or has just done so.
+                    (redb::Error::PreviousIo, None) if waits.next().is_some() => thread::sleep(REOPENING_WAIT),
+                    (_, Some(Fault::Fatal(detail))) => return Err(self.shared.fail_for_good(detail)),
+                    (error, _) => return Err(self.shared.fail_for_good(error.to_string().into())),
+                },
                 Err(Failure::Contradiction) => {
                     return Err(self.shared.fail_for_good(format!("the file is damaged ({CONTRADICTION})").into()));
                 }
@@ -242,6 +252,7 @@ impl Committer {
             self.begin_checkpoint(Some(rows.into_staged()))?;
             self.shared.checkpoints.wait_for_extra().map_err(|detail| CommitError::NoSpace { detail })?;
             self.shared.failed().map_or(Ok(()), Err)?;
+            self.log.note_extra();
         } else {
             self.log.append(rows.staged()).map_err(|error| self.shared.after_log_failure(&error))?;
             self.active_bytes += rows.publish();

@@ -34,6 +34,17 @@ pub(crate) enum Item {
     Change { change: Change, reply: ChangeReply },
 }
 
+impl Item {
+    /// Forgets what a try to commit it made of its object's size.
+    pub(crate) fn roll_back(&self) {
+        if let Item::Set { set, .. } = self
+            && let Some(size) = &set.size
+        {
+            size.roll_back();
+        }
+    }
+}
+
 pub(crate) type ClassReply = mpsc::Sender<Result<Class, CommitError>>;
 
 /// See the module.

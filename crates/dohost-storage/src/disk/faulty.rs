@@ -20,6 +20,9 @@ use super::{Disk, StorageBackend};
 /// The unit that a disk writes whole or not at all, in bytes.
 const SECTOR_BYTES: usize = 512;
 
+/// What redb keeps its header in.
+const HEADER_BYTES: u64 = 4_096;
+
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub struct FaultyDisk {
@@ -42,6 +45,7 @@ struct State {
     crash_at: Option<u64>,
     full: Full,
     redb_is_full: bool,
+    redb_pages_are_full: bool,
     sync_fails: Option<io::ErrorKind>,
     redb_sync_fails: Option<io::ErrorKind>,
     syncs_held: bool,
@@ -54,6 +58,7 @@ struct Image {
     durable: Vec<u8>,
     unsynced: Vec<Change>,
     is_open: bool,
+    is_missing: bool,
 }
 
 /// One of the files of a disk.
@@ -91,7 +96,14 @@ impl FaultyDisk {
 
     /// A disk that has the file of redb, durable, and no log.
     pub fn with_content(content: Vec<u8>) -> FaultyDisk {
-        FaultyDisk::with_files([content, Vec::new(), Vec::new()])
+        let disk = FaultyDisk::with_files([content, Vec::new(), Vec::new()]);
+        disk.inner.state.lock().files[1..].iter_mut().for_each(|log| log.is_missing = true);
+        disk
+    }
+
+    /// Has a file of the log removed.
+    pub fn remove_log(&self, number: usize) {
+        self.inner.state.lock().files[1 + number] = Image { is_missing: true, ..Image::default() };
     }
 
     /// A disk that has these files, durable: that of redb, and those of the log.
@@ -145,6 +157,12 @@ impl FaultyDisk {
         self.inner.state.lock().redb_is_full = is_full;
     }
 
+    /// Lets writes to the file of redb find the disk full, or no longer, but for those to its header: it can be opened, and not
+    /// be written.
+    pub fn set_redb_pages_full(&self, is_full: bool) {
+        self.inner.state.lock().redb_pages_are_full = is_full;
+    }
+
     /// Lets the next sync of the file of redb fail, as [`FaultyDisk::fail_next_sync`].
     pub fn fail_next_redb_sync(&self, kind: io::ErrorKind) {
         self.inner.state.lock().redb_sync_fails = Some(kind);
@@ -177,6 +195,7 @@ impl FaultyDisk {
     fn open_file(&self, number: usize) -> FaultyFile {
         let mut state = self.inner.state.lock();
         assert!(!std::mem::replace(&mut state.files[number].is_open, true), "a file is opened twice");
+        state.files[number].is_missing = false;
         FaultyFile { disk: self.clone(), number }
     }
 
@@ -216,6 +235,10 @@ impl Disk for FaultyDisk {
 
     fn open_log(&self, number: usize) -> io::Result<Box<dyn StorageBackend>> {
         Ok(Box::new(self.open_file(1 + number)))
+    }
+
+    fn has_log(&self, number: usize) -> io::Result<bool> {
+        Ok(!self.inner.state.lock().files[1 + number].is_missing)
     }
 }
 
@@ -271,6 +294,9 @@ impl StorageBackend for FaultyFile {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.disk.operation(|state| {
+            if state.redb_pages_are_full && self.number == 0 && offset >= HEADER_BYTES {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
             state.check_room(self.number)?;
             let (offset, file) = (offset as usize, &mut state.files[self.number]);
             keep_sectors(&mut file.live, offset, data, &mut || true);

@@ -30,6 +30,9 @@ pub trait Disk: Send + Sync + 'static {
     /// Opens one of the files of the log, creating it if it is not there. Each is opened once.
     fn open_log(&self, number: usize) -> io::Result<Box<dyn StorageBackend>>;
 
+    /// Whether a file of the log is there.
+    fn has_log(&self, number: usize) -> io::Result<bool>;
+
     /// Lets others have it: it is not opened again.
     fn release(&self) {}
 }
@@ -55,6 +58,10 @@ impl FileDisk {
             }
         }
     }
+
+    fn log(&self, number: usize) -> PathBuf {
+        self.path.with_extension(format!("log{number}"))
+    }
 }
 
 impl Disk for FileDisk {
@@ -63,8 +70,11 @@ impl Disk for FileDisk {
     }
 
     fn open_log(&self, number: usize) -> io::Result<Box<dyn StorageBackend>> {
-        let file = open_file(&self.path.with_extension(format!("log{number}")))?;
-        Ok(Box::new(FileBackend::new(file).map_err(io::Error::other)?))
+        Ok(Box::new(FileBackend::new(open_file(&self.log(number))?).map_err(io::Error::other)?))
+    }
+
+    fn has_log(&self, number: usize) -> io::Result<bool> {
+        self.log(number).try_exists()
     }
 
     fn release(&self) {

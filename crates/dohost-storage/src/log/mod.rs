@@ -20,7 +20,7 @@ mod writer;
 
 use sha2::{Digest, Sha256};
 
-pub(crate) use recovery::recover;
+pub(crate) use recovery::{Recovered, recover};
 pub(crate) use writer::{Log, open};
 
 /// How many files there are.

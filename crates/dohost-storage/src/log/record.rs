@@ -20,13 +20,16 @@ const REMOVED: u32 = u32::MAX;
 /// The number of a record that says: the store was closed, and the file has everything of this generation.
 pub(super) const CLOSED: u64 = u64::MAX;
 
+/// Stands for the number of records of a generation that another process wrote.
+pub(super) const UNKNOWN: u64 = u64::MAX;
+
 /// What stands before the rows of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) generation: u64,
     /// Which one of its generation it is, from 0; or [`CLOSED`].
     pub(super) number: u64,
-    /// How many records the generation before had.
+    /// How many records the generation before had, and one more if rows went to the file that are in none; or [`UNKNOWN`].
     pub(super) before: u64,
 }
 
@@ -71,27 +74,23 @@ pub(super) struct Record<'a> {
     pub(super) bytes: usize,
 }
 
-/// What is found at a place of a log.
-pub(super) enum Found<'a> {
-    Record(Record<'a>),
-    /// A record of another store.
-    Foreign,
-    /// Nothing, or a record that is not whole.
-    Nothing,
-}
-
-/// The record at the beginning of `bytes`.
-pub(super) fn decode<'a>(bytes: &'a [u8], id: &LogId) -> Found<'a> {
-    let Some((header, is_ours, fields)) = parse(bytes, id) else { return Found::Nothing };
-    let Some(record) = bytes.get(..HEADER_BYTES + fields.body) else { return Found::Nothing };
-    if checksum(record) != fields.checksum {
-        return Found::Nothing;
-    }
-    if !is_ours {
-        return Found::Foreign;
+/// The record at the beginning of `bytes`, if it is whole and of this store.
+pub(super) fn decode<'a>(bytes: &'a [u8], id: &LogId) -> Option<Record<'a>> {
+    let (header, is_ours, fields) = parse(bytes, id)?;
+    let record = bytes.get(..HEADER_BYTES + fields.body)?;
+    if !is_ours || checksum(record) != fields.checksum {
+        return None;
     }
     let bytes = record.len().next_multiple_of(SECTOR_BYTES);
-    Found::Record(Record { header, rows: &record[HEADER_BYTES..], bytes })
+    Some(Record { header, rows: &record[HEADER_BYTES..], bytes })
+}
+
+/// Whether there is a record of another store at the beginning of `bytes`.
+pub(super) fn is_foreign(bytes: &[u8], id: &LogId) -> bool {
+    parse(bytes, id).is_some_and(|(_, is_ours, fields)| {
+        let record = bytes.get(..HEADER_BYTES + fields.body);
+        !is_ours && record.is_some_and(|record| checksum(record) == fields.checksum)
+    })
 }
 
 /// What stands at the beginning of `bytes`, if it looks like a record of this store, be it whole or not.
@@ -169,10 +168,11 @@ mod tests {
         for bit in 0..80 * 8 {
             let mut changed = record.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
-            assert!(matches!(decode(&changed, &ID), Found::Nothing), "bit {bit}");
+            assert!(decode(&changed, &ID).is_none() && !is_foreign(&changed, &ID), "bit {bit}");
         }
-        assert!(matches!(decode(&record[..79], &ID), Found::Nothing));
-        assert!(matches!(decode(&record, &LogId([8; 16])), Found::Foreign));
+        assert!(decode(&record[..79], &ID).is_none());
+        let other = LogId([8; 16]);
+        assert!(decode(&record, &other).is_none() && is_foreign(&record, &other) && !is_foreign(&record, &ID));
     }
 
     proptest! {
@@ -187,7 +187,7 @@ mod tests {
             let header = Header { generation, number, before };
             let mut buffer = Vec::new();
             encode(&mut buffer, &ID, header, &rows);
-            let Found::Record(record) = decode(&buffer, &ID) else { panic!("it is whole") };
+            let record = decode(&buffer, &ID).unwrap();
             prop_assert_eq!((record.header, record.bytes), (header, buffer.len()));
             prop_assert_eq!(record.rows().unwrap().into_iter().collect::<Layer>(), rows);
         }

@@ -5,9 +5,10 @@ use std::io;
 use redb::StorageBackend as _;
 use tracing::info;
 
-use super::record::{self, CLOSED, Found, Record, SECTOR_BYTES};
+use super::record::{self, CLOSED, Record, SECTOR_BYTES, UNKNOWN};
 use super::{FILES, LogId, file_of};
 use crate::disk::Watched;
+use crate::limits::LOG_FILE_BYTES_MAX;
 use crate::open::OpenError;
 use crate::rows::Layer;
 
@@ -18,6 +19,8 @@ pub(crate) struct Recovered {
     pub(crate) rows: Layer,
     /// The last generation that they are of.
     pub(crate) generation: u64,
+    /// The log says that the store was closed.
+    pub(crate) is_marked: bool,
 }
 
 /// A generation that a file of the log has.
@@ -30,12 +33,16 @@ struct Generation {
 
 /// Reads what is in the log after the generation `applied`.
 pub(crate) fn recover(files: &[Watched; FILES], id: &LogId, applied: u64) -> Result<Recovered, OpenError> {
-    let nothing = Recovered { rows: Layer::new(), generation: applied };
-    if was_closed(files, id, applied).map_err(OpenError::from_io)? {
+    let is_marked = was_closed(files, id, applied).map_err(OpenError::from_io)?;
+    let nothing = Recovered { rows: Layer::new(), generation: applied, is_marked };
+    if is_marked {
         return Ok(nothing);
     }
     let mut generations = Vec::new();
     for (number, file) in files.iter().enumerate() {
+        if file.len().map_err(OpenError::from_io)? > LOG_FILE_BYTES_MAX {
+            return Err(Defect::Damaged("it is too long".into()).of(number));
+        }
         let bytes = read(file, usize::MAX).map_err(OpenError::from_io)?;
         generations.extend(generation(&bytes, id, applied).map_err(|defect| defect.of(number))?);
     }
@@ -44,12 +51,15 @@ pub(crate) fn recover(files: &[Watched; FILES], id: &LogId, applied: u64) -> Res
     let mut records = 0;
     for generation in generations {
         let Generation { number, before, .. } = generation;
-        if number != recovered.generation + 1 {
+        // One that nothing was written to leaves no trace.
+        let follows = number == recovered.generation + 1 || (number == recovered.generation + 2 && before == 0);
+        if !follows {
             let has = recovered.generation;
             let detail = format!("it goes on after generation {}, and store.redb has {has}", number - 1);
             return Err(Defect::Apart(detail).of(file_of(number)));
         }
-        if number > applied + 1 && before != records {
+        let first = recovered.generation == applied;
+        if !first && before != UNKNOWN && before != records {
             let detail = format!("it has {records} of the {before} commits of its generation");
             return Err(Defect::Damaged(detail).of(file_of(number - 1)));
         }
@@ -67,7 +77,7 @@ pub(crate) fn recover(files: &[Watched; FILES], id: &LogId, applied: u64) -> Res
 /// Whether the store was closed after this generation and not used since, by the first sectors alone.
 fn was_closed(files: &[Watched; FILES], id: &LogId, applied: u64) -> io::Result<bool> {
     let last = read(&files[file_of(applied)], SECTOR_BYTES)?;
-    let Found::Record(Record { header, .. }) = record::decode(&last, id) else { return Ok(false) };
+    let Some(Record { header, .. }) = record::decode(&last, id) else { return Ok(false) };
     let other = read(&files[file_of(applied + 1)], SECTOR_BYTES)?;
     let is_older = match record::peek(&other, id) {
         Some(header) => header.generation < applied,
@@ -116,11 +126,12 @@ fn generation(bytes: &[u8], id: &LogId, applied: u64) -> Result<Option<Generatio
 }
 
 fn record_at<'a>(bytes: &'a [u8], at: usize, id: &LogId) -> Result<Option<Record<'a>>, Defect> {
-    match bytes.get(at..).map(|bytes| record::decode(bytes, id)) {
-        Some(Found::Record(record)) => Ok(Some(record)),
-        Some(Found::Foreign) => Err(Defect::Apart("it belongs to another store".into())),
-        Some(Found::Nothing) | None => Ok(None),
+    let bytes = bytes.get(at..).unwrap_or_default();
+    // What stands further behind may be something that a guest stored.
+    if at == 0 && record::is_foreign(bytes, id) {
+        return Err(Defect::Apart("it belongs to another store".into()));
     }
+    Ok(record::decode(bytes, id))
 }
 
 fn read(file: &Watched, bytes_max: usize) -> io::Result<Vec<u8>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use redb::StorageBackend as _;
 
-use super::record::{self, CLOSED, Header};
+use super::record::{self, CLOSED, Header, SECTOR_BYTES, UNKNOWN};
 use super::{FILES, LogId, file_of};
 use crate::disk::{Disk, Faults, Watched};
 use crate::limits::LOG_GROWTH_BYTES;
@@ -16,7 +16,7 @@ pub(crate) struct Log {
     files: [Watched; FILES],
     id: LogId,
     generation: u64,
-    /// Records of this generation, and of the one before.
+    /// Records of this generation, and of the one before as it is noted.
     records: u64,
     before: u64,
     /// Where the next record goes, and where the last one of the generation before ends.
@@ -25,6 +25,8 @@ pub(crate) struct Log {
     bytes_max: u64,
     /// Bytes that a file grows by, beyond what it must.
     growth: u64,
+    /// The other file says that the store was closed.
+    is_marked: bool,
     /// The memory of the record that is written.
     buffer: Vec<u8>,
 }
@@ -35,11 +37,12 @@ pub(crate) fn open(disk: &dyn Disk, faults: &Arc<Faults>) -> io::Result<[Watched
 }
 
 impl Log {
-    /// A log that goes on after a generation that the file has everything of.
-    pub(crate) fn new(files: [Watched; FILES], id: LogId, applied: u64, bytes_max: u64) -> Log {
+    /// A log that goes on after a generation that the file has everything of. `is_marked`: it says that the store was closed
+    /// then.
+    pub(crate) fn new(files: [Watched; FILES], id: LogId, applied: u64, is_marked: bool, bytes_max: u64) -> Log {
         let (generation, growth, buffer) = (applied + 1, LOG_GROWTH_BYTES, Vec::new());
-        let (records, before, position, end_before) = (0, 0, 0, 0);
-        Log { files, id, generation, records, before, position, end_before, bytes_max, growth, buffer }
+        let (records, before, position, end_before) = (0, UNKNOWN, 0, 0);
+        Log { files, id, generation, records, before, position, end_before, bytes_max, growth, is_marked, buffer }
     }
 
     /// The generation that is appended to.
@@ -64,6 +67,9 @@ impl Log {
 
     /// Appends the rows of a commit. They are durable when it returns. After a failure nothing counts as appended.
     pub(crate) fn append(&mut self, rows: &Layer) -> io::Result<()> {
+        if self.is_marked {
+            self.remove_mark()?;
+        }
         let header = Header { generation: self.generation, number: self.records, before: self.before };
         record::encode(&mut self.buffer, &self.id, header, rows);
         let end = self.position + self.buffer.len() as u64;
@@ -79,6 +85,15 @@ impl Log {
         file.sync_data()?;
         self.position = end;
         self.records += 1;
+        Ok(())
+    }
+
+    /// From now on the store was not closed. Durable before anything is appended, so that a start looks for that.
+    fn remove_mark(&mut self) -> io::Result<()> {
+        let file = &self.files[file_of(self.generation - 1)];
+        file.write(0, &[0; SECTOR_BYTES])?;
+        file.sync_data()?;
+        self.is_marked = false;
         Ok(())
     }
 
@@ -109,7 +124,14 @@ impl Log {
     pub(crate) fn rotate(&mut self) {
         self.generation += 1;
         (self.before, self.end_before) = (self.records, self.position);
+        // It is of an older generation now, which says nothing.
+        self.is_marked = false;
         (self.records, self.position) = (0, 0);
+    }
+
+    /// Notes that rows which are not in the log went to the file with the generation before.
+    pub(crate) fn note_extra(&mut self) {
+        self.before += 1;
     }
 
     /// Notes that the file of redb has everything, so that the next start need not look. `applied` is the last generation

@@ -16,7 +16,7 @@ pub(crate) type Layer = BTreeMap<Bytes, Option<Bytes>>;
 /// Memory of a row beside its key and its value: its place in the layer, and what two allocations take.
 const ROW_BYTES: usize = 128;
 
-/// Rows that several threads look at. The lock is held for some rows at a time.
+/// Rows that several threads look at. Who reads holds the lock for some rows at a time.
 pub(crate) type SharedLayer = Arc<RwLock<Layer>>;
 
 /// See [`super`].

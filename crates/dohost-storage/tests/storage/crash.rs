@@ -135,12 +135,12 @@ fn coin(seed: u64) -> impl FnMut() -> bool {
 
 #[test]
 fn a_crash_at_any_operation_loses_nothing_acknowledged_and_tears_no_write_set() {
-    crash_everywhere(options(), 60);
+    crash_everywhere(options(), 30);
 }
 
 #[test]
 fn so_it_is_while_checkpoints_are_made_all_the_time() {
-    crash_everywhere(small_log(), 120);
+    crash_everywhere(small_log(), 60);
 }
 
 /// The log and the checkpoints have a thread each, so what comes before a crash differs from time to time.

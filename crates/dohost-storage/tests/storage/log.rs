@@ -2,10 +2,11 @@
 //! left.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use dohost_storage::faulty::FaultyDisk;
-use dohost_storage::{KeyRange, ListOptions, ObjectNumber, OpenError, Store, StoreOptions};
+use dohost_storage::{CommitError, KeyRange, ListOptions, ObjectNumber, OpenError, Store, StoreOptions};
 
 use crate::{CLASS, WHOLE, commit, content, faulty_store, id, object, open, options, puts, small_log};
 
@@ -195,4 +196,116 @@ fn a_reader_finds_everything_while_a_checkpoint_is_under_way() {
     let all: Vec<Arc<str>> = keys.iter().map(|key| Arc::from(key.as_str())).collect();
     let found = store.get_many(number, &all).unwrap();
     assert!(found.iter().enumerate().all(|(at, (_, value))| value.is_some() == (at % 3 != 0)));
+}
+
+/// The disk is full, but the file can be opened: a large commit is refused, and small ones go to the log.
+#[test]
+fn commits_after_a_large_one_that_found_no_room_are_kept() {
+    let large = "x".repeat(100_000);
+    for is_closed in [false, true] {
+        let disk = FaultyDisk::new();
+        let store = Store::open_disk(disk.clone(), small_log()).unwrap();
+        let (number, life) = object(&store, 1);
+        // The log is empty after it.
+        commit(&store, puts(number, life, &[("k", &large)])).unwrap();
+        disk.set_redb_pages_full(true);
+        let failed = commit(&store, puts(number, life, &[("k", &large)])).unwrap_err();
+        assert!(matches!(failed, CommitError::NoSpace { .. }), "{failed:?}");
+        for value in ["1", "2"] {
+            commit(&store, puts(number, store.new_life(), &[("k", value)])).unwrap();
+        }
+        if is_closed {
+            store.close();
+        }
+        assert_eq!(value(&disk, number), Some(Bytes::from("2")), "closed: {is_closed}");
+    }
+}
+
+#[test]
+fn what_a_guest_stores_is_never_taken_for_a_record() {
+    let header = |id: u8| {
+        let mut header = b"dohostL1".to_vec();
+        header.extend([id; 16]);
+        header.extend([0xff; 24]);
+        header.extend([0; 4]);
+        let seed = twox_hash::XxHash3_64::oneshot(&header);
+        header.extend(twox_hash::XxHash3_64::oneshot_with_seed(seed, b"").to_be_bytes());
+        header
+    };
+    // Wherever the value comes to lie, one of them is at the beginning of a sector.
+    let mut hostile = vec![0; 513 * 513];
+    for (at, place) in hostile.chunks_exact_mut(513).enumerate() {
+        place[..60].copy_from_slice(&header(at as u8));
+    }
+    let (disk, store) = faulty_store();
+    let (number, life) = object(&store, 1);
+    let mut set = puts(number, life, &[("k", "")]);
+    set.writes.push((Arc::from("hostile"), Some(Bytes::from(hostile))));
+    commit(&store, set).unwrap();
+    // In the log of the last session, and in what a later one left of it.
+    for round in ["1", "2", "3"] {
+        let store = open(&disk.after_crash(|| false));
+        assert_eq!(store.get(number, "k").unwrap(), Some(Bytes::new()), "{round}");
+    }
+    store.close();
+    for round in ["1", "2", "3"] {
+        let store = open(&disk);
+        commit(&store, puts(number, life, &[("k", round)])).unwrap();
+        assert_eq!(value(&disk, number), Some(Bytes::from(round)));
+        store.close();
+    }
+}
+
+#[test]
+fn a_log_that_lost_its_beginning_or_is_gone_is_missed() {
+    let (disk, store) = faulty_store();
+    let (number, life) = object(&store, 1);
+    commit(&store, puts(number, life, &[("k", "before")])).unwrap();
+    store.close();
+    let store = open(&disk);
+    for value in ["1", "2"] {
+        commit(&store, puts(number, life, &[("k", value)])).unwrap();
+    }
+    let crashed = disk.after_crash(|| false);
+    let mut files = crashed.files();
+    files[1][..512].fill(0);
+    let refused = refusal(files);
+    assert!(matches!(refused, OpenError::Damaged { .. }), "{refused:?}");
+    for number in [0, 1] {
+        let crashed = disk.after_crash(|| false);
+        crashed.remove_log(number);
+        let refused = Store::open_disk(crashed, options()).err().expect("it is refused");
+        assert!(refused.to_string().contains(&format!("store.log{number} is missing")), "{refused}");
+    }
+    assert_eq!(value(&disk, number), Some(Bytes::from("2")));
+}
+
+#[test]
+fn readers_on_other_threads_see_each_commit_whole_and_none_taken_back() {
+    let disk = FaultyDisk::new();
+    let store = Store::open_disk(disk.clone(), StoreOptions { log_bytes_max: 8_192, ..options() }).unwrap();
+    let (number, life) = object(&store, 1);
+    commit(&store, puts(number, life, &[("a", "0"), ("b", "0")])).unwrap();
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut last = 0;
+                while !is_done.load(Ordering::Relaxed) {
+                    let loaded = store.load(CLASS, &id(1), WHOLE).unwrap();
+                    let [("a", a), ("b", b)] = content(&loaded)[..] else { panic!("{loaded:?}") };
+                    assert_eq!(a, b);
+                    let found: u64 = a.parse().unwrap();
+                    assert!(found >= last, "{found} after {last}");
+                    last = found;
+                }
+            });
+        }
+        for count in 1..=2_000 {
+            let count = count.to_string();
+            commit(&store, puts(number, life, &[("a", &count), ("b", &count)])).unwrap();
+            assert_eq!(store.get(number, "a").unwrap(), Some(Bytes::from(count)));
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
 }
