@@ -9,7 +9,7 @@ pub struct HttpLimits {
     pub connections_max: usize,
     /// Bytes of the request line and headers together. Over it: 431.
     pub header_bytes_max: usize,
-    /// Headers of one request. Over it: 431.
+    /// Headers of one request. Over it: 431. For up to a hundred the HTTP library needs no memory of its own.
     pub headers_max: usize,
     /// Bytes of the bodies of all requests that are being read or handled. Over it: 503.
     pub bodies_bytes_max: usize,
@@ -32,7 +32,7 @@ impl Default for HttpLimits {
         HttpLimits {
             connections_max: 10_000,
             header_bytes_max: 64 << 10,
-            headers_max: 128,
+            headers_max: 100,
             bodies_bytes_max: 512 << 20,
             response_headers_max: 1_024,
             response_header_bytes_max: 128 << 10,
