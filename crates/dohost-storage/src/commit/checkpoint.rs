@@ -258,14 +258,15 @@ impl Checkpointer {
             None => return Err(shared.fail_for_good(cause.into())),
         };
         warn!(%detail, "a checkpoint found the disk full, opening the store anew; the log has what is not in the file");
-        // Whoever reads is done, or waits.
+        // Whoever reads is done, or waits until it is open again.
         let gate = shared.gate.write();
         shared.tables.lock().file = File::Full;
         let failed = self.database.take();
         // Closes the file, which writes nothing after a failure.
         drop(catch_unwind(AssertUnwindSafe(|| drop(failed))));
+        let opened = self.open_closed();
         drop(gate);
-        match self.open_again() {
+        match opened {
             Err(failed) if failed.is_permanent() => Err(failed),
             Ok(()) if self.has(generation) => {
                 shared.tables.lock().frozen = None;
@@ -292,6 +293,12 @@ impl Checkpointer {
         }
         let shared = self.shared.clone();
         let _gate = shared.gate.write();
+        self.open_closed()
+    }
+
+    /// Opens the file, which is closed, for who holds the gate.
+    fn open_closed(&mut self) -> Result<(), CommitError> {
+        let shared = self.shared.clone();
         shared.faults.forget_full();
         // Its repair verifies it anyhow.
         let opened = open::open_database(&*shared.disk, &shared.faults, shared.cache_bytes, 0);

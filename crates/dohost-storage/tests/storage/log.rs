@@ -309,3 +309,37 @@ fn readers_on_other_threads_see_each_commit_whole_and_none_taken_back() {
         is_done.store(true, Ordering::Relaxed);
     });
 }
+
+/// The file cannot take a checkpoint, so both files of the log count.
+#[test]
+fn a_generation_that_lost_its_last_commits_is_missed_by_the_next_one() {
+    let disk = FaultyDisk::new();
+    let store = Store::open_disk(disk.clone(), small_log()).unwrap();
+    let (number, _) = object(&store, 1);
+    disk.set_redb_pages_full(true);
+    for value in ["1", "2", "3"] {
+        commit(&store, puts(number, store.new_life(), &[("k", value)])).unwrap();
+    }
+    let crashed = disk.after_crash(|| false);
+    let mut files = crashed.files();
+    assert_eq!(value(&crashed, number), Some(Bytes::from("3")));
+    let [first, second] = [records(&files[2]), records(&files[1])];
+    assert_eq!((first.len(), second.len()), (2, 2), "generation 1 is in store.log1");
+    files[2][first[1] + 50] ^= 1;
+    let refused = refusal(files).to_string();
+    assert!(refused.contains("store.log1: it has 1 of the 2 commits of its generation"), "{refused}");
+}
+
+#[test]
+fn a_large_commit_that_the_file_has_lost_is_missed_by_the_log() {
+    let (disk, store) = faulty_store();
+    let (number, life) = object(&store, 1);
+    let [before, ..] = disk.after_crash(|| false).files();
+    let large = "x".repeat(5 << 20);
+    for value in [&large, "small"] {
+        commit(&store, puts(number, life, &[("k", value)])).unwrap();
+    }
+    let [_, log0, log1] = disk.after_crash(|| false).files();
+    let refused = refusal([before, log0, log1]).to_string();
+    assert!(refused.contains("it has 1 of the 2 commits of its generation"), "{refused}");
+}

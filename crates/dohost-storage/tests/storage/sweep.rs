@@ -159,3 +159,27 @@ fn a_crash_at_any_step_leaves_the_object_whole_or_gone_and_the_rest_is_swept() {
     }
     assert!(crashes > 10, "only {crashes} crashes");
 }
+
+#[test]
+fn what_is_swept_after_a_later_object_is_swept_from_its_beginning() {
+    let store = store_by_hand(&FaultyDisk::new());
+    let numbers = [1u8, 2].map(|at| {
+        let loaded = store.load(CLASS, &id(at), WHOLE).unwrap();
+        let mut set = WriteSet::new(loaded.number, store.new_life());
+        (set.record, set.size) = (Some((CLASS, id(at), crate::record(loaded.number))), Some(loaded.size));
+        set.writes = (0..ROWS).map(|row| (Arc::from(format!("key{row:06}")), Some(Bytes::from("value")))).collect();
+        commit_by_hand(&store, set);
+        loaded.number
+    });
+    for at in [2, 1] {
+        let loaded = store.load(CLASS, &id(at), 0).unwrap();
+        let mut set = WriteSet::new(loaded.number, store.new_life());
+        (set.clear, set.forget, set.size) = (true, Some((CLASS, id(at))), Some(loaded.size));
+        commit_by_hand(&store, set);
+    }
+    let other = store.load(CLASS, &id(3), WHOLE).unwrap().number;
+    for round in 0..8 {
+        commit_by_hand(&store, puts(other, store.new_life(), &[("round", &round.to_string())]));
+    }
+    assert_eq!(numbers.map(|number| rows_left(&store, number)), [0, 0]);
+}
