@@ -42,10 +42,10 @@ pub use alarm::{
 pub use commit::{AlarmNews, CommitError, KeyValue, Progress, WriteSet};
 pub use key::{InvalidKey, Key, KvRange};
 pub use limits::{
-    ALARM_NAME_BYTES_MAX, ALARM_NEWS_LEN_MAX, COMMIT_BYTES_MAX, COMMIT_SETS_MAX, CRON_BYTES_MAX, FAILED_RANGES_MAX,
-    KEY_BYTES_MAX, KEYS_PER_CALL_MAX, LIST_PAGE_BYTES_MAX, LIST_PAGE_LEN_MAX, NAME_BYTES_MAX, PENDING_BYTES_MAX,
-    SIZE_ROW_BYTES_MIN, SWEEP_ROWS_MAX, TAG_BYTES_MAX, TIME_ZONE_BYTES_MAX, TRANSFER_BYTES_MAX, TooLong,
-    VALUE_BYTES_MAX, check_alarm_name, check_key, check_name, check_schedule, check_value,
+    ALARM_NAME_BYTES_MAX, ALARM_NEWS_LEN_MAX, COMMIT_BYTES_MAX, COMMIT_LARGE_BYTES_MAX, COMMIT_SETS_MAX,
+    CRON_BYTES_MAX, FAILED_RANGES_MAX, KEY_BYTES_MAX, KEYS_PER_CALL_MAX, LIST_PAGE_BYTES_MAX, LIST_PAGE_LEN_MAX,
+    NAME_BYTES_MAX, PENDING_BYTES_MAX, SIZE_ROW_BYTES_MIN, SWEEP_ROWS_MAX, TAG_BYTES_MAX, TIME_ZONE_BYTES_MAX,
+    TRANSFER_BYTES_MAX, TooLong, VALUE_BYTES_MAX, check_alarm_name, check_key, check_name, check_schedule, check_value,
 };
 pub use migration::{AppliedMigration, Effect, Migration, MigrationError, MigrationPlan, PlannedMigration, Step};
 pub use numbers::{ClassNumber, CommitNumber, LifeId, ObjectNumber, WriteNumber};

@@ -33,8 +33,16 @@ pub const ALARM_NEWS_LEN_MAX: usize = 65_536;
 /// Write sets in one transaction. More wait for the next one. Bounds how long the first of them waits for the last.
 pub const COMMIT_SETS_MAX: usize = 4_096;
 
-/// Bytes of keys and values in one transaction, exceeded only by a single write set that is larger on its own.
+/// Bytes of keys and values in one transaction, exceeded only by a single write set that is larger on its own. Write sets of
+/// [`LARGE_SET_BYTES_MIN`] do not count.
 pub const COMMIT_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Bytes of the write sets in one transaction that are large, exceeded as [`COMMIT_BYTES_MAX`]. So many of them at once are
+/// written once only, to the file of redb.
+pub const COMMIT_LARGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes from which on a write set is large.
+pub const LARGE_SET_BYTES_MIN: usize = 512 * 1024;
 
 /// Bytes of a file of the log that a start reads. A longer one was not written by this program.
 pub(crate) const LOG_FILE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;

@@ -15,7 +15,7 @@ use std::sync::mpsc;
 
 use super::change::{Change, ChangeReply};
 use super::{CommitError, WriteSet};
-use crate::limits::{COMMIT_BYTES_MAX, COMMIT_SETS_MAX};
+use crate::limits::{COMMIT_BYTES_MAX, COMMIT_LARGE_BYTES_MAX, COMMIT_SETS_MAX, LARGE_SET_BYTES_MIN};
 use crate::numbers::LifeId;
 use crate::record::Class;
 
@@ -196,17 +196,21 @@ impl Schedule {
     }
 
     fn take_up_to_limits(&mut self, batch: &mut VecDeque<Item>) {
-        let mut batch_bytes = 0;
+        // Of write sets that are not large, and of those that are.
+        let mut batch_bytes = [0, 0];
         while batch.len() < COMMIT_SETS_MAX {
             let next_bytes = match self.items.front() {
                 None => break,
                 Some(Item::Set { bytes, .. }) => *bytes,
                 Some(_) => 0,
             };
-            if batch_bytes + next_bytes > COMMIT_BYTES_MAX && !batch.is_empty() {
+            let is_large = next_bytes >= LARGE_SET_BYTES_MIN;
+            let bytes_max = if is_large { COMMIT_LARGE_BYTES_MAX } else { COMMIT_BYTES_MAX };
+            let bytes = &mut batch_bytes[usize::from(is_large)];
+            if *bytes + next_bytes > bytes_max && !batch.is_empty() {
                 break;
             }
-            batch_bytes += next_bytes;
+            *bytes += next_bytes;
             self.queued_bytes -= next_bytes;
             batch.extend(self.items.pop_front());
         }
@@ -259,10 +263,23 @@ mod tests {
     #[test]
     fn a_batch_stops_at_its_limit_of_bytes_unless_one_write_set_exceeds_it_alone() {
         let mut schedule = Schedule::default();
-        for bytes in [COMMIT_BYTES_MAX + 1, COMMIT_BYTES_MAX - 1, 1, 1] {
+        let quarter = COMMIT_BYTES_MAX / 4 - 1;
+        for bytes in [COMMIT_LARGE_BYTES_MAX + 1, quarter, quarter, quarter, quarter, 4, 1, COMMIT_LARGE_BYTES_MAX + 1]
+        {
             schedule.submit(set(1), bytes);
         }
-        assert_eq!([1, 2, 3].map(|_| take(&mut schedule).1), [vec![1], vec![2, 3], vec![4]]);
+        assert_eq!([1, 2, 3].map(|_| take(&mut schedule).1), [vec![1, 2, 3, 4, 5, 6], vec![7], vec![8]]);
+    }
+
+    #[test]
+    fn large_write_sets_have_a_limit_of_their_own() {
+        let mut schedule = Schedule::default();
+        let eighth = COMMIT_LARGE_BYTES_MAX / 8;
+        for bytes in [eighth; 9] {
+            schedule.submit(set(1), 100);
+            schedule.submit(set(1), bytes);
+        }
+        assert_eq!([1, 2].map(|_| take(&mut schedule).1), [(1..=17).collect::<Vec<_>>(), vec![18]]);
     }
 
     #[test]
@@ -292,8 +309,15 @@ mod tests {
     }
 
     fn operation() -> impl Strategy<Value = Operation> {
-        let third = COMMIT_BYTES_MAX / 3;
-        let bytes = prop_oneof![4 => 0usize..100, 2 => third - 2..third + 2, 1 => Just(2 * COMMIT_BYTES_MAX)];
+        let (fifth, third) = (COMMIT_BYTES_MAX / 5, COMMIT_LARGE_BYTES_MAX / 3);
+        let near = |bytes: usize| bytes - 2..bytes + 2;
+        let bytes = prop_oneof![
+            4 => 0usize..100,
+            3 => near(fifth),
+            2 => near(LARGE_SET_BYTES_MIN),
+            2 => near(third),
+            1 => Just(2 * COMMIT_LARGE_BYTES_MAX)
+        ];
         prop_oneof![
             12 => (0u64..3, bytes).prop_map(|(life, bytes)| Operation::Submit { life, bytes }),
             3 => (0u64..3).prop_map(Operation::EndLife),
@@ -411,11 +435,11 @@ mod tests {
         }
 
         fn check_batch(&mut self) {
-            let mut batch_bytes = 0;
+            let (mut small_bytes, mut large_bytes) = (0, 0);
             for item in &self.batch {
                 let found = match item {
                     Item::Set { number, bytes, set } => {
-                        batch_bytes += bytes;
+                        *if *bytes < LARGE_SET_BYTES_MIN { &mut small_bytes } else { &mut large_bytes } += bytes;
                         Expected::Set { number: *number, life: set.life.0, bytes: *bytes }
                     }
                     Item::EndLife(life) => Expected::EndLife(life.0),
@@ -426,10 +450,18 @@ mod tests {
                 assert_eq!(Some(found), self.expected.pop_front());
             }
             assert!(!self.batch.is_empty() && self.batch.len() <= COMMIT_SETS_MAX);
-            assert!(batch_bytes <= COMMIT_BYTES_MAX || self.batch.len() == 1, "{batch_bytes} bytes in one batch");
+            let is_single = matches!(self.batch[0], Item::Set { bytes, .. } if bytes == large_bytes);
+            assert!(small_bytes <= COMMIT_BYTES_MAX, "{small_bytes} bytes in one batch");
+            assert!(large_bytes <= COMMIT_LARGE_BYTES_MAX || is_single, "{large_bytes} bytes in one batch");
             if let Some(next) = self.expected.front() {
-                let next_bytes = if let Expected::Set { bytes, .. } = next { *bytes } else { 0 };
-                let is_full = self.batch.len() == COMMIT_SETS_MAX || batch_bytes + next_bytes > COMMIT_BYTES_MAX;
+                let is_full = match next {
+                    Expected::Set { bytes, .. } if *bytes < LARGE_SET_BYTES_MIN => {
+                        small_bytes + bytes > COMMIT_BYTES_MAX
+                    }
+                    Expected::Set { bytes, .. } => large_bytes + bytes > COMMIT_LARGE_BYTES_MAX,
+                    _ => false,
+                };
+                let is_full = is_full || self.batch.len() == COMMIT_SETS_MAX;
                 assert!(is_full, "the batch had room for more");
             }
         }
