@@ -18,6 +18,10 @@ use crate::id::ObjectId;
 use crate::load::Load;
 use crate::residents::Residents;
 
+/// Tasks that run before the runtime looks at sockets again, if there are always more. A task may be a turn of an instance that
+/// takes milliseconds, as in JavaScript, and what came meanwhile waits so long.
+const TASKS_BETWEEN_SOCKETS: u32 = 16;
+
 /// Which executor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExecutorIndex(usize);
@@ -83,6 +87,7 @@ impl Executors {
             let (parks, unparks) = (load.clone(), load.clone());
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
+                .event_interval(TASKS_BETWEEN_SOCKETS)
                 .on_thread_park(move || parks.parks())
                 .on_thread_unpark(move || unparks.unparks())
                 .build()?;

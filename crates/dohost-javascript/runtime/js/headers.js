@@ -24,23 +24,22 @@ function isSpace(code) {
 let makeFromRaw, rawOf;
 
 export class Headers {
-  // Pairs of lower-case name and value, in the order in which they came; null as long as `#raw` has them.
-  #pairs = [];
-  // `name\nvalue\n…`, as the host gives headers; most are never looked at.
-  #raw = null;
+  // Pairs of lower-case name and value, in the order in which they came; or `name\nvalue\n…`, as the host gives headers, of which
+  // most are never looked at.
+  #content = "";
   #isImmutable = false;
 
   static {
     makeFromRaw = (raw, isImmutable) => {
       const headers = new Headers();
-      headers.#raw = raw;
+      headers.#content = raw;
       headers.#isImmutable = isImmutable;
       return headers;
     };
     rawOf = (headers) => {
-      if (headers.#raw !== null) return headers.#raw;
+      if (typeof headers.#content === "string") return headers.#content;
       let raw = "";
-      for (const [name, value] of headers.#pairs) raw += name + "\n" + value + "\n";
+      for (const [name, value] of headers.#content) raw += name + "\n" + value + "\n";
       return raw;
     };
   }
@@ -48,7 +47,7 @@ export class Headers {
   constructor(init) {
     if (init === undefined) return;
     if (init instanceof Headers) {
-      this.#raw = rawOf(init);
+      this.#content = rawOf(init);
     } else if (typeof init !== "object" || init === null) {
       throw new TypeError("Headers are made of an object, a list of pairs, or other headers.");
     } else if (typeof init[Symbol.iterator] === "function") {
@@ -65,14 +64,13 @@ export class Headers {
   }
 
   #all() {
-    if (this.#raw !== null) {
-      const parts = this.#raw.split("\n");
+    if (typeof this.#content === "string") {
+      const parts = this.#content.split("\n");
       const pairs = [];
       for (let index = 0; index + 1 < parts.length; index += 2) pairs.push([parts[index].toLowerCase(), parts[index + 1]]);
-      this.#pairs = pairs;
-      this.#raw = null;
+      this.#content = pairs;
     }
-    return this.#pairs;
+    return this.#content;
   }
 
   #change() {
@@ -95,13 +93,13 @@ export class Headers {
       pairs.push([name, value]);
     } else {
       pairs[first] = [name, value];
-      this.#pairs = pairs.filter((pair, index) => index <= first || pair[0] !== name);
+      this.#content = pairs.filter((pair, index) => index <= first || pair[0] !== name);
     }
   }
 
   delete(name) {
     name = nameOf(name);
-    this.#pairs = this.#change().filter((pair) => pair[0] !== name);
+    this.#content = this.#change().filter((pair) => pair[0] !== name);
   }
 
   get(name) {

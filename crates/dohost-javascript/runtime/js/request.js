@@ -8,23 +8,39 @@ import { URL } from "dohost:url";
 const INCOMING = Symbol("incoming");
 const METHODS = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);
 
+// What is seldom asked for and mostly the same.
+class Rest {
+  signal = null;
+  cf = undefined;
+  cache = undefined;
+  constructor(redirect) {
+    this.redirect = redirect;
+  }
+}
+
+let incoming;
+
 export class Request extends Body {
   #method;
   #url;
   #headers;
-  #redirect = "follow";
-  #signal = null;
-  #cf = undefined;
-  #cache = undefined;
+  // Null if it came from outside and nobody has asked for a signal.
+  #rest = null;
+
+  static {
+    // A request that came from outside.
+    incoming = (method, url, headers, content) => {
+      const request = new Request(INCOMING, content);
+      request.#method = method;
+      request.#url = url;
+      request.#headers = makeFromRaw(headers, true);
+      return request;
+    };
+  }
 
   constructor(input, init) {
     if (input === INCOMING) {
-      super(init.content);
-      this.#method = init.method;
-      this.#url = init.url;
-      this.#headers = makeFromRaw(init.headers, true);
-      // A redirect that is the answer to what came from outside goes back there.
-      this.#redirect = "manual";
+      super(init);
       return;
     }
     init ??= {};
@@ -43,13 +59,14 @@ export class Request extends Body {
     this.#url = from ? from.url : new URL(String(input)).href;
     this.#headers = new Headers(init.headers ?? from?.headers);
     if (ownBody?.type && !this.#headers.has("content-type")) this.#headers.set("content-type", ownBody.type);
-    this.#redirect = init.redirect ?? from?.redirect ?? "follow";
-    if (!["follow", "manual", "error"].includes(this.#redirect)) throw new TypeError(`Invalid redirect value, must be one of "follow" or "manual" ("error" won't be implemented since it does not make sense at the edge; use "manual" and check the response status code).`);
+    const rest = new Rest(init.redirect ?? from?.redirect ?? "follow");
+    this.#rest = rest;
+    if (!["follow", "manual", "error"].includes(rest.redirect)) throw new TypeError(`Invalid redirect value, must be one of "follow" or "manual" ("error" won't be implemented since it does not make sense at the edge; use "manual" and check the response status code).`);
     const signal = init.signal === undefined ? from?.signal : init.signal;
     if (signal !== undefined && signal !== null && !(signal instanceof AbortSignal)) throw new TypeError("signal is no AbortSignal.");
-    this.#signal = signal ?? null;
-    this.#cf = init.cf ?? from?.cf;
-    this.#cache = init.cache;
+    rest.signal = signal ?? null;
+    rest.cf = init.cf ?? from?.cf;
+    rest.cache = init.cache;
   }
 
   #hasContent() {
@@ -66,17 +83,19 @@ export class Request extends Body {
     return this.#headers;
   }
   get redirect() {
-    return this.#redirect;
+    // A redirect that is the answer to what came from outside goes back there.
+    return this.#rest === null ? "manual" : this.#rest.redirect;
   }
   get signal() {
-    this.#signal ??= new AbortController().signal;
-    return this.#signal;
+    this.#rest ??= new Rest("manual");
+    this.#rest.signal ??= new AbortController().signal;
+    return this.#rest.signal;
   }
   get cf() {
-    return this.#cf;
+    return this.#rest?.cf;
   }
   get cache() {
-    return this.#cache;
+    return this.#rest?.cache;
   }
   get fetcher() {
     return null;
@@ -89,11 +108,11 @@ export class Request extends Body {
   }
   clone() {
     const content = cloneBody(this);
-    const copy = new Request(INCOMING, { method: this.#method, url: this.#url, headers: "", content });
+    const copy = new Request(INCOMING, content);
+    copy.#method = this.#method;
+    copy.#url = this.#url;
     copy.#headers = new Headers(this.#headers);
-    copy.#redirect = this.#redirect;
-    copy.#signal = this.#signal;
-    copy.#cf = this.#cf;
+    if (this.#rest !== null) copy.#rest = Object.assign(new Rest(), this.#rest);
     return copy;
   }
   get [Symbol.toStringTag]() {
@@ -109,7 +128,4 @@ function methodOf(method) {
   return METHODS.has(upper) || upper === "PATCH" ? upper : method;
 }
 
-// A request that came from outside.
-export function incoming(method, url, headers, content) {
-  return new Request(INCOMING, { method, url, headers, content });
-}
+export { incoming };

@@ -26,30 +26,34 @@ const TEXTS = {
   510: "Not Extended", 511: "Network Authentication Required",
 };
 
+const TEXT = { content: "", type: "text/plain;charset=UTF-8" };
+
+// What most responses have.
+const REST = { statusText: "", type: "default", url: "", redirected: false, webSocket: null, cf: undefined };
+
 export class Response extends Body {
   #status = 200;
-  #statusText = "";
   #headers;
-  #type = "default";
-  #url = "";
-  #redirected = false;
-  #webSocket = null;
-  #cf = undefined;
+  #rest = REST;
 
   constructor(source, init) {
     if (source === INCOMING) {
       super(init.content);
-      this.#status = init.status;
-      this.#statusText = TEXTS[init.status] ?? "";
+      const { status, url, redirected = false, webSocket = null } = init;
+      this.#status = status;
       this.#headers = makeFromRaw(init.headers, true);
-      this.#url = init.url;
-      this.#redirected = init.redirected ?? false;
-      this.#webSocket = init.webSocket ?? null;
+      this.#rest = { ...REST, statusText: TEXTS[status] ?? "", url, redirected, webSocket };
       return;
     }
-    const { content, type } = extract(source);
-    super(content);
-    init ??= {};
+    // Text, which most are, takes no object in between.
+    const isText = typeof source === "string";
+    const { content, type } = isText ? TEXT : extract(source);
+    super(isText ? source.toWellFormed() : content);
+    if (init === undefined || init === null) {
+      // What most responses are like: nothing has to be checked.
+      this.#headers = makeFromRaw(type === null ? "" : `content-type\n${type}\n`, false);
+      return;
+    }
     const status = init.status === undefined ? 200 : Number(init.status);
     if (!Number.isInteger(status) || status < 200 || status > 599) {
       if (!(status === 101 && init.webSocket)) {
@@ -62,15 +66,15 @@ export class Response extends Body {
       throw new TypeError("Response with null body status (101, 204, 205, or 304) cannot have a body.");
     }
     this.#status = status;
-    this.#statusText = init.statusText === undefined ? "" : String(init.statusText);
+    const statusText = init.statusText === undefined ? "" : String(init.statusText);
+    let webSocket = null;
     if (init.webSocket !== undefined && init.webSocket !== null) {
       if (!(init.webSocket instanceof WebSocket)) throw new TypeError("webSocket is no WebSocket.");
       if (status !== 101) throw new RangeError("Responses with a WebSocket must have status code 101.");
-      this.#webSocket = init.webSocket;
+      webSocket = init.webSocket;
     }
-    this.#cf = init.cf;
+    if (statusText !== "" || webSocket !== null || init.cf !== undefined) this.#rest = { ...REST, statusText, webSocket, cf: init.cf };
     if (init.headers === undefined) {
-      // What most responses are like: nothing has to be checked.
       this.#headers = makeFromRaw(type === null ? "" : `content-type\n${type}\n`, false);
       return;
     }
@@ -94,8 +98,7 @@ export class Response extends Body {
   static error() {
     const response = new Response(null);
     response.#status = 0;
-    response.#statusText = "";
-    response.#type = "error";
+    response.#rest = { ...REST, type: "error" };
     return response;
   }
 
@@ -103,7 +106,7 @@ export class Response extends Body {
     return this.#status;
   }
   get statusText() {
-    return this.#statusText;
+    return this.#rest.statusText;
   }
   get ok() {
     return this.#status >= 200 && this.#status <= 299;
@@ -112,28 +115,27 @@ export class Response extends Body {
     return this.#headers;
   }
   get type() {
-    return this.#type;
+    return this.#rest.type;
   }
   get url() {
-    return this.#url;
+    return this.#rest.url;
   }
   get redirected() {
-    return this.#redirected;
+    return this.#rest.redirected;
   }
   get webSocket() {
-    return this.#webSocket;
+    return this.#rest.webSocket;
   }
   get cf() {
-    return this.#cf;
+    return this.#rest.cf;
   }
   clone() {
-    if (this.#webSocket) throw new TypeError("Cannot clone a response to a WebSocket handshake.");
+    if (this.#rest.webSocket) throw new TypeError("Cannot clone a response to a WebSocket handshake.");
     const content = cloneBody(this);
-    const copy = new Response(INCOMING, { status: this.#status, headers: "", content, url: this.#url });
+    const copy = new Response(content);
+    copy.#status = this.#status;
     copy.#headers = new Headers(this.#headers);
-    copy.#statusText = this.#statusText;
-    copy.#redirected = this.#redirected;
-    copy.#cf = this.#cf;
+    copy.#rest = this.#rest;
     return copy;
   }
   get [Symbol.toStringTag]() {

@@ -54,6 +54,7 @@ const isOptions = (value) => typeof value === "object" && value !== null;
 
 // The calls that storage and transactions share. `check` is given their names, and throws where they may not be made any more.
 export class Operations {
+  // Null if they always may.
   #check;
 
   constructor(check) {
@@ -62,15 +63,15 @@ export class Operations {
 
   // Async, so that what is wrong rejects and is not thrown. A value that is there already costs no trip.
   async get(key, _options) {
-    this.#check("get");
+    this.#check?.("get");
     if (Array.isArray(key)) return toMap(await native.storageGetMany(keysOf(key, "get")));
     return native.storageGet(keyOf(key, "get"));
   }
 
   async put(key, value, options) {
-    this.#check("put");
+    this.#check?.("put");
     if (typeof key === "object" && key !== null) {
-      if (arguments.length > 1 && value !== undefined && !isOptions(value)) throw new TypeError(
+      if (value !== undefined && !isOptions(value)) throw new TypeError(
         "put() may only be called with a single key-value pair and optional options as put(key, value, options) or with multiple key-value pairs and optional options as put(entries, options)");
       const keys = keysOf(Object.keys(key), "put");
       const flat = [];
@@ -83,12 +84,13 @@ export class Operations {
     }
     key = keyOf(key, "put");
     if (value === undefined) throw new TypeError("put() called with undefined value.");
-    if (options?.allowUnconfirmed) await native.storagePutMany([key, value], true);
-    else await native.storagePut(key, value);
+    const put = options?.allowUnconfirmed ? native.storagePutMany([key, value], true) : native.storagePut(key, value);
+    // Mostly there is nothing to wait for.
+    if (put !== undefined) await put;
   }
 
   async delete(key, options) {
-    this.#check("delete");
+    this.#check?.("delete");
     const isUnconfirmed = Boolean(options?.allowUnconfirmed);
     if (Array.isArray(key)) return native.storageDeleteMany(keysOf(key, "delete"), isUnconfirmed);
     key = keyOf(key, "delete");
@@ -97,7 +99,7 @@ export class Operations {
   }
 
   async list(options = {}) {
-    this.#check("list");
+    this.#check?.("list");
     options ??= {};
     const text = (name) => (options[name] === undefined ? undefined : String(options[name]));
     const start = text("start");
@@ -116,12 +118,12 @@ export class Operations {
   }
 
   async getAlarm(_options) {
-    this.#check("getAlarm");
+    this.#check?.("getAlarm");
     return native.alarmGet();
   }
 
   async setAlarm(time, options) {
-    this.#check("setAlarm");
+    this.#check?.("setAlarm");
     time = timeOf(time);
     if (!mayHaveAlarms()) {
       throw new TypeError("Your Durable Object class must have an alarm() handler in order to call setAlarm()");
@@ -131,7 +133,7 @@ export class Operations {
   }
 
   async deleteAlarm(options) {
-    this.#check("deleteAlarm");
+    this.#check?.("deleteAlarm");
     await native.alarmDelete(Boolean(options?.allowUnconfirmed));
   }
 }
@@ -176,7 +178,7 @@ class TransactionState {
 
 export class DurableObjectStorage extends Operations {
   constructor() {
-    super(() => {});
+    super(null);
   }
   async deleteAll(_options) {
     await native.storageDeleteAll();

@@ -18,8 +18,7 @@ export class URL {
     };
   }
 
-  constructor(url, base) {
-    if (arguments.length === 0) throw new TypeError("URL takes a text.");
+  constructor(url, base = undefined) {
     const parts = native.urlParse(String(url), base === undefined ? undefined : String(base));
     if (parts === null) throw new TypeError("Invalid URL string.");
     this.#parts = parts;

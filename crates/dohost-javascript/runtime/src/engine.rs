@@ -70,6 +70,8 @@ hooks! {
     report_rejections = "reportRejections";
     /// Name, message and stack of an exception.
     explain = "explain";
+    /// The program is loaded: sees to it that memory is not handed back and forth.
+    keep_arenas = "keepArenas";
 }
 
 thread_local! {
@@ -181,6 +183,7 @@ pub fn finish_loading() {
         let engine = engine.get().expect("a program was loaded");
         let runtime = engine.context.runtime();
         runtime.run_gc();
+        engine.context.with(|ctx| call::<_, ()>(&ctx, Hook::keep_arenas, ()).expect("there is memory to start with"));
         let used = runtime.memory_usage().malloc_size;
         runtime.set_gc_threshold(usize::try_from(used).unwrap_or(0) + GARBAGE_BYTES);
     });
