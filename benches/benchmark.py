@@ -48,7 +48,7 @@ class Bench:
         self.without = arguments.without
         self.run_directory = run_directory
         self.results = Results()
-        self.tools = servers.Tools(run_directory, arguments.dohost, arguments.guests)
+        self.tools = servers.Tools(run_directory, arguments.dohost, arguments.guests, arguments.profile)
 
     def running(self, names, *options):
         """Servers by their names, as a context, on new data; options are dohost's. Leaves out what is not wanted."""

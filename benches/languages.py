@@ -98,11 +98,7 @@ def parse():
 def build(arguments, run_directory):
     """A copy of the binary: a build meanwhile does no harm."""
     servers.need("wrk", servers.HELP["wrk"])
-    binary = arguments.dohost
-    if binary is None:
-        servers.run(["cargo", "build", "--release", "--workspace"], servers.ROOT)
-        binary = servers.ROOT / "target" / "release" / "dohost"
-    return shutil.copy2(binary, run_directory / "dohost")
+    return shutil.copy2(arguments.dohost or servers.build_dohost(), run_directory / "dohost")
 
 
 def row(name, binary, run_directory, arguments):

@@ -89,10 +89,7 @@ def parse():
 
 def build(arguments, run_directory):
     """Copies: a build meanwhile does no harm."""
-    binary = arguments.dohost
-    if binary is None:
-        servers.run(["cargo", "build", "--release", "--workspace"], servers.ROOT)
-        binary = servers.ROOT / "target" / "release" / "dohost"
+    binary = arguments.dohost or servers.build_dohost()
     servers.run(["cargo", "xtask", "guests"], servers.ROOT)
     guests = [servers.ROOT / "target" / "guests" / f"{name}.wasm" for name in ("counter", "hostile")]
     return shutil.copy2(binary, run_directory / "dohost"), [shutil.copy2(guest, run_directory) for guest in guests]

@@ -65,8 +65,9 @@ def head(arguments):
     git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=servers.ROOT, capture_output=True, text=True)
     commit = git.stdout.strip() or "an unknown commit"
     kind = "--full, " if arguments.full else ""
+    profile = arguments.dohost or f"profile {arguments.profile}"
     what = f"{kind}{arguments.rounds} rounds of {arguments.seconds} s samples"
-    return f"{datetime.date.today()}, {os.cpu_count()} cores, dohost at {commit}, {what}."
+    return f"{datetime.date.today()}, {os.cpu_count()} cores, dohost at {commit} ({profile}), {what}."
 
 
 def noise(results):

@@ -42,12 +42,15 @@ def parse():
     parser.add_argument("--seconds", type=int, metavar="N", help="length of a sample [1, full: 2]")
     text = "leave a peer out; may be given twice"
     parser.add_argument("--without", action="append", default=[], choices=["workerd", "ceiling"], help=text)
+    text = "how dohost is built: as it is installed, or sooner [release, full: dist]"
+    parser.add_argument("--profile", choices=["dist", "release"], help=text)
     parser.add_argument("--dohost", type=Path, metavar="FILE", help="use this binary instead of building one")
     parser.add_argument("--guests", type=Path, metavar="DIRECTORY", help="use these guests instead of building them")
     default = servers.BUILT / "report"
     parser.add_argument("--report", type=Path, default=default, metavar="DIRECTORY", help="write the report there")
     parser.add_argument("--again", action="store_true", help="write and print the report again, from its results.json")
     arguments = parser.parse_args()
+    arguments.profile = arguments.profile or ("dist" if arguments.full else "release")
     arguments.rounds = arguments.rounds or (5 if arguments.full else 2)
     arguments.seconds = arguments.seconds or (2 if arguments.full else 1)
     return arguments

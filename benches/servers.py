@@ -34,9 +34,10 @@ class Missing(Exception):
 class Server:
     """A server under test: what it is called, how it is started, and the process when it runs."""
 
-    def __init__(self, name, command, is_durable=True):
+    def __init__(self, name, command, is_durable=True, start_seconds_max=None):
         """`command` makes the command line from a port and a data directory."""
         self.name = name
+        self.start_seconds_max = start_seconds_max or START_SECONDS_MAX
         self.is_durable = is_durable
         self.process = None
         self._command = command
@@ -59,7 +60,7 @@ class Server:
     def start(self):
         """Starts it and waits until it answers."""
         self.spawn()
-        deadline = time.monotonic() + START_SECONDS_MAX
+        deadline = time.monotonic() + self.start_seconds_max
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise Missing(f"{self.name} does not start:\n{self.log_tail()}")
@@ -136,11 +137,9 @@ CEILING = "ceiling"
 class Tools:
     """What servers are started with; what is not given is built. Runs copies: a build meanwhile does no harm."""
 
-    def __init__(self, run_directory, dohost=None, guests=None):
+    def __init__(self, run_directory, dohost=None, guests=None, profile="dist"):
         self._directory = run_directory
-        if dohost is None:
-            run(["cargo", "build", "--release", "--workspace"], ROOT)
-            dohost = ROOT / "target" / "release" / "dohost"
+        dohost = dohost or build_dohost(profile)
         if guests is None:
             run(["cargo", "xtask", "guests"], ROOT)
             guests = ROOT / "target" / "guests"
@@ -169,6 +168,12 @@ class Tools:
             return [self.dohost, "serve", *classes, *where, "--idle-timeout", "1h", *options]
 
         return Server(name, command)
+
+
+def build_dohost(profile="dist"):
+    """The dohost of this checkout as it is installed, or with the profile "release", which is built sooner."""
+    run(["cargo", "xtask", "dist"] if profile == "dist" else ["cargo", "build", f"--{profile}", "--workspace"], ROOT)
+    return ROOT / "target" / profile / "dohost"
 
 
 @contextlib.contextmanager

@@ -50,9 +50,7 @@ def websocket_load():
 
 
 def contestants(arguments, directory, sleeps):
-    binary = arguments.dohost or ROOT / "target" / "release" / "dohost"
-    if arguments.dohost is None:
-        servers.run(["cargo", "build", "--release", "--workspace"], ROOT)
+    binary = arguments.dohost or servers.build_dohost()
     guest = ROOT / "target" / "guests" / "sockets.wasm"
     if not guest.is_file():
         servers.run(["cargo", "xtask", "guests"], ROOT)

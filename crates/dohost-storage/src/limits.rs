@@ -33,12 +33,11 @@ pub const ALARM_NEWS_LEN_MAX: usize = 65_536;
 /// Write sets in one transaction. More wait for the next one. Bounds how long the first of them waits for the last.
 pub const COMMIT_SETS_MAX: usize = 4_096;
 
-/// Bytes of keys and values in one transaction, exceeded only by a single write set that is larger on its own. Write sets of
-/// [`LARGE_SET_BYTES_MIN`] do not count.
+/// Bytes of keys and values in one transaction, without those of large write sets.
 pub const COMMIT_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// Bytes of the write sets in one transaction that are large, exceeded as [`COMMIT_BYTES_MAX`]. So many of them at once are
-/// written once only, to the file of redb.
+/// Bytes of the large write sets in one transaction, exceeded only by a single one that is larger on its own. They gather so
+/// that they are written once only, to the file of redb.
 pub const COMMIT_LARGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Bytes from which on a write set is large.

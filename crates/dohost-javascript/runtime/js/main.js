@@ -291,11 +291,14 @@ const withLength = Object.create(Function.prototype, { length: { value: 0, confi
 const ARENA_BYTES = 4096;
 const HEADER_BYTES = 8;
 const staying = [withLength];
+// As it is before the program changes it.
+const Small = ArrayBuffer;
 
 export function keepArenas() {
   for (let size = 16; size <= 512; size += size < 128 ? 8 : size < 256 ? 16 : 32) {
-    const all = Array.from({ length: 2 * ARENA_BYTES / size }, () => new ArrayBuffer(size - HEADER_BYTES));
-    staying.push(all.pop());
+    const all = [];
+    while (all.length < 2 * ARENA_BYTES / size) all[all.length] = new Small(size - HEADER_BYTES);
+    staying[staying.length] = all[all.length - 1];
   }
 }
 

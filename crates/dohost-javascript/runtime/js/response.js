@@ -132,8 +132,7 @@ export class Response extends Body {
   clone() {
     if (this.#rest.webSocket) throw new TypeError("Cannot clone a response to a WebSocket handshake.");
     const content = cloneBody(this);
-    const copy = new Response(content);
-    copy.#status = this.#status;
+    const copy = new Response(INCOMING, { status: this.#status, headers: "", content });
     copy.#headers = new Headers(this.#headers);
     copy.#rest = this.#rest;
     return copy;

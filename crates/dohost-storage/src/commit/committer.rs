@@ -145,8 +145,17 @@ impl Committer {
     /// Commits what was taken and publishes what became of it.
     pub(crate) fn commit_gathered(&mut self) {
         let mut batch = std::mem::take(&mut self.batch);
-        let outcome = self.commit(&batch);
-        self.settle(&mut batch, outcome);
+        match self.commit(&batch) {
+            // Room is missing in the file of redb, where large write sets go. The log may have some for each by itself.
+            Err(CommitError::NoSpace { .. }) if batch.len() > 1 && batch.iter().any(Item::is_large) => {
+                while !batch.is_empty() {
+                    let mut part = part_of(&mut batch);
+                    let outcome = self.commit(&part);
+                    self.settle(&mut part, outcome);
+                }
+            }
+            outcome => self.settle(&mut batch, outcome),
+        }
         if self.is_over(self.log.bytes_max() / 2) && self.shared.checkpoints.is_idle() {
             // What goes wrong is noted, and the next commit meets it.
             let _ = self.begin_checkpoint(None);
@@ -405,6 +414,16 @@ impl Committer {
             let _ = reply.send(answer);
         }
     }
+}
+
+/// Takes the beginning of a batch: a large write set, or what stands before the first one.
+fn part_of(batch: &mut VecDeque<Item>) -> VecDeque<Item> {
+    let len = match batch.iter().position(Item::is_large) {
+        Some(at) => at.max(1),
+        None => batch.len(),
+    };
+    let rest = batch.split_off(len);
+    std::mem::replace(batch, rest)
 }
 
 fn write_set(

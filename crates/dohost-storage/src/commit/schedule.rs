@@ -35,6 +35,16 @@ pub(crate) enum Item {
 }
 
 impl Item {
+    /// Bytes of a write set.
+    fn bytes(&self) -> usize {
+        if let Item::Set { bytes, .. } = self { *bytes } else { 0 }
+    }
+
+    /// Whether it is a write set that counts among the large ones.
+    pub(crate) fn is_large(&self) -> bool {
+        self.bytes() >= LARGE_SET_BYTES_MIN
+    }
+
     /// Forgets what a try to commit it made of its object's size.
     pub(crate) fn roll_back(&self) {
         if let Item::Set { set, .. } = self
@@ -198,20 +208,16 @@ impl Schedule {
     fn take_up_to_limits(&mut self, batch: &mut VecDeque<Item>) {
         // Of write sets that are not large, and of those that are.
         let mut batch_bytes = [0, 0];
-        while batch.len() < COMMIT_SETS_MAX {
-            let next_bytes = match self.items.front() {
-                None => break,
-                Some(Item::Set { bytes, .. }) => *bytes,
-                Some(_) => 0,
-            };
-            let is_large = next_bytes >= LARGE_SET_BYTES_MIN;
-            let bytes_max = if is_large { COMMIT_LARGE_BYTES_MAX } else { COMMIT_BYTES_MAX };
-            let bytes = &mut batch_bytes[usize::from(is_large)];
-            if *bytes + next_bytes > bytes_max && !batch.is_empty() {
+        while let Some(next) = self.items.front()
+            && batch.len() < COMMIT_SETS_MAX
+        {
+            let bytes_max = if next.is_large() { COMMIT_LARGE_BYTES_MAX } else { COMMIT_BYTES_MAX };
+            let bytes = &mut batch_bytes[usize::from(next.is_large())];
+            if *bytes + next.bytes() > bytes_max && !batch.is_empty() {
                 break;
             }
-            *bytes += next_bytes;
-            self.queued_bytes -= next_bytes;
+            *bytes += next.bytes();
+            self.queued_bytes -= next.bytes();
             batch.extend(self.items.pop_front());
         }
     }

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use dohost_storage::faulty::FaultyDisk;
-use dohost_storage::{CommitError, KeyRange, ListOptions, ObjectNumber, OpenError, Store, StoreOptions};
+use dohost_storage::{CommitError, Committing, KeyRange, ListOptions, ObjectNumber, OpenError, Store, StoreOptions};
 
-use crate::{CLASS, WHOLE, commit, content, faulty_store, id, object, open, options, puts, small_log};
+use crate::{CLASS, WHOLE, commit, content, faulty_store, id, object, open, options, outcome, puts, small_log};
 
 /// Sectors of a file that begin with a record.
 fn records(file: &[u8]) -> Vec<usize> {
@@ -218,6 +218,32 @@ fn commits_after_a_large_one_that_found_no_room_are_kept() {
             store.close();
         }
         assert_eq!(value(&disk, number), Some(Bytes::from("2")), "closed: {is_closed}");
+    }
+}
+
+/// The same where the commit was large because much was committed together: each by itself finds room in the log.
+#[test]
+fn what_was_committed_along_with_large_write_sets_that_found_no_room_is_kept() {
+    let disk = FaultyDisk::new();
+    let writers = {
+        let store = open(&disk);
+        let writers: Vec<_> = (1..=8).map(|nth| object(&store, nth).0).collect();
+        store.close();
+        writers
+    };
+    let store = Store::open_disk(disk.clone(), StoreOptions { committing: Committing::ByHand, ..options() }).unwrap();
+    let large = "x".repeat(1 << 20);
+    let value_of = |nth: usize| if nth.is_multiple_of(4) { "small" } else { &large };
+    disk.set_redb_pages_full(true);
+    let submit =
+        |(nth, number): (usize, &ObjectNumber)| store.submit(puts(*number, store.new_life(), &[("k", value_of(nth))]));
+    let numbers: Vec<_> = writers.iter().enumerate().map(submit).collect();
+    assert!(store.gather());
+    store.commit_gathered();
+    assert!(!store.gather(), "they were one commit");
+    for (nth, (writer, number)) in writers.iter().zip(numbers).enumerate() {
+        assert_eq!(outcome(&store.progress(), number), Ok(()), "{nth}");
+        assert_eq!(value(&disk, *writer).as_deref(), Some(value_of(nth).as_bytes()), "{nth}");
     }
 }
 
