@@ -54,8 +54,8 @@ enum Chore {
 
     /// Build the dohost that is installed: target/dist/dohost
     ///
-    /// The same as that of the other chores, optimised as one piece: a request takes a sixth less CPU. It takes a quarter of an
-    /// hour the first time, and 5 GiB of memory.
+    /// The same as that of the other chores, optimised as one piece: a request takes a sixth less CPU. It takes some
+    /// twenty minutes the first time, five after a change, and 5 GiB of memory.
     Dist,
 
     /// Build guests and dohost, then run `dohost serve`
