@@ -234,6 +234,14 @@ fn an_object_in_rust_has_alarms_by_name_and_by_schedule() {
     // What fails is called again, here by a host that was killed meanwhile.
     assert_eq!(says(&host, "/alarm-in?a=100"), "set");
     fired(&host, 2);
+    // It is only then that it is known to have failed, also to the next process.
+    let data = host.setup.data();
+    let runs = || dohost(["objects", "alarms", "Trial/A", "--data-dir", data.to_str().unwrap()]).stdout;
+    let begin = Instant::now();
+    while !runs().contains("not the first time") {
+        assert!(begin.elapsed() < PATIENCE, "{}", runs());
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let host = host.kill_and_start();
     assert!(fired(&host, 3).ends_with("\"\" true 0 false None\n\"\" true 1 true None\n"), "{}", fired(&host, 3));
 }

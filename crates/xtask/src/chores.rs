@@ -15,15 +15,6 @@ use crate::languages;
 use crate::process::{answer, cargo, run, say};
 use crate::toolchain::{TARGET, Toolchain};
 
-/// Builds what is installed.
-pub fn dist() -> Result<()> {
-    guests::build()?;
-    // The whole workspace, for the reason below.
-    run(cargo(guests::root()).args(["build", "--profile", "dist", "--workspace", "--bin", "dohost"]))?;
-    say(host_target().join("dist/dohost").display().to_string());
-    Ok(())
-}
-
 /// Ends only if something is wrong: xtask becomes dohost.
 pub fn serve(arguments: &[OsString]) -> Result<()> {
     guests::build()?;
@@ -123,7 +114,7 @@ fn is_program(argument: &str) -> bool {
 }
 
 /// Where cargo puts what it builds for the host.
-fn host_target() -> PathBuf {
+pub fn host_target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(guests::target, PathBuf::from)
 }
 
