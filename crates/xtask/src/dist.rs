@@ -14,8 +14,9 @@ use crate::chores::host_target;
 use crate::process::{answer, cargo, is_on_path, run, say};
 use crate::{debian, guests};
 
-/// What reads and joins counts. LLVM's tools read those of the compilers before them.
-const JOINERS: [&str; 3] = ["llvm-profdata", "llvm-profdata-22", "llvm-profdata-23"];
+/// What reads and joins counts, if rustup has none: of this compiler's LLVM or a later one, as an older one does not know the format. The
+/// plain name may be anything.
+const JOINERS: [&str; 2] = ["llvm-profdata-22", "llvm-profdata-23"];
 /// Debian's package with one.
 const JOINER_PACKAGE: &str = "llvm-22";
 
@@ -96,5 +97,5 @@ fn joiner() -> Result<PathBuf> {
              help: rustup component add llvm-tools"
         );
     }
-    Ok(JOINERS[1].into())
+    Ok(JOINERS[0].into())
 }
