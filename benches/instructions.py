@@ -93,6 +93,7 @@ def work(arguments, run_directory):
     wanted = [case for case in CASES if case.name in arguments.cases or not arguments.cases]
     expected = read_expected()
     binary, guests = build(arguments, run_directory)
+    servers.START_SECONDS_MAX = START_SECONDS_MAX
     directory = run_directory / "counted"
     directory.mkdir()
     server = under_callgrind(binary, guests, directory)
@@ -144,7 +145,7 @@ def under_callgrind(binary, guests, directory):
         classes = [*guests, "--class", f"javascript={JAVASCRIPT}#Counter"]
         return [*valgrind, binary, "serve", *classes, "--listen", f"127.0.0.1:{port}", "--data-dir", data, *options]
 
-    return servers.Server("dohost", command, start_seconds_max=START_SECONDS_MAX)
+    return servers.Server("dohost", command)
 
 
 def count(server, case, directory):

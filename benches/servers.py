@@ -34,10 +34,9 @@ class Missing(Exception):
 class Server:
     """A server under test: what it is called, how it is started, and the process when it runs."""
 
-    def __init__(self, name, command, is_durable=True, start_seconds_max=None):
+    def __init__(self, name, command, is_durable=True):
         """`command` makes the command line from a port and a data directory."""
         self.name = name
-        self.start_seconds_max = start_seconds_max or START_SECONDS_MAX
         self.is_durable = is_durable
         self.process = None
         self._command = command
@@ -60,7 +59,7 @@ class Server:
     def start(self):
         """Starts it and waits until it answers."""
         self.spawn()
-        deadline = time.monotonic() + self.start_seconds_max
+        deadline = time.monotonic() + START_SECONDS_MAX
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise Missing(f"{self.name} does not start:\n{self.log_tail()}")

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::chores::host_target;
 use crate::process::{answer, cargo, is_on_path, run, say};
+use crate::toolchain::host_triple;
 use crate::{debian, guests};
 
 /// What reads and joins counts, if rustup has none: of this compiler's LLVM or a later one, as an older one does not know the format. The
@@ -65,20 +66,13 @@ fn trained() -> Result<PathBuf> {
 
 /// Builds with a flag for the compiler; where the binary is.
 fn with_flags(flag: &str, settings: &[(&str, &str)]) -> Result<PathBuf> {
-    let target = host()?;
+    let target = host_triple()?;
     let folder = host_target().join("trained");
     let mut build = cargo(guests::root());
-    // With a target, so that the flag is not for what runs while building.
-    build.args(BUILD).args(["--target", &target]).env("RUSTFLAGS", flag).env("CARGO_TARGET_DIR", &folder);
+    // With a target, so that the flag is not for what runs while building. Encoded, as its path may have spaces.
+    build.args(BUILD).args(["--target", &target]).env("CARGO_ENCODED_RUSTFLAGS", flag).env("CARGO_TARGET_DIR", &folder);
     run(build.envs(settings.iter().copied()))?;
     Ok(folder.join(target).join("dist/dohost"))
-}
-
-/// What this machine is to the compiler.
-fn host() -> Result<String> {
-    let version = answer(Command::new("rustc").arg("-vV")).context("rustc does not tell its version")?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("rustc does not tell its host")?.to_string())
 }
 
 /// rustup's, which belongs to the compiler, or another one that is there or can be installed.

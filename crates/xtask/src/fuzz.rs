@@ -9,7 +9,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::guests;
-use crate::process::{answer, cargo, run, say};
+use crate::process::{cargo, run, say};
+use crate::toolchain::host_triple;
 
 /// What can be fuzzed: `fuzz/fuzz_targets`.
 const TARGETS: [&str; 3] = ["json", "routes", "storage"];
@@ -79,10 +80,4 @@ fn common(built: &Path, target: &str) -> [String; 3] {
 fn keep(program: &Path, found: &Path, known: &Path) -> Result<()> {
     let mut merge = Command::new(program);
     run(merge.args(["-set_cover_merge=1", "-use_counters=0", &format!("-max_len={BYTES_MAX}")]).arg(known).arg(found))
-}
-
-fn host_triple() -> Result<String> {
-    let version = answer(Command::new("rustc").arg("-vV")).context("failed to ask rustc for its version")?;
-    let line = version.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(line.context("rustc does not say what it runs on")?.to_owned())
 }

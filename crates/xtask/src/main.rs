@@ -55,8 +55,8 @@ enum Chore {
 
     /// Build the dohost that is installed: target/dist/dohost
     ///
-    /// The same as that of the other chores, optimised as one piece: a request takes a sixth less CPU. It takes some
-    /// twenty minutes the first time, five after a change, and 5 GiB of memory.
+    /// The same as that of the other chores, optimised as one piece: a request takes up to a sixth less CPU. It takes
+    /// some twenty minutes the first time, eight after a change, and 5 GiB of memory.
     Dist {
         /// Optimise it by what requests were seen to do, too: another eighth less CPU
         ///

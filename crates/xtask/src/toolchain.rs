@@ -114,6 +114,13 @@ fn find_any(target: &Path) -> Result<Toolchain> {
     Ok(Toolchain::Debian)
 }
 
+/// What this machine is to the Rust on the PATH.
+pub fn host_triple() -> Result<String> {
+    let version = answer(Command::new("rustc").arg("-vV")).context("failed to ask rustc for its version")?;
+    let line = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(line.context("rustc does not say what it runs on")?.to_owned())
+}
+
 /// Whether the rustc on the PATH comes with the target's standard library, from wherever it is.
 fn has_target() -> bool {
     let libraries = answer(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]));

@@ -10,11 +10,12 @@ import { ReadableStream, collect, isDisturbed } from "dohost:streams";
 import { URLSearchParams, parseForm } from "dohost:url";
 
 const NOTHING = new Uint8Array(0);
+export const TEXT_TYPE = "text/plain;charset=UTF-8";
 
 // What somebody made a body of, as content and the type that it has by itself.
 export function extract(source) {
   if (source === null || source === undefined) return { content: null, type: null };
-  if (typeof source === "string") return { content: source.toWellFormed(), type: "text/plain;charset=UTF-8" };
+  if (typeof source === "string") return { content: source.toWellFormed(), type: TEXT_TYPE };
   if (source instanceof ReadableStream) {
     if (source.locked || isDisturbed(source)) {
       throw new TypeError("This ReadableStream is disturbed (has already been read from), and cannot be used as a body.");
@@ -30,7 +31,7 @@ export function extract(source) {
     const { boundary, bytes } = toMultipart(source);
     return { content: bytes, type: `multipart/form-data; boundary=${boundary}` };
   }
-  return { content: String(source).toWellFormed(), type: "text/plain;charset=UTF-8" };
+  return { content: String(source).toWellFormed(), type: TEXT_TYPE };
 }
 
 // Bodies of the host that nobody reads any more are let go there too.

@@ -1,6 +1,6 @@
 // Response of the Fetch Standard.
 
-import { Body, cloneBody, extract, kept } from "dohost:body";
+import { Body, TEXT_TYPE, cloneBody, extract, kept } from "dohost:body";
 import { Headers, makeFromRaw } from "dohost:headers";
 import { URL } from "dohost:url";
 import { WebSocket, arrived } from "dohost:websocket";
@@ -26,7 +26,7 @@ const TEXTS = {
   510: "Not Extended", 511: "Network Authentication Required",
 };
 
-const TEXT = { content: "", type: "text/plain;charset=UTF-8" };
+const TEXT = { content: "", type: TEXT_TYPE };
 
 // What most responses have.
 const REST = { statusText: "", type: "default", url: "", redirected: false, webSocket: null, cf: undefined };
