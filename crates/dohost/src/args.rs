@@ -12,6 +12,7 @@ use crate::limit::LimitSetting;
 use crate::listen;
 use crate::new::Language;
 use crate::objects::args::{Deploy, Objects, Stats};
+use crate::size;
 
 /// Durable Objects on a machine you own, in any language that compiles to WebAssembly.
 #[derive(Debug, Parser)]
@@ -210,6 +211,15 @@ pub struct Application {
     /// Make no management socket in the data directory
     #[arg(long)]
     pub no_management: bool,
+
+    /// Memory for pages of the data file [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = |text: &str| size::STORE_CACHE.parse(text))]
+    pub store_cache: Option<u64>,
+
+    /// Size of each of the two files of the log: a larger one is checkpointed less often, and takes longer to start from after
+    /// a crash [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = |text: &str| size::STORE_LOG.parse(text))]
+    pub store_log: Option<u64>,
 
     /// Check the whole data file before serving, however large it is and however it was closed
     #[arg(long)]

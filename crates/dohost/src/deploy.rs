@@ -195,6 +195,8 @@ fn needs_restart(before: &Plan, after: &Plan) -> Vec<&'static str> {
         ("max_resident", before.max_resident != after.max_resident),
         ("max_alarms", before.max_alarms != after.max_alarms),
         ("max_websockets", before.max_websockets != after.max_websockets),
+        ("store_cache", before.store_cache != after.store_cache),
+        ("store_log", before.store_log != after.store_log),
         ("outgoing", before.outgoing != after.outgoing),
         ("management", before.management != after.management),
     ];

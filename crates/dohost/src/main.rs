@@ -27,6 +27,7 @@ mod output;
 mod place;
 mod programs;
 mod serve;
+mod size;
 mod slow;
 mod testing;
 mod types;

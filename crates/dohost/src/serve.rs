@@ -96,7 +96,11 @@ fn host_options(plan: &Plan, files_max: u64, outgoing: EgressOptions) -> anyhow:
 }
 
 fn store_options(plan: &Plan) -> StoreOptions {
-    let mut options = StoreOptions::default();
+    let mut options = StoreOptions {
+        cache_bytes: plan.store_cache as usize,
+        log_bytes_max: plan.store_log,
+        ..StoreOptions::default()
+    };
     if plan.verify_store {
         options.verify_bytes_max = u64::MAX;
     }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::config::Plan;
 use crate::config::plan::{ClassPlan, Migration, MigrationStep, VariableValue, VariablesPlan, WorkerPlan};
 use crate::limit;
+use crate::size;
 
 /// What a plan comes to. Its JSON has these names; what is not set is null or empty.
 #[derive(Debug, Serialize)]
@@ -23,6 +24,8 @@ pub struct Report {
     max_resident: Option<u32>,
     max_alarms: u32,
     max_websockets: u32,
+    store_cache: u64,
+    store_log: u64,
     verify_store: bool,
     classes: Vec<ClassReport>,
     workers: Vec<WorkerReport>,
@@ -98,6 +101,8 @@ impl Report {
             max_resident: plan.max_resident,
             max_alarms: plan.max_alarms,
             max_websockets: plan.max_websockets,
+            store_cache: plan.store_cache,
+            store_log: plan.store_log,
             verify_store: plan.verify_store,
             classes: plan.classes.iter().map(ClassReport::of).collect(),
             workers: plan.workers.iter().map(WorkerReport::of).collect(),
@@ -163,6 +168,8 @@ impl Report {
         }
         fact("max alarms", self.max_alarms.to_string());
         fact("max websockets", self.max_websockets.to_string());
+        fact("store cache", size::shown(self.store_cache));
+        fact("store log", size::shown(self.store_log));
         if self.verify_store {
             fact("verify store", "at the start".into());
         }

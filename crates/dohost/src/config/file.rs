@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::at::At;
 use super::suggest;
-use super::tables::{LimitsTable, Scalar};
+use super::tables::{LimitsTable, Scalar, size_schema};
 use crate::failure::Failure;
 use crate::place::{Place, Source};
 
@@ -36,6 +36,13 @@ pub struct File {
     pub max_alarms: Option<At<u32>>,
     /// WebSockets that may be open at once, over all objects, 1 to 1000000. Default: 100000
     pub max_websockets: Option<At<u32>>,
+    /// Memory for pages of the data file, such as "64MiB", from 1MiB. Default: 64MiB
+    #[schemars(schema_with = "size_schema")]
+    pub store_cache: Option<At<Scalar>>,
+    /// Size of each of the two files of the log, 1MiB to 1GiB: a larger one is checkpointed less often, and takes longer to start
+    /// from after a crash. Default: 16MiB
+    #[schemars(schema_with = "size_schema")]
+    pub store_log: Option<At<Scalar>>,
     /// Check the whole data file before serving, however large it is and however it was closed. Default: false
     pub verify_store: Option<bool>,
     /// Limits of all classes and Workers.

@@ -29,6 +29,10 @@ pub struct Plan {
     pub max_resident: Option<u32>,
     pub max_alarms: u32,
     pub max_websockets: u32,
+    /// Bytes.
+    pub store_cache: u64,
+    /// Bytes.
+    pub store_log: u64,
     pub verify_store: bool,
     /// Sorted by name, if they are from a file.
     pub classes: Vec<ClassPlan>,

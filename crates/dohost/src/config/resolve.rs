@@ -14,14 +14,17 @@ use std::time::Duration;
 
 use dohost_object::HostLimits;
 use dohost_rpc::Program;
+use dohost_storage::StoreOptions;
 
 use super::at::At;
 use super::file::{self, File};
 use super::plan::{BuildPlan, Plan};
+use super::tables::Scalar;
 use crate::args::Application;
 use crate::failure::{Failure, Failures};
 use crate::listen;
 use crate::place::{Place, Source};
+use crate::size::{self, Size};
 
 /// The file that is looked for in the current directory.
 pub const FILE_NAME: &str = "dohost.toml";
@@ -166,6 +169,9 @@ impl<'a> Resolver<'a> {
         let max_resident = file.max_resident.as_ref().and_then(|at| self.number(at, RESIDENT_MAX));
         let max_alarms = file.max_alarms.as_ref().and_then(|at| self.number(at, ALARMS_MAX));
         let max_websockets = file.max_websockets.as_ref().and_then(|at| self.number(at, WEBSOCKETS_MAX));
+        let store_cache = file.store_cache.as_ref().and_then(|at| self.size(at, size::STORE_CACHE));
+        let store_log = file.store_log.as_ref().and_then(|at| self.size(at, size::STORE_LOG));
+        let store = StoreOptions::default();
         let data_dir = arguments.data_dir.clone().unwrap_or_else(|| {
             let default = if self.source.is_some() { DATA_DIR } else { "./.dohost" };
             self.path(file.data_dir.as_deref().unwrap_or(default))
@@ -184,6 +190,8 @@ impl<'a> Resolver<'a> {
             max_alarms: arguments.max_alarms.or(max_alarms).unwrap_or(HostLimits::default().alarms_max as u32),
             max_websockets: (arguments.max_websockets.or(max_websockets))
                 .unwrap_or(HostLimits::default().websockets_max as u32),
+            store_cache: arguments.store_cache.or(store_cache).unwrap_or(store.cache_bytes as u64),
+            store_log: arguments.store_log.or(store_log).unwrap_or(store.log_bytes_max),
             verify_store: arguments.verify_store || file.verify_store.unwrap_or_default(),
             classes,
             workers,
@@ -263,6 +271,10 @@ impl<'a> Resolver<'a> {
             self.fail(at, format!("a number from 1 to {max} is expected, not {}", at.value), None);
         }
         is_within.then_some(at.value)
+    }
+
+    fn size(&mut self, at: &At<Scalar>, size: Size) -> Option<u64> {
+        size.parse(&at.value.0).map_err(|error| self.fail(at, error, None)).ok()
     }
 
     /// A name that a class can have.

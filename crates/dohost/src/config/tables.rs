@@ -56,6 +56,11 @@ impl JsonSchema for Scalar {
     }
 }
 
+/// Of a size: a number of bytes, or text with a unit.
+pub fn size_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "integer", "null"] })
+}
+
 /// Limits by their names. Which names and values there are is in [`limit`].
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(transparent)]

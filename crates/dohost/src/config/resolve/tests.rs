@@ -62,6 +62,8 @@ fn a_file_with_everything_is_a_plan_with_everything() {
         drain_timeout = "5s"
         threads = 2
         max_resident = 7
+        store_cache = 2097152
+        store_log = "8MiB"
         verify_store = true
         secrets = ["API_KEY"]
 
@@ -114,6 +116,7 @@ fn a_file_with_everything_is_a_plan_with_everything() {
     assert_eq!((plan.idle_timeout, plan.shutdown_timeout), (Duration::from_secs(3), Duration::from_secs(4)));
     assert_eq!(plan.drain_timeout, Duration::from_secs(5));
     assert_eq!((plan.threads, plan.max_resident, plan.verify_store), (Some(2), Some(7), true));
+    assert_eq!((plan.store_cache, plan.store_log), (2 << 20, 8 << 20));
 
     let [counter, room] = &plan.classes[..] else { panic!("{:?}", plan.classes) };
     assert_eq!((counter.name.as_str(), counter.own_name.as_str(), counter.is_serial), ("Counter", "Tally", true));
@@ -173,7 +176,7 @@ fn what_the_file_does_not_say_is_as_without_a_file() {
 #[test]
 fn the_command_line_wins() {
     let toml = format!(
-        "listen = \"127.0.0.1:1\"\ndata_dir = \"a\"\nidle_timeout = \"1s\"\nthreads = 1\nmax_resident = 1\nmax_alarms = 1\nmax_websockets = 1\n\
+        "listen = \"127.0.0.1:1\"\ndata_dir = \"a\"\nidle_timeout = \"1s\"\nthreads = 1\nmax_resident = 1\nmax_alarms = 1\nmax_websockets = 1\nstore_cache = \"1MiB\"\nstore_log = \"1MiB\"\n\
          [outgoing]\nenabled = false\n{COUNTER}limits = {{ events = 1, memory = \"1MiB\", calls = 1 }}"
     );
     let arguments = [
@@ -184,6 +187,8 @@ fn the_command_line_wins() {
         ["--max-resident", "2"],
         ["--max-alarms", "2"],
         ["--max-websockets", "2"],
+        ["--store-cache", "2MiB"],
+        ["--store-log", "2MiB"],
         ["--limit", "Counter:events=2"],
         ["--limit", "memory=2MiB"],
         ["--limit", "events=3"],
@@ -194,6 +199,7 @@ fn the_command_line_wins() {
     assert_eq!((plan.listen.port(), plan.data_dir), (2, PathBuf::from("b")));
     assert_eq!((plan.idle_timeout.as_secs(), plan.threads, plan.max_resident), (2, Some(2), Some(2)));
     assert_eq!((plan.max_alarms, plan.max_websockets), (2, 2));
+    assert_eq!((plan.store_cache, plan.store_log), (2 << 20, 2 << 20));
     let counter = &plan.classes[0];
     assert_eq!(counter.limits.guest.memory_bytes_max, 2 << 20);
     assert_eq!((counter.limits.events_max, counter.limits.calls_max, counter.is_serial), (2, 1, true));
@@ -211,6 +217,8 @@ fn an_error_says_where_and_what() {
         ("[classes.A]\nclass = \"A\"", &["1:1: missing field `component`"]),
         ("[classes.A]\ncomponent = 5", &["2:13: invalid type: integer `5`, expected a string"]),
         ("threads = \"two\"", &["1:11: invalid type: string \"two\", expected u32"]),
+        ("store_log = \"2GiB\"", &["1:13: a size such as 64MiB is expected, from 1.0 MiB to 1.0 GiB, not \"2GiB\""]),
+        ("store_cache = true", &["1:15: a size such as 64MiB is expected, from 1.0 MiB to 1.0 TiB, not \"true\""]),
         ("x = [", &["1:6: unclosed array, expected `]`"]),
         ("listen = \"a\"\nlisten = \"b\"", &["2:1: duplicate key"]),
         (

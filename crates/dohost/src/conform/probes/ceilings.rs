@@ -2,7 +2,7 @@
 //!
 //! Along the way it is found out how much memory it takes to answer these requests.
 
-use bytesize::ByteSize;
+use crate::size::shown;
 
 use super::{Finding, Probes, Stage};
 
@@ -41,7 +41,6 @@ impl Probes<'_> {
                 Err(failure) => return Ok(failure),
             }
         }
-        let shown = |bytes: u64| ByteSize(bytes).display().iec().to_string();
         let needs = match (low < MEMORY_BYTES_MIN, high) {
             (true, high) => format!("{} or less", shown(high)),
             (false, high) => format!("between {} and {}", shown(low), shown(high)),
