@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use dohost_engine::imports::{BoxFuture, OutgoingError, RequestOptions};
 use dohost_engine::{Body, BodyError, Header, Request, Response};
+use dohost_object::websockets::WebSocketClient;
 use dohost_object::{
     ClassOptions, EventError, HostHere, HostLimits, HostOptions, Limits, ObjectId, OutgoingFetch, Target,
     UpgradedConnection,
@@ -146,19 +147,22 @@ impl World {
         String::from_utf8(self.fetch(object, path, Vec::new(), b"").await.body).unwrap()
     }
 
-    /// A websocket of an object, by its client, before the first frame.
-    async fn connect(&self, object: &str) -> DuplexStream {
+    /// A websocket that an object has accepted, before its client is connected.
+    async fn accept(&self, object: &str) -> WebSocketClient {
         let upgrade = Header { name: "upgrade".into(), value: b"websocket".into() };
         let response = self.fetch(object, "/", vec![upgrade], b"").await;
         let name = response.headers.iter().find(|header| header.name == "dohost-websocket").unwrap();
         let name = std::str::from_utf8(&name.value).unwrap();
-        let (here, there) = duplex(WIRE_BYTES);
-        self.here.host().take_websocket_client(name).unwrap().connect(there, Default::default());
-        here
+        self.here.host().take_websocket_client(name).unwrap()
+    }
+
+    /// The same by its client, before the first frame.
+    async fn connect(&self, object: &str) -> DuplexStream {
+        connect(self.accept(object).await)
     }
 
     async fn open(&self, object: &str) -> Client {
-        Client(WebSocketStream::from_raw_socket(self.connect(object).await, Role::Client, None).await)
+        Client::on(self.connect(object).await).await
     }
 
     /// Opens a websocket of the object `A` towards the server; the other end.
@@ -181,9 +185,19 @@ impl World {
     }
 }
 
+fn connect(client: WebSocketClient) -> DuplexStream {
+    let (here, there) = duplex(WIRE_BYTES);
+    client.connect(there, Default::default());
+    here
+}
+
 struct Client(WebSocketStream<DuplexStream>);
 
 impl Client {
+    async fn on(stream: DuplexStream) -> Client {
+        Client(WebSocketStream::from_raw_socket(stream, Role::Client, None).await)
+    }
+
     async fn send(&mut self, text: &str) {
         self.0.send(Message::text(text)).await.unwrap();
     }
@@ -234,6 +248,17 @@ fn a_commit_that_fails_after_the_object_fell_asleep_closes_its_websockets() {
             assert_eq!(client.end().await, Some(1011));
         }
         assert_eq!(world.get("A", "/list").await, "");
+    });
+}
+
+#[test]
+fn a_client_that_is_still_being_connected_when_its_object_is_reset_is_told_why_it_is_closed() {
+    World::run(HostLimits::default(), Limits::default(), async |world| {
+        let late = world.accept("A").await;
+        let mut other = world.open("A").await;
+        other.send("!trap").await;
+        assert_eq!(other.end().await, Some(1011));
+        assert_eq!(Client::on(connect(late)).await.end().await, Some(1011));
     });
 }
 

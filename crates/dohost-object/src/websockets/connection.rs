@@ -60,7 +60,7 @@ const LOST: &str = "WebSocket disconnected without sending Close frame.";
 
 /// Waits for the connection, and lives with it until its last event is over.
 pub(crate) async fn run(host: Arc<HostInner>, socket: Arc<Socket>, coming: oneshot::Receiver<Upgraded>) {
-    let end = match connected(&socket, coming).await {
+    let end = match connected(&host, &socket, coming).await {
         Some(upgraded) => {
             socket.opened();
             let mut connection = Connection::new(&host, &socket, upgraded).await;
@@ -69,15 +69,10 @@ pub(crate) async fn run(host: Arc<HostInner>, socket: Arc<Socket>, coming: onesh
             poll_fn(|cx| connection.poll_begun(cx)).await;
             end
         }
-        None => {
-            if let Some(client) = &socket.client {
-                host.websockets.forget_client(client);
-            }
-            match socket.given_up() {
-                Some(GivenUp { is_told: false, .. }) => End::Silent,
-                _ => End::Lost,
-            }
-        }
+        None => match socket.given_up() {
+            Some(GivenUp { is_told: false, .. }) => End::Silent,
+            _ => End::Lost,
+        },
     };
     socket.ends(WebSocketState::Closed);
     let last = match end {
@@ -96,16 +91,23 @@ pub(crate) async fn run(host: Arc<HostInner>, socket: Arc<Socket>, coming: onesh
 }
 
 /// The connection, if it comes in time.
-async fn connected(socket: &Socket, coming: oneshot::Receiver<Upgraded>) -> Option<Upgraded> {
+async fn connected(host: &HostInner, socket: &Socket, mut coming: oneshot::Receiver<Upgraded>) -> Option<Upgraded> {
     let given_up = poll_fn(|cx| {
         socket.listen(cx);
         if socket.given_up().is_some() { Poll::Ready(()) } else { Poll::Pending }
     });
-    tokio::select! {
-        upgraded = coming => upgraded.ok(),
-        () = given_up => None,
-        () = tokio::time::sleep(CONNECT_MAX) => None,
+    let patience = tokio::select! {
+        biased;
+        upgraded = &mut coming => return upgraded.ok(),
+        // Who is about to be connected is told why it ends.
+        () = given_up => GIVE_UP_MAX,
+        () = tokio::time::sleep(CONNECT_MAX) => Duration::ZERO,
+    };
+    if let Some(client) = &socket.client {
+        // Nobody is, if this is still there.
+        host.websockets.forget_client(client);
     }
+    tokio::time::timeout(patience, coming).await.ok()?.ok()
 }
 
 /// How a connection ended.

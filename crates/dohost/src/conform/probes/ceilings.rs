@@ -2,9 +2,8 @@
 //!
 //! Along the way it is found out how much memory it takes to answer these requests.
 
-use crate::size::shown;
-
 use super::{Finding, Probes, Stage};
+use crate::size::shown;
 
 /// The least memory that a class can be given.
 const MEMORY_BYTES_MIN: u64 = 64 << 10;
