@@ -179,6 +179,10 @@ pub struct Application {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_alarms: Option<u32>,
 
+    /// Connections of clients that may be open at once; more wait until others close [default: 10000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections: Option<u32>,
+
     /// WebSockets that may be open at once, over all objects; one more is refused [default: 100000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_websockets: Option<u32>,

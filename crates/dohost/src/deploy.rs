@@ -194,6 +194,7 @@ fn needs_restart(before: &Plan, after: &Plan) -> Vec<&'static str> {
         ("threads", before.threads != after.threads),
         ("max_resident", before.max_resident != after.max_resident),
         ("max_alarms", before.max_alarms != after.max_alarms),
+        ("max_connections", before.max_connections != after.max_connections),
         ("max_websockets", before.max_websockets != after.max_websockets),
         ("store_cache", before.store_cache != after.store_cache),
         ("store_log", before.store_log != after.store_log),

@@ -23,6 +23,7 @@ mod logging;
 mod management;
 mod new;
 mod objects;
+mod open_files;
 mod output;
 mod place;
 mod programs;

@@ -9,7 +9,6 @@ use dohost_egress::{Egress, EgressOptions};
 use dohost_ingress::{BindError, Front, HttpLimits, listener};
 use dohost_object::{Host, HostLimits, HostOptions, Machine};
 use dohost_storage::{OpenError, Store, StoreOptions};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::args::{Application, Serve};
 use crate::config::{self, Plan};
@@ -18,11 +17,8 @@ use crate::failure::Failure;
 use crate::load::{self, Loaded};
 use crate::logging;
 use crate::management;
+use crate::open_files::{self, Room};
 use crate::programs::Programs;
-
-/// The part of the file descriptors that websockets leave to everything else, and how many these are at least.
-const FILES_KEPT_SHARE: u64 = 8;
-const FILES_KEPT_MIN: u64 = 64;
 
 /// Serves until a signal asks to stop.
 pub fn run(args: Serve) -> anyhow::Result<()> {
@@ -39,7 +35,7 @@ pub fn serve(
     is_ready: impl FnOnce(Arc<Deployer>),
 ) -> anyhow::Result<()> {
     let plan = config::plan(&application, &config::host_environment, &|path| programs.program(path))?;
-    let files_max = raise_file_limit();
+    let room = open_files::room_for(&plan);
     let engine = load::engine(&plan, programs.code_cache())?;
     let Loaded { classes, workers, components } = load::components(&engine, &plan, &programs, &[])?;
     let outgoing = load::outgoing(&plan)?;
@@ -49,9 +45,9 @@ pub fn serve(
         Store::open(&plan.data_dir, store_options(&plan)).map_err(|error| open_failure(&plan.data_dir, &error))?;
     let operators = management::Bound::bind(&plan)?;
     management::migrate(&store, &plan, allow_delete)?;
-    let host = Host::start(store.clone(), classes, host_options(&plan, files_max, outgoing)?)?;
+    let host = Host::start(store.clone(), classes, host_options(&plan, &room, outgoing)?)?;
     management::warn_of_unserved(&store, &plan)?;
-    let front = Front::new(host.clone(), workers, HttpLimits::default());
+    let front = Front::new(host.clone(), workers, http_limits(&room));
     let patience = plan.shutdown_timeout;
     let served = Served { plan: plan.clone(), components };
     let deployer = Deployer::new(engine, host.clone(), front.clone(), application, programs, served);
@@ -80,19 +76,23 @@ pub fn serve(
     })
 }
 
-fn host_options(plan: &Plan, files_max: u64, outgoing: EgressOptions) -> anyhow::Result<HostOptions> {
+fn host_options(plan: &Plan, room: &Room, outgoing: EgressOptions) -> anyhow::Result<HostOptions> {
     let cores = std::thread::available_parallelism().context("cannot count the cores, give --threads")?;
     let limits = HostLimits {
         residents_max: load::residents_max(plan) as usize,
         idle_timeout: plan.idle_timeout,
         drain_time_max: plan.drain_timeout,
         alarms_max: plan.max_alarms as usize,
-        websockets_max: websockets_max(plan.max_websockets as usize, files_max),
+        websockets_max: room.websockets,
         ..HostLimits::default()
     };
     let executors = plan.threads.map_or(cores.get(), usize::from);
     let outgoing = Arc::new(Egress::new(outgoing));
     Ok(HostOptions { executors, limits, outgoing, environment: Arc::new(Machine) })
+}
+
+fn http_limits(room: &Room) -> HttpLimits {
+    HttpLimits { connections_max: room.connections, ..HttpLimits::default() }
 }
 
 fn store_options(plan: &Plan) -> StoreOptions {
@@ -165,53 +165,4 @@ fn bind_failure(error: BindError) -> anyhow::Error {
 fn open_failure(data_dir: &Path, error: &OpenError) -> anyhow::Error {
     let text = format!("cannot use the data directory {}: failed to {error}", data_dir.display());
     Failure::new(text, Some(error.help().to_string())).into()
-}
-
-/// Each connection and each websocket takes a file descriptor, and the usual limit is for programs that have few. How many there may be.
-fn raise_file_limit() -> u64 {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::debug!("the limit of open files stays as it is: {error}");
-    }
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
-}
-
-/// So many need no warning if nobody has asked for more.
-const ENOUGH_WEBSOCKETS: usize = 1_000;
-
-/// Websockets that have room beside everything else that takes a file descriptor: one too many is refused to its object, rather than
-/// to whoever happens to connect next.
-fn websockets_max(wished: usize, files_max: u64) -> usize {
-    let left = files_max - (files_max / FILES_KEPT_SHARE).max(FILES_KEPT_MIN).min(files_max);
-    let max = wished.min(usize::try_from(left).unwrap_or(usize::MAX));
-    if max < wished {
-        let needed = wished as u64 + (wished as u64 / (FILES_KEPT_SHARE - 1)).max(FILES_KEPT_MIN) + 1;
-        let text = format!(
-            "there may be {max} websockets, not {wished}: the system allows {files_max} open files \
-             (help: ulimit -Hn {needed}, LimitNOFILE={needed} in systemd, or --max-websockets {max})"
-        );
-        // Whoever has not asked for so many is not to be warned with each start.
-        match wished == HostLimits::default().websockets_max && max > ENOUGH_WEBSOCKETS {
-            true => tracing::debug!("{text}"),
-            false => tracing::warn!("{text}"),
-        }
-    }
-    max
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn websockets_leave_file_descriptors_to_others() {
-        assert_eq!(websockets_max(100_000, 1 << 20), 100_000);
-        assert_eq!(websockets_max(100_000, u64::MAX), 100_000);
-        assert_eq!(websockets_max(100_000, 20_000), 17_500);
-        assert_eq!(websockets_max(100_000, 200), 136);
-        assert_eq!(websockets_max(100, 200), 100);
-        assert_eq!(websockets_max(100, 10), 0);
-        assert_eq!(websockets_max(100_000, 114_287), 100_000, "what the advice asks for");
-    }
 }

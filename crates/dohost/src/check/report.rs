@@ -23,6 +23,7 @@ pub struct Report {
     threads: Option<u16>,
     max_resident: Option<u32>,
     max_alarms: u32,
+    max_connections: u32,
     max_websockets: u32,
     store_cache: u64,
     store_log: u64,
@@ -100,6 +101,7 @@ impl Report {
             threads: plan.threads,
             max_resident: plan.max_resident,
             max_alarms: plan.max_alarms,
+            max_connections: plan.max_connections,
             max_websockets: plan.max_websockets,
             store_cache: plan.store_cache,
             store_log: plan.store_log,
@@ -167,6 +169,7 @@ impl Report {
             fact("max resident", max_resident.to_string());
         }
         fact("max alarms", self.max_alarms.to_string());
+        fact("max connections", self.max_connections.to_string());
         fact("max websockets", self.max_websockets.to_string());
         fact("store cache", size::shown(self.store_cache));
         fact("store log", size::shown(self.store_log));

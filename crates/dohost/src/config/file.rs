@@ -34,6 +34,8 @@ pub struct File {
     pub max_resident: Option<At<u32>>,
     /// Alarms whose handlers may run at once, over all objects, 1 to 100000. Default: 256
     pub max_alarms: Option<At<u32>>,
+    /// Connections of clients that may be open at once; more wait until others close, 1 to 1000000. Default: 10000
+    pub max_connections: Option<At<u32>>,
     /// WebSockets that may be open at once, over all objects, 1 to 1000000. Default: 100000
     pub max_websockets: Option<At<u32>>,
     /// Memory for pages of the data file, such as "64MiB", from 1MiB. Default: 64MiB

@@ -28,6 +28,7 @@ pub struct Plan {
     /// As many as the system allows, if it is not said.
     pub max_resident: Option<u32>,
     pub max_alarms: u32,
+    pub max_connections: u32,
     pub max_websockets: u32,
     /// Bytes.
     pub store_cache: u64,

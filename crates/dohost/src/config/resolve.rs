@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use dohost_ingress::HttpLimits;
 use dohost_object::HostLimits;
 use dohost_rpc::Program;
 use dohost_storage::StoreOptions;
@@ -36,6 +37,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const THREADS_MAX: u32 = 1_024;
 const RESIDENT_MAX: u32 = 1_000_000;
 const ALARMS_MAX: u32 = 100_000;
+const CONNECTIONS_MAX: u32 = 1_000_000;
 const WEBSOCKETS_MAX: u32 = 1_000_000;
 
 /// Where secrets come from.
@@ -168,6 +170,7 @@ impl<'a> Resolver<'a> {
         let threads = file.threads.as_ref().and_then(|at| self.number(at, THREADS_MAX));
         let max_resident = file.max_resident.as_ref().and_then(|at| self.number(at, RESIDENT_MAX));
         let max_alarms = file.max_alarms.as_ref().and_then(|at| self.number(at, ALARMS_MAX));
+        let max_connections = file.max_connections.as_ref().and_then(|at| self.number(at, CONNECTIONS_MAX));
         let max_websockets = file.max_websockets.as_ref().and_then(|at| self.number(at, WEBSOCKETS_MAX));
         let store_cache = file.store_cache.as_ref().and_then(|at| self.size(at, size::STORE_CACHE));
         let store_log = file.store_log.as_ref().and_then(|at| self.size(at, size::STORE_LOG));
@@ -188,6 +191,8 @@ impl<'a> Resolver<'a> {
             threads: arguments.threads.or(threads.map(|threads| threads as u16)),
             max_resident: arguments.max_resident.or(max_resident),
             max_alarms: arguments.max_alarms.or(max_alarms).unwrap_or(HostLimits::default().alarms_max as u32),
+            max_connections: (arguments.max_connections.or(max_connections))
+                .unwrap_or(HttpLimits::default().connections_max as u32),
             max_websockets: (arguments.max_websockets.or(max_websockets))
                 .unwrap_or(HostLimits::default().websockets_max as u32),
             store_cache: arguments.store_cache.or(store_cache).unwrap_or(store.cache_bytes as u64),

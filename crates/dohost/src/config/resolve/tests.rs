@@ -176,7 +176,7 @@ fn what_the_file_does_not_say_is_as_without_a_file() {
 #[test]
 fn the_command_line_wins() {
     let toml = format!(
-        "listen = \"127.0.0.1:1\"\ndata_dir = \"a\"\nidle_timeout = \"1s\"\nthreads = 1\nmax_resident = 1\nmax_alarms = 1\nmax_websockets = 1\nstore_cache = \"1MiB\"\nstore_log = \"1MiB\"\n\
+        "listen = \"127.0.0.1:1\"\ndata_dir = \"a\"\nidle_timeout = \"1s\"\nthreads = 1\nmax_resident = 1\nmax_alarms = 1\nmax_connections = 1\nmax_websockets = 1\nstore_cache = \"1MiB\"\nstore_log = \"1MiB\"\n\
          [outgoing]\nenabled = false\n{COUNTER}limits = {{ events = 1, memory = \"1MiB\", calls = 1 }}"
     );
     let arguments = [
@@ -186,6 +186,7 @@ fn the_command_line_wins() {
         ["--threads", "2"],
         ["--max-resident", "2"],
         ["--max-alarms", "2"],
+        ["--max-connections", "2"],
         ["--max-websockets", "2"],
         ["--store-cache", "2MiB"],
         ["--store-log", "2MiB"],
@@ -198,7 +199,7 @@ fn the_command_line_wins() {
     let plan = good(&toml, &arguments.concat());
     assert_eq!((plan.listen.port(), plan.data_dir), (2, PathBuf::from("b")));
     assert_eq!((plan.idle_timeout.as_secs(), plan.threads, plan.max_resident), (2, Some(2), Some(2)));
-    assert_eq!((plan.max_alarms, plan.max_websockets), (2, 2));
+    assert_eq!((plan.max_alarms, plan.max_connections, plan.max_websockets), (2, 2, 2));
     assert_eq!((plan.store_cache, plan.store_log), (2 << 20, 2 << 20));
     let counter = &plan.classes[0];
     assert_eq!(counter.limits.guest.memory_bytes_max, 2 << 20);
