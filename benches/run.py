@@ -42,8 +42,8 @@ def parse():
     parser.add_argument("--seconds", type=int, metavar="N", help="length of a sample [1, full: 2]")
     text = "leave a peer out; may be given twice"
     parser.add_argument("--without", action="append", default=[], choices=["workerd", "ceiling"], help=text)
-    text = "how dohost is built: as it is installed, or sooner [release, full: dist]"
-    parser.add_argument("--profile", choices=["dist", "release"], help=text)
+    text = "how dohost is built: as it is installed, the same after a training, or sooner [release, full: dist]"
+    parser.add_argument("--profile", choices=list(servers.BUILDS), help=text)
     parser.add_argument("--dohost", type=Path, metavar="FILE", help="use this binary instead of building one")
     parser.add_argument("--guests", type=Path, metavar="DIRECTORY", help="use these guests instead of building them")
     default = servers.BUILT / "report"

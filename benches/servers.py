@@ -169,10 +169,20 @@ class Tools:
         return Server(name, command)
 
 
+# The ways to build dohost, each with its command and where the binary is then, below target: as it is installed, the same trained
+# before, and sooner.
+BUILDS = {
+    "dist": (["cargo", "xtask", "dist"], "dist"),
+    "trained": (["cargo", "xtask", "dist", "--trained"], "dist"),
+    "release": (["cargo", "build", "--release", "--workspace"], "release"),
+}
+
+
 def build_dohost(profile="dist"):
-    """The dohost of this checkout as it is installed, or with the profile "release", which is built sooner."""
-    run(["cargo", "xtask", "dist"] if profile == "dist" else ["cargo", "build", f"--{profile}", "--workspace"], ROOT)
-    return ROOT / "target" / profile / "dohost"
+    """The dohost of this checkout."""
+    command, folder = BUILDS[profile]
+    run(command, ROOT)
+    return ROOT / "target" / folder / "dohost"
 
 
 @contextlib.contextmanager

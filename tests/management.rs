@@ -249,7 +249,7 @@ fn values_are_any_bytes_and_names_any_text() {
     }
     let reply = host.get("/probe/%C3%A4%2Fb%20c/storage/get?key=hex");
     assert_eq!((reply.status, reply.body), (200, vec![0, 0xff]));
-    objects(&setup, &["put", "probe/A", &"k".repeat(2_049), "x"]).says(&["use a key of 2049 bytes, the limit is 2048"]);
+    objects(&setup, &["put", "probe/A", &"k".repeat(2_049), "x"]).says(&["the key has 2049 bytes, the limit is 2048"]);
     let large = setup.file("large", vec![0; (2 << 20) + 1]);
     objects(&setup, &["put", "probe/A", "k", "--file", large.to_str().unwrap()])
         .says(&["the body has more than 2097152"]);

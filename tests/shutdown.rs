@@ -1,7 +1,7 @@
 //! SIGTERM: who was answered counts, who is being answered is answered, nobody gets half a reply.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::host::Setup;
 use crate::http::{Connection, NoReply, at_once};
@@ -93,6 +93,36 @@ fn a_client_that_never_finishes_is_cut_off_after_the_shutdown_timeout() {
 }
 
 #[test]
+fn a_stop_takes_no_longer_than_the_shutdown_timeout_whatever_runs() {
+    let host = Setup::new().guest("probe").with(["--shutdown-timeout", "4s"]).start();
+    let mut waiting = host.connect();
+    waiting.write(b"POST /probe/A/steps?do=sleep+60000 HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    let since = Instant::now();
+    let ended = host.stop();
+    assert_eq!(ended.status.code(), Some(0));
+    for text in ["1 connections were cut off after 4s", "objects were still running after 4s and were stopped"] {
+        assert!(ended.stderr.contains(text), "{}", ended.stderr);
+    }
+    // Twice the timeout, if connections and objects had it one after the other.
+    assert!(since.elapsed() < Duration::from_millis(7_500), "{:?}", since.elapsed());
+}
+
+#[test]
+fn two_signals_at_once_are_one() {
+    let host = Setup::new().guest("probe").start();
+    let mut slow = host.connect();
+    slow.write(b"POST /probe/A/storage/put?key=k HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n").unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    host.signal("INT");
+    host.signal("TERM");
+    host.log_with("stopping");
+    slow.write(b"1").unwrap();
+    assert_eq!(slow.read_reply(false).unwrap().ok(), "ok");
+    assert_eq!(host.wait().status.code(), Some(0));
+}
+
+#[test]
 fn sigint_stops_as_sigterm_does() {
     let host = Setup::new().guest("counter").start();
     host.get("/counter/A/increment");
@@ -110,6 +140,8 @@ fn a_second_signal_ends_the_process_at_once() {
     std::thread::sleep(Duration::from_millis(100));
     host.signal("TERM");
     host.log_with("stopping");
+    // Two at once would be one.
+    std::thread::sleep(Duration::from_millis(300));
     assert_eq!(host.stop().status.code(), Some(1));
 }
 

@@ -82,7 +82,7 @@ fn a_key_may_have_2048_bytes() {
     for function in ["put?value=1&", "get?", "delete?"] {
         let with_key = |len: usize| format!("{function}key-len={len}");
         assert_eq!(storage.call(&with_key(KEY_BYTES_MAX)).status, 200, "{function}");
-        storage.call(&with_key(KEY_BYTES_MAX + 1)).says(400, "too-large: use a key of 2049 bytes, the limit is 2048");
+        storage.call(&with_key(KEY_BYTES_MAX + 1)).says(400, "too-large: the key has 2049 bytes, the limit is 2048");
     }
     let (longest, too_long) = ("k".repeat(KEY_BYTES_MAX), "k".repeat(KEY_BYTES_MAX + 1));
     assert_eq!(storage.call(&format!("put-many?value=1&keys=a,{longest}")).ok(), "ok");
@@ -98,7 +98,7 @@ fn a_value_may_have_2_mib() {
     let mut storage = host.connect();
     assert_eq!(storage.call(&format!("put?key=k&value-len={VALUE_BYTES_MAX}")).ok(), "ok");
     let refused = storage.call(&format!("put?key=k&value-len={}", VALUE_BYTES_MAX + 1));
-    refused.says(400, "too-large: use a value of 2097153 bytes, the limit is 2097152");
+    refused.says(400, "too-large: the value has 2097153 bytes, the limit is 2097152");
     storage.call(&format!("put-many?keys=a,b&value-len={}", VALUE_BYTES_MAX + 1)).says(400, "too-large: ");
     assert_eq!(storage.call("get?key=a").status, 404);
     assert_eq!(storage.call("get?key=k").body.len(), VALUE_BYTES_MAX);

@@ -47,6 +47,19 @@ fn a_script_that_is_answered_as_expected_passes() {
 }
 
 #[test]
+fn a_request_is_sent_again_until_the_answer_is_as_expected() {
+    let script = |text: &str, within: &str| {
+        format!(
+            "[[steps]]\nrequest = \"POST /counter/a/increment\"\nwithin = \"{within}\"\nexpect = {{ text = \"{text}\" }}"
+        )
+    };
+    let ended = test([("good.toml", &script("3", "60s"))], &[]);
+    assert!(ended.status.success(), "{ended:#?}");
+    let ended = test([("bad.toml", &script("none", "300ms"))], &[]);
+    assert_eq!(ended.status.code(), Some(1), "{ended:#?}");
+}
+
+#[test]
 fn an_answer_that_is_not_as_expected_is_shown_with_its_place() {
     let bad = GOOD.replace(r#"text = "3""#, r#"text = "4""#);
     let ended = test([("bad.toml", &bad), ("good.toml", GOOD)], &[]);

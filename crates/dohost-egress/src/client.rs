@@ -186,14 +186,18 @@ impl Inner {
         let default_port = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
         let reach = self.options.policy.reach(host, uri.port_u16().unwrap_or(default_port));
         if reach == Reach::Nowhere {
-            return Err(OutgoingError::Denied(format!("{host} is not among the allowed destinations")));
+            return Err(OutgoingError::Denied(format!(
+                "{host} is not among the allowed destinations, --allow-outgoing or [outgoing]"
+            )));
         }
         // An address in the URL is never resolved, so it is looked at here.
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         if let Ok(address) = literal
             && !reach.allows(address)
         {
-            return Err(OutgoingError::Denied(format!("{host} is a private address, which is not allowed")));
+            return Err(OutgoingError::Denied(format!(
+                "{host} is a private address, which --allow-outgoing or [outgoing] would have to name"
+            )));
         }
         Ok(if reach == Reach::AnyAddress { &self.to_any } else { &self.to_public })
     }

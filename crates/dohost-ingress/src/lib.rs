@@ -30,3 +30,4 @@ mod worker;
 pub use limits::HttpLimits;
 pub use listener::{BindError, Front, FrontWorker, Prepared};
 pub use pattern::{PatternError, RoutePattern};
+pub use rpc::CLASS_HEADER;

@@ -27,6 +27,9 @@ use crate::route::Route;
 /// Where the description of all methods is. No object is there, as a path with one part names none.
 pub(crate) const OPENAPI_PATH: &str = "/openapi.json";
 
+/// In the results of methods, the class: who called one is not to take the answer of a Worker for its result.
+pub const CLASS_HEADER: &str = "dohost-class";
+
 /// What is before the name of the method in the path that the object would see.
 const PREFIX: &str = "/rpc/";
 
@@ -73,7 +76,7 @@ pub(crate) async fn answer(
     let call = MethodCall { method: method.clone(), arguments };
     let reply = shared.host.call(object, call).await;
     let value = reply.map_err(|error| Refusal::from_event(&error, class.name(), &name))?;
-    Ok(response(value, &method))
+    Ok(of_class(&class, response(value, &method)))
 }
 
 /// The same for a method that only the object knows: what its arguments mean is for the object to say.
@@ -96,7 +99,7 @@ async fn answer_dynamic(
     let call = DynamicCall { method, arguments: DynamicValues::Json(arguments.into()) };
     drop((parts, body));
     match shared.host.call_dynamic(object, call).await {
-        Ok(DynamicValues::Json(text)) => Ok(json_response(StatusCode::OK, text)),
+        Ok(DynamicValues::Json(text)) => Ok(of_class(class, json_response(StatusCode::OK, text))),
         Ok(DynamicValues::Cloned(_)) => unreachable!("the result comes in the form of the arguments"),
         Err(EventError::NotOffered(_)) => Err(Refusal::new(StatusCode::NOT_FOUND, no_such)),
         Err(error) => Err(Refusal::from_event(&error, class.name(), name)),
@@ -161,6 +164,13 @@ fn response(value: Option<Value>, method: &Method) -> Response<Answer> {
         }
         (value, ty) => json_response(StatusCode::OK, json::result(value.as_ref(), ty.as_ref())),
     }
+}
+
+/// Says that a method of this class gave the answer.
+fn of_class(class: &Class, mut response: Response<Answer>) -> Response<Answer> {
+    let name = HeaderValue::try_from(class.name()).expect("names of classes fit into URLs");
+    response.headers_mut().insert(CLASS_HEADER, name);
+    response
 }
 
 fn json_response(status: StatusCode, text: String) -> Response<Answer> {

@@ -243,13 +243,14 @@ impl Host {
         self.0.stop_accepting();
         self.0.websockets.close_all();
         let deadline = std::time::Instant::now() + patience;
-        let mut all_ended = false;
-        while !all_ended && std::time::Instant::now() < deadline {
-            all_ended = self.close_objects() == 0;
-            if !all_ended {
-                std::thread::sleep(SHUTDOWN_POLL);
+        let all_ended = loop {
+            // Once at least: those that have nothing to do end well.
+            let all_ended = self.close_objects() == 0;
+            if all_ended || std::time::Instant::now() >= deadline {
+                break all_ended;
             }
-        }
+            std::thread::sleep(SHUTDOWN_POLL);
+        };
         self.0.executors.stop();
         self.0.store.close();
         all_ended

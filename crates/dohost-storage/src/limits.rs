@@ -79,7 +79,7 @@ pub const LIST_PAGE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Something that a guest handed in is longer than its limit. The guest should fix its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("use a {what} of {len} bytes, the limit is {len_max}")]
+#[error("the {what} has {len} bytes, the limit is {len_max}")]
 pub struct TooLong {
     /// What it is: key, value or name.
     pub what: &'static str,
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(check_value(&vec![0; VALUE_BYTES_MAX]), Ok(()));
         assert_eq!(check_name(&"n".repeat(NAME_BYTES_MAX)), Ok(()));
         let refused = check_key(&"k".repeat(KEY_BYTES_MAX + 1)).unwrap_err();
-        assert_eq!(refused.to_string(), "use a key of 2049 bytes, the limit is 2048");
+        assert_eq!(refused.to_string(), "the key has 2049 bytes, the limit is 2048");
         assert!(check_value(&vec![0; VALUE_BYTES_MAX + 1]).is_err());
         assert!(check_name(&"n".repeat(NAME_BYTES_MAX + 1)).is_err());
     }

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 
 use anyhow::Context as _;
+use dohost_ingress::CLASS_HEADER;
 use http::{Request, StatusCode, Uri, header};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -15,6 +16,7 @@ use crate::{config, listen, output};
 
 /// Where a host, and so whoever calls it, is told otherwise.
 const ADDRESS_VARIABLE: &str = "DOHOST_LISTEN";
+const WORKER_HELP: &str = "a Worker that gets every request gets calls too, give it others with routes in dohost.toml";
 /// What stays as it is in a part of a path.
 const KEPT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -27,9 +29,17 @@ pub fn run(args: &Call) -> anyhow::Result<()> {
     let request = request(args, &url)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = runtime.block_on(http_client::send(request)).map_err(|error| unanswered(&url, error))?;
+    let is_of_method = answer.headers().contains_key(CLASS_HEADER);
     let (status, body) = (answer.status(), answer.into_body());
     let text = String::from_utf8_lossy(&body);
     match status {
+        _ if status.is_success() && !is_of_method => {
+            let text = format!(
+                "no method has answered, but a Worker that gets this path, and it may have done something: {}",
+                text.trim_end()
+            );
+            Err(Failure::new(text, Some(WORKER_HELP.into())).into())
+        }
         StatusCode::OK => {
             output::say(text.trim_end())?;
             Ok(())
@@ -41,7 +51,9 @@ pub fn run(args: &Call) -> anyhow::Result<()> {
         }
         _ => {
             let help = match status {
-                StatusCode::NOT_FOUND => Some("dohost describe FILE lists the methods of a component".into()),
+                StatusCode::NOT_FOUND => {
+                    Some(format!("dohost describe FILE lists the methods of a component; {WORKER_HELP}"))
+                }
                 _ => None,
             };
             Err(Failure::new(text.trim_end().replace('\n', ", "), help).into())

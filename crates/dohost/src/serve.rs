@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use dohost_egress::{Egress, EgressOptions};
@@ -55,7 +56,7 @@ pub fn serve(
     let ready = ready_line(address, operators.address, &host, &plan);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
-        let stop = stop_signal()?;
+        let (stop, stopping_since) = stop_signal()?;
         deployer.clone().deploy_on_signal()?;
         println!("{ready}");
         is_ready(deployer);
@@ -63,9 +64,11 @@ pub fn serve(
         if cut_off > 0 {
             tracing::warn!("{cut_off} connections were cut off after {patience:?}");
         }
+        // One patience for both, as who stops the process has told its supervisor.
+        let patience_left = patience.saturating_sub(stopping_since.get().map_or(Duration::ZERO, Instant::elapsed));
         let all_ended = tokio::task::spawn_blocking(move || {
             operators.stop();
-            host.shut_down(patience)
+            host.shut_down(patience_left)
         })
         .await?;
         if !all_ended {
@@ -124,12 +127,17 @@ fn ready_line(address: SocketAddr, management: Option<SocketAddr>, host: &Host, 
     format!("dohost serves http://{address} · classes: {classes}{behind} · data: {data}{management}")
 }
 
-/// Resolves at the first SIGINT or SIGTERM; the second one ends the process at once.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+/// Signals within so long are one: `timeout` and service managers send theirs to the process and to its group.
+const SAME_SIGNAL_MAX: Duration = Duration::from_millis(250);
+
+/// Resolves at the first SIGINT or SIGTERM, and tells since when it has; the second one ends the process at once.
+fn stop_signal() -> std::io::Result<(impl Future<Output = ()>, Arc<OnceLock<Instant>>)> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let (stop, stopped) = tokio::sync::oneshot::channel();
+    let since = Arc::new(OnceLock::new());
+    let stopping_since = since.clone();
     tokio::spawn(async move {
         let mut stop = Some(stop);
         loop {
@@ -140,13 +148,15 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
             match stop.take() {
                 Some(stop) => {
                     tracing::info!("stopping: running requests may finish; a second signal stops at once");
+                    since.get_or_init(Instant::now);
                     let _ = stop.send(());
                 }
+                None if since.get().is_some_and(|since| since.elapsed() < SAME_SIGNAL_MAX) => {}
                 None => std::process::exit(1),
             }
         }
     });
-    Ok(async move { drop(stopped.await) })
+    Ok((async move { drop(stopped.await) }, stopping_since))
 }
 
 fn bind_failure(error: BindError) -> anyhow::Error {

@@ -1,5 +1,5 @@
 // Each line that a mistake is expected on has one.
-import { DurableObject } from "cloudflare:workers";
+import { DurableObject, waitUntil } from "cloudflare:workers";
 
 export class Counter extends DurableObject<Env> {
   async value(): Promise<number> {
@@ -32,6 +32,17 @@ export default {
     await env.ROOM.getByName("lobby").alarm();
     // @ts-expect-error nothing is bound by this name
     env.NOBODY;
+
+    await scheduler.wait(1);
+    const same: boolean = crypto.subtle.timingSafeEqual(new Uint8Array(1), new Uint8Array(1).buffer);
+    const stream = new crypto.DigestStream("SHA-256");
+    const { readable, writable } = new FixedLengthStream(5);
+    void new Response("hello").body?.pipeThrough(new IdentityTransformStream()).pipeTo(writable);
+    waitUntil(stream.digest);
+    env.COUNTER.get(env.COUNTER.newUniqueId({}), { locationHint: "weur" });
+    // @ts-expect-error there is one machine, and no promise where it is
+    env.COUNTER.newUniqueId({ jurisdiction: "eu" });
+    void [same, readable, ctx.props];
 
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(env.TOKEN));
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -204,6 +204,15 @@ export class DurableObjectStorage extends Operations {
   transactionSync() {
     throw new Error("transactionSync() is not there: storage.transaction() is.");
   }
+  getCurrentBookmark() {
+    refuseBookmarks();
+  }
+  getBookmarkForTime() {
+    refuseBookmarks();
+  }
+  onNextSessionRestoreBookmark() {
+    refuseBookmarks();
+  }
   get sql() {
     throw new Error("SQL storage is not implemented in dohost: the key-value methods of ctx.storage are there.");
   }
@@ -213,4 +222,8 @@ export class DurableObjectStorage extends Operations {
   get [Symbol.toStringTag]() {
     return "DurableObjectStorage";
   }
+}
+
+function refuseBookmarks() {
+  throw new Error("Point-in-time recovery is not implemented in dohost: there are no bookmarks.");
 }

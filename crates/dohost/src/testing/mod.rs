@@ -22,6 +22,8 @@ use script::{Action, Exchange, Expected, Step};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two requests of a step that asks again.
+const PAUSE: Duration = Duration::from_millis(50);
 /// So much of an answer is shown.
 const SHOWN_CHARS_MAX: usize = 500;
 
@@ -99,7 +101,7 @@ pub fn run_script<'a>(runtime: &Runtime, setup: &Setup, steps: &'a [Step]) -> an
     let mut host = setup.start()?;
     for step in steps {
         let texts = match &step.action {
-            Action::Request(exchange) => runtime.block_on(look(&host, exchange))?,
+            Action::Request(exchange) => runtime.block_on(look_until_it_fits(&host, exchange))?,
             Action::Evict { object } => {
                 evict(runtime, setup, object).err().map(|error| format!("{error:#}")).into_iter().collect()
             }
@@ -120,6 +122,18 @@ pub fn run_script<'a>(runtime: &Runtime, setup: &Setup, steps: &'a [Step]) -> an
     }
     host.stop()?;
     Ok(None)
+}
+
+/// Sends a request, again and again if the step says so, and says what was not as expected the last time.
+async fn look_until_it_fits(host: &Host, exchange: &Exchange) -> anyhow::Result<Vec<String>> {
+    let deadline = Instant::now() + exchange.within;
+    loop {
+        let found = look(host, exchange).await?;
+        if found.is_empty() || Instant::now() >= deadline {
+            return Ok(found);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// Sends a request and says what is not as expected.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
@@ -28,6 +29,7 @@ struct StepTable {
     headers: BTreeMap<At<String>, At<String>>,
     text: Option<String>,
     json: Option<serde_json::Value>,
+    within: Option<At<String>>,
     expect: Option<At<ExpectTable>>,
     evict: Option<At<String>>,
     #[serde(default)]
@@ -75,6 +77,8 @@ pub struct Exchange {
     pub target: String,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub body: Vec<u8>,
+    /// For how long it is asked again, until the answer is as expected.
+    pub within: Duration,
     pub expected: Expected,
 }
 
@@ -138,9 +142,10 @@ impl Reader {
             self.wrong("a step is one of `request`, `evict`, `restart` and `crash`", place);
             return None;
         }
-        let has_more = step.expect.is_some() || step.text.is_some() || step.json.is_some() || !step.headers.is_empty();
+        let has_body = step.text.is_some() || step.json.is_some();
+        let has_more = step.expect.is_some() || has_body || step.within.is_some() || !step.headers.is_empty();
         if !asks && has_more {
-            self.wrong("only a `request` has headers, a body and an `expect`", place);
+            self.wrong("only a `request` has headers, a body, `within` and an `expect`", place);
             return None;
         }
         let action = match (step.evict, step.restart) {
@@ -160,8 +165,9 @@ impl Reader {
                 headers.extend(
                     is_json.then(|| (http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))),
                 );
+                let within = self.within(step.within)?;
                 let expected = self.expected(step.expect)?;
-                Action::Request(Box::new(Exchange { method, target, headers, body, expected }))
+                Action::Request(Box::new(Exchange { method, target, headers, body, within, expected }))
             }
         };
         Some(Step { action, place })
@@ -203,6 +209,12 @@ impl Reader {
             }
         }
         valid
+    }
+
+    fn within(&mut self, text: Option<At<String>>) -> Option<Duration> {
+        let Some(text) = text else { return Some(Duration::ZERO) };
+        let within = humantime::parse_duration(&text.value);
+        within.map_err(|_| self.wrong_at("within is a time such as 500ms or 10s", &text)).ok()
     }
 
     fn expected(&mut self, table: Option<At<ExpectTable>>) -> Option<Expected> {
@@ -298,6 +310,8 @@ mod tests {
             ("[[steps]]\nrestart = true\ncrash = true", "a step is one of"),
             ("[[steps]]\nrestart = true\ntext = \"a\"", "only a `request`"),
             ("[[steps]]\nevict = \"a\"", "t.toml:2:9: an object is given as CLASS/NAME"),
+            ("[[steps]]\nrequest = \"GET /\"\nwithin = \"soon\"", "t.toml:3:10: within is a time such as"),
+            ("[[steps]]\ncrash = true\nwithin = \"1s\"", "only a `request`"),
             ("[[steps]]\nrequest = \"GET /\"\nexpect = { status = 7 }", "no status"),
             ("[[steps]]\nrequest = \"GET /\"\nheaders = { \"a b\" = \"c\" }", "no name of a header"),
             ("[[steps]]\nrequest = \"GET /\"\njson = 1\ntext = \"\"", "a body is"),

@@ -27,11 +27,16 @@ type DurableObjectStub<T = undefined> = DurableObjectMethods<T> & {
 
 /** All objects of the class T. */
 interface DurableObjectNamespace<T = undefined> {
-  newUniqueId(): DurableObjectId;
+  newUniqueId(options?: { jurisdiction?: undefined }): DurableObjectId;
   idFromName(name: string): DurableObjectId;
   idFromString(id: string): DurableObjectId;
-  get(id: DurableObjectId): DurableObjectStub<T>;
-  getByName(name: string): DurableObjectStub<T>;
+  get(id: DurableObjectId, options?: DurableObjectPlace): DurableObjectStub<T>;
+  getByName(name: string, options?: DurableObjectPlace): DurableObjectStub<T>;
+}
+
+/** Where an object should be: there is one machine, so it says nothing. */
+interface DurableObjectPlace {
+  locationHint?: string;
 }
 
 interface DurableObjectGetOptions {
@@ -90,6 +95,7 @@ interface AlarmInvocationInfo {
 /** What an object is given: who it is, and what it has stored. */
 interface DurableObjectState {
   readonly id: DurableObjectId;
+  readonly props: {};
   readonly storage: DurableObjectStorage;
   blockConcurrencyWhile<T>(callback: () => Promise<T>): Promise<T>;
   waitUntil(promise: Promise<unknown>): void;
@@ -140,8 +146,36 @@ interface DurableObject {
   alarm?(info?: AlarmInvocationInfo): void | Promise<void>;
 }
 
+/** Waits without a callback; `wait` gives way to other events. */
+declare const scheduler: { wait(milliseconds: number, options?: { signal?: AbortSignal }): Promise<void> };
+
+interface SubtleCrypto {
+  /** Whether they are the same, in a time that does not tell where they differ. They must be of one length. */
+  timingSafeEqual(one: ArrayBuffer | ArrayBufferView, other: ArrayBuffer | ArrayBufferView): boolean;
+}
+
+/** Takes what is written to it, and gives its digest when it is closed. */
+interface DigestStream extends WritableStream<string | ArrayBuffer | ArrayBufferView> {
+  readonly digest: Promise<ArrayBuffer>;
+}
+
+interface Crypto {
+  readonly DigestStream: { new (algorithm: AlgorithmIdentifier): DigestStream };
+}
+
+/** Passes bytes on. */
+declare class IdentityTransformStream extends TransformStream<ArrayBuffer | ArrayBufferView | string, Uint8Array> {
+  constructor(strategy?: QueuingStrategy);
+}
+
+/** Passes just so many bytes on: a response whose body is its `readable` has a `content-length`. */
+declare class FixedLengthStream extends TransformStream<ArrayBuffer | ArrayBufferView | string, Uint8Array> {
+  constructor(length: number | bigint, strategy?: QueuingStrategy);
+}
+
 /** What a Worker is given beside the request. */
 interface ExecutionContext {
+  readonly props: {};
   waitUntil(promise: Promise<unknown>): void;
   passThroughOnException(): void;
 }
@@ -174,6 +208,9 @@ declare module "cloudflare:workers" {
 
   /** Bindings and variables, wherever one is. */
   export const env: Env;
+
+  /** Lets the instance live until this is settled. */
+  export function waitUntil(promise: Promise<unknown>): void;
 }
 
 declare module "*.txt" {

@@ -194,7 +194,10 @@ impl Resolver<'_> {
 
     /// What the component of a table calls its class.
     fn own_name(&mut self, name: &At<String>, table: &ClassTable, component: &ComponentFile) -> String {
-        let own_name = self.class_name(table.class.as_ref().unwrap_or(name));
+        let mut own_name = self.class_name(name);
+        if let Some(class) = &table.class {
+            own_name = self.class_name(class);
+        }
         let Some(program) = self.program(&component.path) else { return own_name };
         let class = table.class.as_ref().map(|class| class.value.as_str());
         if let (None, [only]) = (class, &program.classes[..])
