@@ -88,6 +88,23 @@ fn components_that_something_else_builds_are_followed() {
 }
 
 #[test]
+fn a_class_that_goes_takes_a_restart_which_comes_by_itself() {
+    let two = format!("{COPIED}\n[classes.other]\ncomponent = \"built.wasm\"\n");
+    let setup = setup(&two);
+    put(&setup, "counter");
+    let mut host = setup.start();
+    assert_eq!((host.get("/app/A/increment").number(), host.get("/other/A/increment").number()), (1, 1));
+    host.setup.file("dohost.toml", COPIED);
+    host.log_with("the class other is served and not in the configuration any more: restarting");
+    host.is_ready_again();
+    assert_eq!(host.get("/app/A/increment").number(), 2);
+    assert_eq!(host.get("/other/A/increment").status, 404);
+    put(&host.setup, "probe");
+    wait_for(&host, "/app/A/steps?do=memory", 200);
+    assert!(host.stop().status.success());
+}
+
+#[test]
 fn it_waits_for_a_first_build_that_works() {
     let setup = setup(COPIED);
     let late = setup.clone();

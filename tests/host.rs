@@ -182,7 +182,7 @@ impl Setup {
     pub fn try_start(&self) -> Result<Host, Ended> {
         let mut process = Process::spawn(self.command());
         let line = process.first_line(self.start_max).unwrap_or_default();
-        match line.strip_prefix(READY).and_then(|rest| rest.split(' ').next()) {
+        match address_in(&line) {
             Some(address) => Ok(Host { setup: self.clone(), process, address: address.to_string(), ready_line: line }),
             None => Err(process.wait()),
         }
@@ -220,6 +220,10 @@ pub fn run_within(patience: Duration, command: Command) -> Ended {
 pub fn guest(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/guests/{name}.wasm"));
     path.canonicalize().unwrap_or_else(|_| panic!("there is no {}: run `cargo xtask guests` first", path.display()))
+}
+
+fn address_in(ready_line: &str) -> Option<&str> {
+    ready_line.strip_prefix(READY)?.split(' ').next()
 }
 
 /// A host that serves. Dropping it kills it.
@@ -290,6 +294,12 @@ impl Host {
 
     pub fn wait(self) -> Ended {
         self.process.wait()
+    }
+
+    /// Waits until the process serves once more, after a restart that it makes itself.
+    pub fn is_ready_again(&mut self) {
+        self.ready_line = self.process.first_line(PATIENCE).expect("a ready line");
+        self.address = address_in(&self.ready_line).expect("an address").to_string();
     }
 
     /// Kills it at once, so that it can do nothing any more.

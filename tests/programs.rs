@@ -149,6 +149,24 @@ fn objects_of_one_program_call_each_other_and_are_called_from_outside() {
     assert!(document.ok().contains("/Counter/{name}/rpc/add"), "{document:?}");
 }
 
+#[test]
+fn the_answer_of_a_worker_is_not_taken_for_the_result_of_a_method() {
+    let worker = format!("{CLASSES}\nexport default {{ fetch: () => new Response(\"41\") }};\n");
+    let host = program(&[("app.js", &worker)]).start();
+    let ended = dohost(["call", "Counter", "x", "add", "[3]", "--url", &format!("http://{}", host.address)]);
+    assert_eq!((ended.status.code(), ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
+    ended.says(&["no method has answered, but a Worker that gets this path", "routes in dohost.toml"]);
+}
+
+#[test]
+fn the_log_says_in_one_line_why_a_worker_failed() {
+    let program = program(&[("app.js", "export default { fetch() { throw new Error(\"boom\") } };")]);
+    let host = program.start();
+    assert_eq!(host.get("/").status, 500);
+    let log = host.log_with("the Worker failed: Error: boom");
+    assert!(!log.contains("InternalError"), "{log}");
+}
+
 const THROWS: &str = r#"import { DurableObject } from "cloudflare:workers";
 import { type Options, check } from "./check";
 

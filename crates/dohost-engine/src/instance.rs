@@ -109,6 +109,9 @@ impl From<wasmtime::Error> for Trap {
 
 impl Trap {
     pub(crate) fn of(error: &wasmtime::Error) -> Trap {
+        if let Some(code) = error.downcast_ref() {
+            return Trap::with(in_words(code));
+        }
         let reason = if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
             trap.to_string()
         } else if let Some(cpu) = error.downcast_ref::<CpuExceeded>() {
@@ -140,7 +143,20 @@ impl Trap {
     }
 
     pub(crate) fn of_limit(reason: String) -> Trap {
-        Trap { detail: reason.clone(), reason, is_limit: true, is_host: false, is_full: false, is_exception: false }
+        Trap { is_limit: true, ..Trap::with(reason) }
+    }
+
+    /// There is no more to tell than the reason.
+    fn with(reason: String) -> Trap {
+        Trap { detail: reason.clone(), reason, is_limit: false, is_host: false, is_full: false, is_exception: false }
+    }
+}
+
+/// What a handler of `wasi:http` gave instead of a response.
+fn in_words(code: &ErrorCode) -> String {
+    match code {
+        ErrorCode::InternalError(Some(text)) => text.clone(),
+        other => format!("{other:?}"),
     }
 }
 
@@ -583,7 +599,7 @@ fn start_handle<'a>(
                 let response = access.get().table.delete(response)?;
                 response.into_http(&mut access, async { Ok(()) })
             })?),
-            Err(code) => Err(format!("the handler failed: {code:?}")),
+            Err(code) => Err(format!("the handler failed: {}", in_words(&code))),
         };
         events.finished(event, reply.map(Output::Http));
         Ok(())

@@ -122,7 +122,7 @@ pub(crate) async fn answer(
             Refusal::retry_later("the host is overloaded")
         }
         false => {
-            let detail = format!("{trap}\n{}", trap.detail);
+            let detail = if trap.detail == trap.reason { trap.reason } else { format!("{trap}\n{}", trap.detail) };
             Refusal::logged(StatusCode::INTERNAL_SERVER_ERROR, "the Worker failed", &detail)
         }
     });

@@ -161,24 +161,16 @@ fn methods_gone(old: Option<DynamicMethods>, new: &ClassOptions) -> Vec<String> 
 fn check_changes(started: &Plan, before: &Plan, after: &Plan) -> anyhow::Result<()> {
     let is_gone = |name: &String| !after.classes.iter().any(|class| class.name == *name);
     if let Some(gone) = before.classes.iter().map(|class| &class.name).find(|name| is_gone(name)) {
-        let help = "a class leaves with a restart of the host".to_string();
-        return Err(Failure::new(
-            format!("the class {gone} is served and not in the configuration any more"),
-            Some(help),
-        )
-        .into());
+        let text = format!("the class {gone} is served and not in the configuration any more");
+        return Err(Failure::needs_restart(text, "a class leaves with a restart of the host").into());
     }
     if load::memory_bytes_max(after) > load::memory_bytes_max(started) {
-        let help = "raise it with a restart of the host".to_string();
-        return Err(Failure::new(
-            "the limit memory is over the highest one that the host was started with",
-            Some(help),
-        )
-        .into());
+        let text = "the limit memory is over the highest one that the host was started with";
+        return Err(Failure::needs_restart(text, "raise it with a restart of the host").into());
     }
     if after.migrations != before.migrations {
-        let help = "migrations are applied at a start: restart the host".to_string();
-        return Err(Failure::new("the migrations have changed", Some(help)).into());
+        let help = "migrations are applied at a start: restart the host";
+        return Err(Failure::needs_restart("the migrations have changed", help).into());
     }
     Ok(())
 }

@@ -10,12 +10,23 @@ pub struct Failure {
     text: String,
     help: Option<String>,
     place: Option<Place>,
+    needs_restart: bool,
 }
 
 impl Failure {
     /// An error that advice is known for.
     pub fn new(error: impl fmt::Display, help: Option<String>) -> Failure {
-        Failure { text: error.to_string(), help, place: None }
+        Failure { text: error.to_string(), help, place: None, needs_restart: false }
+    }
+
+    /// A running host cannot do what a start of it could.
+    pub fn needs_restart(error: impl fmt::Display, help: &str) -> Failure {
+        Failure { needs_restart: true, ..Failure::new(error, Some(help.into())) }
+    }
+
+    /// Whether a restart of the host may do it.
+    pub fn is_for_a_restart(&self) -> bool {
+        self.needs_restart
     }
 
     /// Where the file that it is about says what is wrong.

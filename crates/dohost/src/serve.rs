@@ -24,15 +24,16 @@ use crate::programs::Programs;
 /// Serves until a signal asks to stop.
 pub fn run(args: Serve) -> anyhow::Result<()> {
     let _logs = logging::start(args.log_format, &args.log)?;
-    serve(args.application, args.allow_delete, Programs::new(), |_| {})
+    serve(args.application, args.allow_delete, Programs::new(), std::future::pending(), |_| {})
 }
 
-/// Serves until a signal asks to stop. Once it serves, `is_ready` gets what deploys new code; that is in a tokio runtime, which
-/// it must not block.
+/// Serves until a signal asks to stop, or until `end` is there. Once it serves, `is_ready` gets what deploys new code; that is in a
+/// tokio runtime, which it must not block.
 pub fn serve(
     application: Application,
     allow_delete: bool,
     programs: Programs,
+    end: impl Future<Output = ()>,
     is_ready: impl FnOnce(Arc<Deployer>),
 ) -> anyhow::Result<()> {
     let plan = config::plan(&application, &config::host_environment, &|path| programs.program(path))?;
@@ -60,6 +61,12 @@ pub fn serve(
         deployer.clone().deploy_on_signal()?;
         println!("{ready}");
         is_ready(deployer);
+        let stop = async {
+            tokio::select! {
+                () = stop => {}
+                () = end => {}
+            }
+        };
         let cut_off = listener::serve(listener, front, stop, patience).await?;
         if cut_off > 0 {
             tracing::warn!("{cut_off} connections were cut off after {patience:?}");

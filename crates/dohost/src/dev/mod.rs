@@ -3,16 +3,18 @@
 mod sources;
 mod watch;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::args::{Application, Dev, LogFormat};
 use crate::build;
 use crate::config;
 use crate::deploy::Deployer;
-use crate::failure;
+use crate::failure::{self, Failure};
 use crate::programs::Programs;
 use crate::{load, logging, serve};
 use sources::Sources;
@@ -23,17 +25,47 @@ pub fn run(args: Dev) -> anyhow::Result<()> {
     let _logs = logging::start(LogFormat::Text, &args.log)?;
     let application = args.application;
     let mut watcher = Watcher::new(Sources::of(application.clone()));
-    let programs = Programs::new();
-    while let Err(error) = first(&application, &programs) {
-        failure::print(&error);
-        eprintln!("waiting for a change");
-        watcher.wait();
+    let mut is_restart = false;
+    loop {
+        let programs = Programs::new();
+        while let Err(error) = first(&application, &programs) {
+            failure::print(&error);
+            eprintln!("waiting for a change");
+            watcher.wait();
+        }
+        watcher.look_again();
+        let (restarts, restart) = oneshot::channel();
+        let (is_told, mut following) = (Cell::new(false), None);
+        let end = async {
+            match restart.await {
+                Ok(()) => is_told.set(true),
+                // Nobody is left to ask for it.
+                Err(_) => std::future::pending().await,
+            }
+        };
+        let served = serve::serve(application.clone(), false, programs, end, |deployer| {
+            let (application, runtime) = (application.clone(), Handle::current());
+            let follow = move || follow(watcher, &application, &deployer, &runtime, restarts);
+            following = Some(std::thread::spawn(follow));
+        });
+        watcher = match (served, following) {
+            (Err(error), None) if is_restart => {
+                failure::print(&error);
+                eprintln!("waiting for a change");
+                let mut watcher = Watcher::new(Sources::of(application.clone()));
+                watcher.wait();
+                watcher
+            }
+            (Err(error), _) => return Err(error),
+            // If it has asked for nothing it waits for a change, which is of no use any more.
+            (Ok(()), Some(following)) if is_told.get() => match following.join() {
+                Ok(watcher) => watcher,
+                Err(panic) => std::panic::resume_unwind(panic),
+            },
+            (Ok(()), _) => return Ok(()),
+        };
+        is_restart = true;
     }
-    watcher.look_again();
-    serve::serve(application.clone(), false, programs, |deployer| {
-        let runtime = Handle::current();
-        std::thread::spawn(move || follow(watcher, &application, &deployer, &runtime));
-    })
 }
 
 /// Builds and reads everything once. What is compiled here is found compiled afterwards.
@@ -45,8 +77,14 @@ fn first(application: &Application, programs: &Programs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Deploys at every change, for as long as the process lives.
-fn follow(mut watcher: Watcher, application: &Application, deployer: &Arc<Deployer>, runtime: &Handle) {
+/// Deploys at every change, until one needs a restart of the host.
+fn follow(
+    mut watcher: Watcher,
+    application: &Application,
+    deployer: &Arc<Deployer>,
+    runtime: &Handle,
+    restarts: oneshot::Sender<()>,
+) -> Watcher {
     loop {
         let changed = watcher.wait();
         let started = Instant::now();
@@ -57,6 +95,12 @@ fn follow(mut watcher: Watcher, application: &Application, deployer: &Arc<Deploy
         let deployed = built.and_then(|_| runtime.block_on(deployer.deploy(true)));
         match deployed {
             Ok(summary) => eprintln!("{summary} ({} ms)", started.elapsed().as_millis()),
+            Err(error) if error.downcast_ref().is_some_and(Failure::is_for_a_restart) => {
+                eprintln!("{error}: restarting");
+                // Whoever serves may be stopping already.
+                let _ = restarts.send(());
+                return watcher;
+            }
             Err(error) => {
                 failure::print(&error);
                 eprintln!("the old code goes on; waiting for a change");

@@ -4,6 +4,8 @@
 //! of usual size is looked through in a millisecond.
 
 use std::collections::HashMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -69,11 +71,15 @@ impl Watcher {
     }
 }
 
-/// One that is in only one of them or differs.
+/// One that is in only one of them or differs. Where is looked may have changed too: one that differs is the likeliest cause, and then
+/// one that is not there any more.
 fn difference(before: &Marks, after: &Marks) -> Option<PathBuf> {
-    let mut changed = after.iter().filter(|(path, mark)| before.get(*path) != Some(mark)).map(|(path, _)| path);
-    let gone = || before.keys().find(|path| !after.contains_key(*path));
-    changed.next().or_else(gone).cloned()
+    let differs = || after.iter().find(|(path, mark)| before.get(*path).is_some_and(|was| was != *mark));
+    let gone = || before.iter().filter(|(path, _)| !after.contains_key(*path));
+    let really_gone = || gone().find(|(path, _)| !path.exists());
+    let new = || after.iter().find(|(path, _)| !before.contains_key(*path));
+    let found = differs().or_else(really_gone).or_else(new).or_else(|| gone().next());
+    found.map(|(path, _)| path.clone())
 }
 
 fn look(watched: &Watched) -> Marks {
@@ -112,7 +118,18 @@ fn same(one: &Path, other: &Path) -> bool {
 
 fn mark(path: &Path) -> Option<Mark> {
     let metadata = path.metadata().ok()?;
+    if is_our_output(&metadata) {
+        return None;
+    }
     Some((metadata.modified().ok(), metadata.len()))
+}
+
+/// Whether this process itself writes there what it has to say, which would be a change each time.
+fn is_our_output(file: &Metadata) -> bool {
+    let is = |output: rustix::io::Result<rustix::fs::Stat>| {
+        output.is_ok_and(|output| (output.st_dev, output.st_ino) == (file.dev(), file.ino()))
+    };
+    is(rustix::fs::fstat(std::io::stdout())) || is(rustix::fs::fstat(std::io::stderr()))
 }
 
 #[cfg(test)]
@@ -144,6 +161,11 @@ mod tests {
         assert!(difference(&before, &look(&watched())).is_some());
         let before = look(&watched());
         std::fs::remove_file(root.join("src/b.js")).expect("it is there");
+        // Now is looked elsewhere too.
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        write(elsewhere.path(), "c.js", "1");
+        let more = Watched { paths: vec![root.to_owned(), elsewhere.path().to_owned()], ignored: Vec::new() };
+        assert_eq!(difference(&before, &look(&more)), Some(root.join("src/b.js")));
         assert_eq!(difference(&before, &look(&watched())), Some(root.join("src/b.js")));
     }
 

@@ -220,6 +220,13 @@ fn an_error_says_where_and_what() {
         ("threads = \"two\"", &["1:11: invalid type: string \"two\", expected u32"]),
         ("store_log = \"2GiB\"", &["1:13: a size such as 64MiB is expected, from 1.0 MiB to 1.0 GiB, not \"2GiB\""]),
         ("store_cache = true", &["1:15: a size such as 64MiB is expected, from 1.0 MiB to 1.0 TiB, not \"true\""]),
+        (
+            "[classes.\"a/b\"]\ncomponent = \"counter.wasm\"\nclass = \"Counter\"",
+            &[
+                "1:10: \"a/b\" cannot be the name of a class: only letters, digits, '-', '_' and '.' are allowed, and it must \
+               not begin with '.'",
+            ],
+        ),
         ("x = [", &["1:6: unclosed array, expected `]`"]),
         ("listen = \"a\"\nlisten = \"b\"", &["2:1: duplicate key"]),
         (
