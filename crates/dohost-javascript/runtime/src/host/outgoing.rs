@@ -27,8 +27,12 @@ fn fetch<'js>(ctx: Ctx<'js>, method: String, url: String, headers: String, body:
 fn in_words(error: &ErrorCode, url: &str) -> String {
     let host = url_parts(url).authority;
     match error {
-        ErrorCode::HttpRequestDenied => format!("{host} is not among the allowed destinations, --allow-outgoing or [outgoing]"),
-        ErrorCode::DestinationIpProhibited => format!("{host} is a private address, which --allow-outgoing or [outgoing] would have to name"),
+        ErrorCode::HttpRequestDenied => {
+            format!("{host} is not among the allowed destinations, --allow-outgoing or [outgoing]")
+        }
+        ErrorCode::DestinationIpProhibited => {
+            format!("{host} is a private address, which --allow-outgoing or [outgoing] would have to name")
+        }
         ErrorCode::DnsError(_) => format!("{host} is not known to the name server"),
         ErrorCode::ConnectionRefused => format!("{host} refuses the connection"),
         ErrorCode::ConnectionTimeout | ErrorCode::HttpResponseTimeout => format!("{host} does not answer in time"),
