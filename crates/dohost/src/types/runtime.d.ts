@@ -146,8 +146,10 @@ interface DurableObject {
   alarm?(info?: AlarmInvocationInfo): void | Promise<void>;
 }
 
-/** Waits without a callback; `wait` gives way to other events. */
-declare const scheduler: { wait(milliseconds: number, options?: { signal?: AbortSignal }): Promise<void> };
+interface Scheduler {
+  /** Other events run meanwhile. */
+  wait(milliseconds: number, options?: { signal?: AbortSignal }): Promise<void>;
+}
 
 interface SubtleCrypto {
   /** Whether they are the same, in a time that does not tell where they differ. They must be of one length. */
