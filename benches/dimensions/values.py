@@ -3,7 +3,7 @@
 import http.client
 
 import load
-from servers import CEILING, DISK, DOHOST, MEMORY
+from servers import CEILING, DISK, DOHOST
 
 NAME = "values"
 
@@ -13,8 +13,8 @@ SIZES = {"100 B": 100, "10 KiB": 10 << 10, "1 MiB": 1 << 20}
 
 
 def measure(bench):
-    names = [DOHOST, DISK, MEMORY, CEILING] if bench.full else [DOHOST, DISK, CEILING]
-    with bench.running(names) as contestants:
+    # Without workerd in memory, which has not kept all values of 1 MiB that it said were stored.
+    with bench.running([DOHOST, DISK, CEILING]) as contestants:
         for label, size in SIZES.items():
             request = load.Request("bench", "store", size)
             bench.warm_up(request, OBJECTS, contestants)
