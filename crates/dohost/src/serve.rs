@@ -154,8 +154,8 @@ fn stop_signal() -> std::io::Result<(impl Future<Output = ()>, Arc<OnceLock<Inst
             }
             match stop.take() {
                 Some(stop) => {
-                    tracing::info!("stopping: running requests may finish; a second signal stops at once");
                     since.get_or_init(Instant::now);
+                    tracing::info!("stopping: running requests may finish; a second signal stops at once");
                     let _ = stop.send(());
                 }
                 None if since.get().is_some_and(|since| since.elapsed() < SAME_SIGNAL_MAX) => {}
