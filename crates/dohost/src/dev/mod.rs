@@ -29,6 +29,10 @@ pub fn run(args: Dev) -> anyhow::Result<()> {
     loop {
         let programs = Programs::new();
         while let Err(error) = first(&application, &programs) {
+            // The runtime of the host before still has the signals, so nobody could stop what waits here.
+            if is_restart {
+                return Err(error);
+            }
             failure::print(&error);
             eprintln!("waiting for a change");
             watcher.wait();
@@ -49,13 +53,6 @@ pub fn run(args: Dev) -> anyhow::Result<()> {
             following = Some(std::thread::spawn(follow));
         });
         watcher = match (served, following) {
-            (Err(error), None) if is_restart => {
-                failure::print(&error);
-                eprintln!("waiting for a change");
-                let mut watcher = Watcher::new(Sources::of(application.clone()));
-                watcher.wait();
-                watcher
-            }
             (Err(error), _) => return Err(error),
             // If it has asked for nothing it waits for a change, which is of no use any more.
             (Ok(()), Some(following)) if is_told.get() => match following.join() {
